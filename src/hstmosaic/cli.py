@@ -1,0 +1,144 @@
+"""The command line: verbs, each a few lines over the rooms."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hstmosaic import __version__
+from hstmosaic.errors import ExitCode, HstMosaicError
+from hstmosaic.describe import describe_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hstmosaic.run.events import Event
+
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+def examples(*lines: str) -> Callable[[Any], Any]:
+    """Put examples under a command's help."""
+
+    def decorate(function: Any) -> Any:
+        shown = "\n".join(f"  {line}" for line in lines)
+        function.__doc__ = f"{function.__doc__}\n\n\b\nExamples:\n{shown}\n"
+        return function
+
+    return decorate
+
+
+def _same_input(function: Any) -> Any:
+    """Add what `plan` and `run` have in common."""
+    for option in (
+        click.argument("source", metavar="INPUT"),
+        click.option("-o", "--output_file_prefix", "prefix", metavar="PREFIX", help="Begin product names with PREFIX."),
+        click.option("--keep", multiple=True, metavar="NAME", help="Use an exposure whatever the checks say. Repeatable."),
+        click.option("--strict", is_flag=True, help="Make every exposure that would be left out an error."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="hstmosaic")
+def cli() -> None:
+    """Make one seamless mosaic per filter out of calibrated Hubble exposures.
+
+    INPUT is a text file with one exposure a line, @ and the name of such a file, or a search pattern in quotes.
+    """
+
+
+@cli.command(context_settings=_CONTEXT)
+@_same_input
+@click.option("--json", "json_file", metavar="FILE|-", help="Write the plan as JSON to FILE, or to the screen.")
+@examples("hstmosaic plan list.txt", 'hstmosaic plan "data/*_fl?.fits" --json plan.json')
+def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, json_file: str | None) -> None:
+    """Say what a run would do and why, from headers alone."""
+    from hstmosaic.plan.build import make_plan
+
+    made = make_plan(source, prefix=prefix, keep=keep, strict=strict)
+    if json_file == "-":
+        click.echo(made.to_json())
+        return
+    if json_file is not None:
+        Path(json_file).write_text(made.to_json() + "\n")
+    click.echo(describe_plan(made))
+
+
+@cli.command(context_settings=_CONTEXT)
+@_same_input
+@click.option("-s", "--skip_gaia_alignment", "skip_alignment", is_flag=True, help="Use the WCS that the exposures have.")
+@click.option("-l", "--log_level", default="info", show_default=True, type=click.Choice(LOG_LEVELS), help="How much trailers and the screen say.")
+@click.option("--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where the products go.")
+@click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: the usable cores]")
+@click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
+@examples(
+    "hstmosaic run list.txt -s",
+    'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
+    "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
+)
+def run(log_level: str, output_dir: Path, **given: Any) -> None:
+    """Make the mosaics; what an interrupted run has finished is not done again."""
+    from hstmosaic.run.driver import RunOptions, run_mosaic
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = RunOptions(log_level=log_level, output=output_dir, **given)
+    outcome = run_mosaic(options, printer(log_level))
+    sys.exit(outcome.exit_code)
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@examples('eval "$(hstmosaic completion bash)"')
+def completion(shell: str) -> None:
+    """Print the code that completes hstmosaic's commands in a shell."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "hstmosaic", "_HSTMOSAIC_COMPLETE").source())
+
+
+def printer(log_level: str) -> Callable[[Event], None]:
+    """Return a listener that prints the events of a level and above, problems to standard error."""
+    least = LOG_LEVELS.index(log_level)
+
+    def listener(event: Event) -> None:
+        if LOG_LEVELS.index(event.level) <= least:
+            click.echo(event.message, err=event.level in ("warning", "error"))
+
+    return listener
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line and exit with a documented code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = ExitCode.USAGE
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.FAILED
+    except HstMosaicError as error:
+        click.echo(f"hstmosaic: {error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("hstmosaic: interrupted; the same command goes on where it stopped", err=True)
+        code = ExitCode.INTERRUPTED
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

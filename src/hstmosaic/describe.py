@@ -1,0 +1,52 @@
+"""A plan in words, for the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hstmosaic.plan.layers import Layer
+    from hstmosaic.plan.plan import Plan
+
+_SET_MEANING = {"n1": "no sky matching", "n2": "sky matched"}
+
+
+def describe_plan(plan: Plan) -> str:
+    """Return what a plan will do and why, as lines of text."""
+    return "\n".join(_lines(plan))
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    ra, dec = plan.projection_center
+    height, width = plan.tight_limits.shape()
+    yield f"{len(plan.exposures)} exposure(s), {len(plan.excluded)} left out"
+    yield f"projection cell {plan.projection_cell}, centred at RA {ra:.4f}, Dec {dec:+.4f}"
+    if len(plan.cell_distances) > 1:
+        for name, distance in sorted(plan.cell_distances.items(), key=lambda item: item[1]):
+            chosen = "  <- nearest" if name == plan.projection_cell else ""
+            yield f"  {name}: {distance:.1f} sky cells from its centre{chosen}"
+    yield f"sky cells: {', '.join(plan.sky_cells)}"
+    yield f"limits {plan.limits.as_list()}, of which data fill {plan.tight_limits.as_list()} ({width} x {height} pixels)"
+    yield f"prefix {plan.prefix}"
+    for layer in plan.layers:
+        yield ""
+        yield from _layer_lines(layer)
+    for exclusion in plan.excluded:
+        yield f"\nleft out: {exclusion.name}: {exclusion.reason}; {exclusion.next_step}"
+    for note in plan.notes:
+        yield f"\nnote: {note}"
+
+
+def _layer_lines(layer: Layer) -> Iterator[str]:
+    need = layer.estimate
+    yield f"{layer.name}: {len(layer.exposures)} exposure(s), {layer.exptime:.0f} s"
+    yield (
+        f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set}"
+        f" ({_SET_MEANING[layer.parameter_set]})"
+    )
+    yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"
+    for product in layer.products:
+        height, width = product.grid.shape
+        yield f'  {product.name}  {width} x {height} pixels of {product.grid.scale:.2f}"'

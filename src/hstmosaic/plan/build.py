@@ -1,0 +1,169 @@
+"""From a list of exposures to a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hstmosaic.errors import BadInputError, Problem
+from hstmosaic.plan.cells import load_sky_grid
+from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_duplicates, exclude_unusable, find_name_clashes
+from hstmosaic.plan.exposures import read_exposures
+from hstmosaic.plan.inputs import resolve_inputs
+from hstmosaic.plan.layers import common_geometry, make_layers
+from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
+from hstmosaic.plan.names import check_prefix, default_prefix
+from hstmosaic.plan.plan import Plan, installed_versions
+from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hstmosaic.plan.cells import ProjectionCell
+    from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.plan.inputs import InputFile
+    from hstmosaic.plan.layers import Layer
+    from hstmosaic.plan.sky import CellChoice
+
+
+def make_plan(
+    source: str,
+    *,
+    prefix: str | None = None,
+    strict: bool = False,
+    keep: Sequence[str] = (),
+    on_read: Callable[[int, int], None] | None = None,
+) -> Plan:
+    """Decide everything that can be decided from headers.
+
+    Parameters
+    ----------
+    source : str
+        A search pattern, the name of a list, or ``@`` and the name of a list.
+    prefix : str, optional
+        Prefix of the products, taken as it is; the documented default when None.
+    strict : bool
+        Turn every exclusion into an error.
+    keep : sequence of str
+        Names of exposures to use although a header check would leave them out.
+    on_read : callable, optional
+        Called with (exposures read, exposures in all) while headers are read.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    BadInputError
+        With every problem of every input, if there is any.
+    HstMosaicError
+        If the prefix cannot begin a file name.
+    """
+    if prefix is not None:
+        check_prefix(prefix)
+    exposures, excluded = _usable(resolve_inputs(source), keep, on_read)
+    if not exposures:
+        raise BadInputError(_as_problems(excluded))
+    choice = choose_projection_cell(_sky_cells(exposures))
+    limits, clipped = mosaic_limits(choice.sky_cells)
+    exposures, beyond, notes = _within(exposures, choice, limits)
+    excluded += beyond
+    if strict:
+        apply_strict(excluded)
+    if clipped:
+        notes.insert(0, f"the mosaic is clipped at the edge of {choice.cell.name} ({', '.join(clipped)})")
+    notes += _other_cells(choice)
+    tight = tight_limits(exposures, choice.cell, limits)
+    prefix = prefix if prefix is not None else default_prefix(choice.cell)
+    layers = make_layers(exposures, common_geometry(exposures, choice.cell, limits, tight), prefix)
+    return Plan(
+        source=source,
+        prefix=prefix,
+        projection_cell=choice.cell.name,
+        projection_center=choice.cell.center,
+        cell_distances=dict(choice.distances),
+        sky_cells=tuple(sorted(choice.sky_cells)),
+        corner_sky_cell=corner_sky_cell(choice.sky_cells).sky_cell_id,
+        limits=limits,
+        tight_limits=tight,
+        exposures=tuple(exposures),
+        layers=layers,
+        excluded=tuple(excluded),
+        notes=tuple(notes + _close_calls(layers)),
+        versions=installed_versions(),
+    )
+
+
+def _usable(
+    inputs: Sequence[InputFile], keep: Sequence[str], on_read: Callable[[int, int], None] | None
+) -> tuple[list[Exposure], list[Exclusion]]:
+    exposures, problems = read_exposures(_counted(inputs, on_read))
+    unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
+    problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
+    if problems:
+        raise BadInputError(problems)
+    _, unusable = exclude_unusable([e for e in exposures if not {e.name, e.rootname} & set(keep)])
+    names = {exclusion.name for exclusion in unusable}
+    usable, duplicates = exclude_duplicates([e for e in exposures if e.name not in names])
+    clashes = find_name_clashes(usable)
+    if clashes:
+        raise BadInputError(clashes)
+    return usable, [*unusable, *duplicates]
+
+
+def _counted(inputs: Sequence[InputFile], on_read: Callable[[int, int], None] | None) -> Iterator[InputFile]:
+    for done, item in enumerate(inputs, start=1):
+        yield item
+        if on_read is not None:
+            on_read(done, len(inputs))
+
+
+def _sky_cells(exposures: Sequence[Exposure]) -> dict:
+    found = find_sky_cells(exposures, load_sky_grid())
+    if not found:
+        names = ", ".join(exposure.name for exposure in exposures[:3])
+        raise BadInputError([Problem(names, "no projection cell holds them", "check their WCS")])
+    return found
+
+
+def _within(
+    exposures: Sequence[Exposure], choice: CellChoice, limits: Limits
+) -> tuple[list[Exposure], list[Exclusion], list[str]]:
+    """Part the exposures that lie within the limits from those that do not."""
+    cell: ProjectionCell = choice.cell
+    inside, beyond, notes = [], [], []
+    for exposure in exposures:
+        where = outside(exposure, cell, limits)
+        if where == "outside":
+            beyond.append(
+                Exclusion(
+                    exposure.name,
+                    f"it lies outside of projection cell {cell.name}, which the mosaic is made on",
+                    "mosaic it in a run of its own",
+                )
+            )
+            continue
+        if where == "clipped":
+            notes.append(f"{exposure.name} is clipped: it reaches beyond the mosaic's limits in {cell.name}")
+        inside.append(exposure)
+    return inside, beyond, notes
+
+
+def _other_cells(choice: CellChoice) -> list[str]:
+    if len(choice.distances) == 1:
+        return []
+    others = ", ".join(sorted(name for name in choice.distances if name != choice.cell.name))
+    return [f"{choice.cell.name} is the nearest projection cell; the exposures also touch {others}"]
+
+
+def _close_calls(layers: Sequence[Layer]) -> list[str]:
+    return [
+        f"{layer.name}: {layer.mean_chips:.2f} chips over a pixel is close to 1.5, where drizzlepac switches sky "
+        "subtraction on"
+        for layer in layers
+        if layer.close_call
+    ]
+
+
+def _as_problems(excluded: Sequence[Exclusion]) -> list[Problem]:
+    return [Problem(e.name, e.reason, e.next_step) for e in excluded]

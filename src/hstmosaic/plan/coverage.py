@@ -1,0 +1,73 @@
+"""How many chips lie over each other: the number that decides drizzlepac's parameter set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CELLS_ALONG_THE_SHORTEST_CHIP = 48
+_MARGIN = 0.03
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Depth of a layer, from outlines alone."""
+
+    mean_chips: float
+    """Mean number of chips over the pixels that any chip covers (MEANNEXP of the product)."""
+    covered: float
+    """Area that any chip covers, fine pixels."""
+
+    @property
+    def parameter_set(self) -> str:
+        """``n1`` (no sky matching) or ``n2``, as drizzlepac rounds MEANNEXP."""
+        return "n1" if round(self.mean_chips) == 1 else "n2"
+
+    @property
+    def is_close_call(self) -> bool:
+        """Whether the parameter set could come out otherwise on real pixels."""
+        return abs(self.mean_chips - 1.5) < _MARGIN
+
+
+def coverage(outlines: Sequence[np.ndarray]) -> Coverage:
+    """Measure how deep chips overlap, on a raster of about fifty cells along the smallest chip.
+
+    Parameters
+    ----------
+    outlines : sequence of numpy.ndarray
+        Outline of every chip of a layer in pixels of the fine grid, shape (n, 2) each; not empty.
+
+    Returns
+    -------
+    Coverage
+    """
+    extents = np.array([np.ptp(outline, axis=0) for outline in outlines])
+    cell = max(extents.min() / _CELLS_ALONG_THE_SHORTEST_CHIP, 1.0)
+    boxes: dict[tuple[int, int], int] = {}
+    for outline in outlines:
+        column0, row0 = np.floor(outline.min(axis=0) / cell).astype(int)
+        columns, rows = np.nonzero(_inside(outline / cell, (column0, row0)))
+        for key in zip((columns + column0).tolist(), (rows + row0).tolist(), strict=True):
+            boxes[key] = boxes.get(key, 0) + 1
+    counts = np.fromiter(boxes.values(), dtype=int)
+    return Coverage(mean_chips=float(counts.mean()), covered=float(counts.size * cell**2))
+
+
+def _inside(polygon: np.ndarray, origin: tuple[int, int]) -> np.ndarray:
+    """Mark the raster cells, columns first, whose centres lie in a polygon (even-odd rule, row by row)."""
+    columns, rows = np.ceil(polygon.max(axis=0)).astype(int) - origin
+    x = np.arange(columns) + origin[0] + 0.5
+    y = np.arange(rows) + origin[1] + 0.5
+    start, end = polygon, np.roll(polygon, -1, axis=0)
+    inside = np.zeros((columns, rows), dtype=bool)
+    for j, level in enumerate(y):
+        crossing = (start[:, 1] <= level) != (end[:, 1] <= level)
+        s, e = start[crossing], end[crossing]
+        at = np.sort(s[:, 0] + (level - s[:, 1]) / (e[:, 1] - s[:, 1]) * (e[:, 0] - s[:, 0]))
+        inside[:, j] = np.searchsorted(at, x) % 2 == 1
+    return inside

@@ -1,0 +1,263 @@
+"""Exposures: what the plan knows of them, from their headers alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.plan.reading import (
+    CALIBRATED,
+    REFETCH,
+    UPDATE_WCS,
+    UnreadableExposureError,
+    celestial_wcs,
+    check_keywords,
+    check_name,
+    filetype_of,
+    header_number,
+    header_text,
+    open_headers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from astropy.io import fits
+    from astropy.wcs import WCS
+
+    from hstmosaic.errors import Problem
+    from hstmosaic.plan.inputs import InputFile
+
+
+@dataclass(frozen=True, eq=False)
+class Chip:
+    """One detector chip of an exposure."""
+
+    extver: int
+    """Version of its ``SCI`` extension, from 1."""
+    shape: tuple[int, int]
+    """Size (ny, nx) in pixels."""
+    wcs: WCS
+    """Celestial WCS with SIP terms and lookup tables; pixel to sky as ``HSTWCS`` has it."""
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """One calibrated exposure; text from headers is in upper case unless it says otherwise."""
+
+    name: str
+    """File name without folders."""
+    path: Path
+    """Absolute path."""
+    rootname: str
+    """``ROOTNAME`` in lower case, nine letters also for files of single-visit mosaics."""
+    proposal_id: str
+    """``PROPOSID``."""
+    program_id: str
+    """Three letters of the file name that stand for the program."""
+    obset_id: str
+    """Two letters that stand for the visit."""
+    instrument: str
+    """``acs`` or ``wfc3``."""
+    detector: str
+    """``wfc``, ``hrc``, ``sbc``, ``uvis`` or ``ir``."""
+    filter: str
+    """Name of the filter in file names, lower case."""
+    filetype: str
+    """``flt`` or ``flc``."""
+    exptime: float
+    """Exposure time in seconds."""
+    expstart: float
+    """Start as modified Julian date."""
+    photflam: float
+    """Inverse sensitivity in erg/cm2/Angstrom/electron; 0 where the header has none."""
+    wcsname: str
+    """``WCSNAME`` of the first chip, as written."""
+    visit: str
+    """First six letters of the exposure's name, by which drizzlepac groups visits."""
+    size: int
+    """Bytes of the file."""
+    mtime_ns: int
+    """Time of its last change in ns."""
+    targname: str
+    """``TARGNAME``."""
+    wheels: tuple[str, ...]
+    """Names in the filter wheels, in the order of the wheels."""
+    obstype: str
+    """``OBSTYPE``."""
+    mtflag: str
+    """``MTFLAG``; empty in old headers that have none."""
+    drizcorr: str
+    """``DRIZCORR``."""
+    scan_typ: str
+    """``SCAN_TYP`` of WFC3, else empty."""
+    chinject: str
+    """``CHINJECT`` of WFC3/UVIS, else ``NONE``."""
+    fgslock: str
+    """``FGSLOCK``."""
+    quality: str
+    """``QUALITY``; drizzlepac's guiding check rejects GSFAIL and TDF-DOWN."""
+    subarray: bool
+    """``SUBARRAY``."""
+    chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
+    """One per ``SCI`` extension; empty if the exposure came out of a JSON file."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the chips, in types that JSON has."""
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "chips"}
+        return values | {"path": str(self.path), "wheels": list(self.wheels)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Exposure:
+        """Make an exposure, without chips, from what `to_dict` returned."""
+        return cls(**values | {"path": Path(values["path"]), "wheels": tuple(values["wheels"])})
+
+
+def filter_name(*wheels: str) -> str:
+    """Name of a filter combination as product names have it.
+
+    Parameters
+    ----------
+    *wheels : str
+        Names in the filter wheels, or one string that joins them with ``;``; a third does not count.
+
+    Returns
+    -------
+    str
+        Lower case; clear positions left out, a leading polarizer put last: ``f606w-pol60v``.
+    """
+    names = ";".join(wheels).lower().split(";")[:2]
+    used = [name for name in names if "clear" not in name and "n/a" not in name]
+    if used and used[0].startswith("pol"):
+        used.reverse()
+    return "-".join(used).rstrip("-") if used else "clear"
+
+
+def extract_visit(name: str) -> str:
+    """First six letters of the exposure that a file name holds, for pipeline and single-visit names."""
+    return (name.split("_")[-2] if name.startswith("hst_") else name)[:6]
+
+
+def read_exposure(path: Path, name: str | None = None) -> Exposure:
+    """Read one exposure's headers; its pixels are not touched.
+
+    Parameters
+    ----------
+    path : Path
+        A calibrated exposure of ACS or WFC3, ``*_flt.fits`` or ``*_flc.fits``.
+    name : str, optional
+        How messages call it; the file name if not given.
+
+    Returns
+    -------
+    Exposure
+        With its chips.
+
+    Raises
+    ------
+    UnreadableExposureError
+        If the file cannot be read, is not FITS, is truncated, or lacks what drizzlepac needs.
+    """
+    called = name or path.name
+    filetype = filetype_of(path.name, called)
+    with open_headers(path, called) as hdus:
+        primary = hdus[0].header
+        filter_keys = check_keywords(primary, called)
+        check_name(path.name, called, primary)
+        wheels = tuple(header_text(primary, key) for key in filter_keys)
+        instrument = header_text(primary, "INSTRUME").lower()
+        detector = header_text(primary, "DETECTOR").lower()
+        chips = _chips(hdus, called)
+        science = hdus["SCI", chips[0].extver].header
+        status = path.stat()
+        return Exposure(
+            name=path.name,
+            path=path.absolute(),
+            rootname=header_text(primary, "ROOTNAME").lower(),
+            proposal_id=str(primary["PROPOSID"]),
+            program_id=path.name.split("_")[-2][1:4].upper(),
+            obset_id=_obset_id(primary),
+            instrument=instrument,
+            detector=detector,
+            filter=filter_name(*wheels),
+            filetype=filetype,
+            exptime=float(primary["EXPTIME"]),
+            expstart=float(primary["EXPSTART"]),
+            photflam=header_number(primary.get("PHOTFLAM", science.get("PHOTFLAM"))),
+            wcsname=str(science["WCSNAME"]),
+            visit=extract_visit(path.name),
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            targname=header_text(primary, "TARGNAME"),
+            wheels=wheels,
+            obstype=header_text(primary, "OBSTYPE"),
+            mtflag=header_text(primary, "MTFLAG"),
+            drizcorr=header_text(primary, "DRIZCORR"),
+            scan_typ=header_text(primary, "SCAN_TYP") if instrument == "wfc3" else "",
+            chinject=header_text(primary, "CHINJECT") if detector == "uvis" else "NONE",
+            fgslock=header_text(primary, "FGSLOCK"),
+            quality=header_text(primary, "QUALITY"),
+            subarray=header_text(primary, "SUBARRAY") == "T",
+            chips=chips,
+        )
+
+
+def read_exposures(inputs: Iterable[InputFile]) -> tuple[list[Exposure], list[Problem]]:
+    """Read all exposures, and go on after those that cannot be read.
+
+    Parameters
+    ----------
+    inputs : iterable of InputFile
+        The files, as `hstmosaic.plan.inputs.resolve_inputs` found them.
+
+    Returns
+    -------
+    exposures : list of Exposure
+        Those that could be read, in the order of the input.
+    problems : list of Problem
+        One for each of the others.
+    """
+    exposures = []
+    problems = []
+    for item in inputs:
+        try:
+            exposures.append(read_exposure(item.path, item.written))
+        except UnreadableExposureError as error:
+            problems.append(error.problem)
+    return exposures, problems
+
+
+def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
+    """All science extensions, in the order of the file."""
+    science = [hdu for hdu in hdus if hdu.name == "SCI"]
+    if not science:
+        raise UnreadableExposureError(called, "has no SCI extension", CALIBRATED)
+    primary = hdus[0].header
+    there, announced = len(hdus) - 1, header_number(primary.get("NEXTEND"))
+    halves = len(science) == 1 and header_text(primary, "DETECTOR") in {"WFC", "UVIS"}
+    if halves and there < announced and header_text(primary, "SUBARRAY") == "F":
+        cause = f"is truncated: it has one of two chips, and {there} of {announced:.0f} extensions"
+        raise UnreadableExposureError(called, cause, REFETCH)
+    present = {(hdu.name, hdu.ver) for hdu in hdus}
+    for hdu in science:
+        if ("DQ", hdu.ver) not in present:
+            raise UnreadableExposureError(called, f"has no DQ extension for SCI,{hdu.ver}", CALIBRATED)
+    if "WCSNAME" not in science[0].header:
+        cause = "has no WCSNAME, so that drizzlepac would pass over it without a word"
+        raise UnreadableExposureError(called, cause, UPDATE_WCS)
+    return tuple(Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called)) for hdu in science)
+
+
+def _shape(header: fits.Header) -> tuple[int, int]:
+    """Size (ny, nx); a constant array has no axes, but says how large it stands for."""
+    prefix = "NAXIS" if header.get("NAXIS") else "NPIX"
+    return (int(header.get(f"{prefix}2", 0)), int(header.get(f"{prefix}1", 0)))
+
+
+def _obset_id(primary: fits.Header) -> str:
+    """Two letters of the visit, as drizzlepac's make_poller_files finds them."""
+    # Upstream compares a lower-case name with the header, so the first branch needs a lower-case INSTRUME.
+    if header_text(primary, "PRIMESI").lower() == primary["INSTRUME"] and "LINENUM" in primary:
+        return str(primary["LINENUM"]).split(".")[0]
+    return str(primary["ROOTNAME"])[-5:-3].upper()

@@ -1,0 +1,188 @@
+"""From what the user wrote (a pattern, a list, a file name) to files that exist."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+
+from hstmosaic.errors import BadInputError, Problem
+
+_QUOTED = re.compile(r"""(["'])(.+?)\1\s*(?:\#.*)?""")
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_WRITE_LIST = "write one file name per line"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file that the user asked for."""
+
+    written: str
+    """The name as the user wrote it, or as the pattern found it."""
+    path: Path
+    """Absolute path; links are not followed, because the name of the link counts."""
+
+
+def resolve_inputs(source: str) -> list[InputFile]:
+    """Find the files that INPUT stands for.
+
+    Parameters
+    ----------
+    source : str
+        A search pattern (``*``, ``?``, ``[...]`` and ``**``), a single ``.fits`` file, a text file of
+        names, or ``@file``, which is always a list. ``~`` and ``$VARIABLES`` are expanded. A file that
+        exists under the very name wins over reading the name as a pattern.
+
+    Returns
+    -------
+    list of InputFile
+        In the order of the list; the matches of a pattern are sorted by name.
+
+    Raises
+    ------
+    BadInputError
+        With one problem for each name that cannot be found, all of them at once.
+
+    Notes
+    -----
+    Lists may have blank lines, ``#`` comments (at the start of a line or after a blank), quotes around a
+    name, patterns, any line ends and a byte-order mark. Relative names belong to the folder of the list;
+    one that is not there is looked for in the current directory, which is where drizzlepac looks.
+    """
+    if source.startswith("@"):
+        return _from_list(source, _expand(source[1:]).absolute())
+    path = _expand(source).absolute()
+    if _kind(path) == "file" and not source.endswith(".fits"):
+        return _from_list(source, path)
+    return _lookup(source, [Path.cwd()])
+
+
+def parse_list(text: str) -> list[tuple[int, str]]:
+    """Take the names out of the text of a list.
+
+    Parameters
+    ----------
+    text : str
+        Contents of the list.
+
+    Returns
+    -------
+    list of (int, str)
+        Line number, counted from 1, and name; blank lines and comments are left out.
+    """
+    names = []
+    for number, raw in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
+        line = raw.strip()
+        quoted = _QUOTED.fullmatch(line)
+        name = quoted[2].strip() if quoted else _COMMENT.sub("", line).strip()
+        if name:
+            names.append((number, name))
+    return names
+
+
+def _from_list(written: str, path: Path) -> list[InputFile]:
+    """Read a list and find each of its names."""
+    text = _read_text(written, path)
+    names = parse_list(text)
+    if not names:
+        cause = "the list names no file" if text.strip() else "the list is empty"
+        raise _problem(written, cause, _WRITE_LIST)
+    folders = list(dict.fromkeys([path.parent, Path.cwd()]))
+    files: list[InputFile] = []
+    problems: list[Problem] = []
+    for number, name in names:
+        try:
+            files += _lookup(name, folders)
+        except BadInputError as error:
+            (found,) = error.problems
+            problems.append(replace(found, cause=f"line {number} of {path.name}: {found.cause}"))
+    if problems:
+        raise BadInputError(problems)
+    return files
+
+
+def _read_text(written: str, path: Path) -> str:
+    """Text of a list."""
+    kind = _kind(path)
+    if kind == "folder":
+        raise _problem(written, "is a folder, not a list", _WRITE_LIST)
+    if kind == "":
+        raise _problem(written, "the list does not exist", "check the name and the current directory")
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(2880)
+            for applies, cause, next_step in (
+                (data.startswith(b"SIMPLE  ="), "is a FITS file, not a list of names", "leave the '@' away"),
+                (data[:2] in {b"\xff\xfe", b"\xfe\xff"}, "the list is UTF-16 text", "save it as UTF-8"),
+                (b"\0" in data, "is a binary file, not a list of names", _WRITE_LIST),
+            ):
+                if applies:
+                    raise _problem(written, cause, next_step)
+            data += stream.read()
+        return data.decode("utf-8")
+    except OSError as error:
+        cause = f"the list cannot be read ({error.strerror})"
+        raise _problem(written, cause, "check its permissions") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _problem(written, f"line {line} of the list is not UTF-8 text", "save it as UTF-8") from None
+
+
+def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
+    """Find one name or pattern in the first folder that has it."""
+    if not name.strip():
+        raise _problem(repr(name), "the name is empty", "give a search pattern or a text file of names")
+    expanded = _expand(name)
+    kinds = {folder / expanded: _kind(folder / expanded) for folder in folders}
+    for path, kind in kinds.items():
+        if kind == "file":
+            return [InputFile(name, path)]
+    for kind, cause, next_step in (
+        ("folder", "is a folder", f"name the files in it, for example '{name.rstrip('/')}/*_fl?.fits'"),
+        ("other", "is not a regular file", "name a FITS file"),
+        ("denied", "its folder may not be read", "check the permissions of the folder"),
+    ):
+        if kind in kinds.values():
+            raise _problem(name, cause, next_step)
+    where = "" if expanded.is_absolute() else " in " + " or ".join(str(folder) for folder in folders)
+    if not glob.has_magic(str(expanded)):
+        next_step = "check the name" if expanded.is_absolute() else "check the name, or write the full path"
+        raise _problem(name, f"there is no such file{where}", next_step)
+    for folder in folders:
+        # pathlib's own glob takes no absolute pattern and finds hidden files.
+        matches = glob.glob(str(expanded), root_dir=folder, recursive=True)  # noqa: PTH207
+        files = [InputFile(match, folder / match) for match in sorted(set(matches))]
+        if files := [file for file in files if _kind(file.path) == "file"]:
+            return files
+    raise _problem(name, f"no file matches this pattern{where}", "check the pattern and the folder")
+
+
+def _problem(name: str, cause: str, next_step: str) -> BadInputError:
+    """Make the error for one name."""
+    return BadInputError([Problem(name, cause, next_step)])
+
+
+def _expand(name: str) -> Path:
+    """Expand variables and the home folder."""
+    path = Path(os.path.expandvars(name))
+    with contextlib.suppress(RuntimeError):  # a user that this machine does not know: the name is a plain one
+        path = path.expanduser()
+    return path
+
+
+def _kind(path: Path) -> str:
+    """One of ``file``, ``folder``, ``other`` and ``denied``, or nothing if there is none."""
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        return "denied"
+    except (OSError, ValueError):  # absent, a name too long, a null byte
+        return ""
+    if S_ISREG(mode):
+        return "file"
+    return "folder" if S_ISDIR(mode) else "other"

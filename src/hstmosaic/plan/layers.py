@@ -1,0 +1,140 @@
+"""Layers: the exposures of one instrument, detector and filter, and the products made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hstmosaic.plan.coverage import coverage
+from hstmosaic.plan.estimates import Estimate, estimate_drizzle
+from hstmosaic.plan.footprints import exposure_outlines, to_pixels
+from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, product_grid
+from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, trailer_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hstmosaic.plan.cells import ProjectionCell
+    from hstmosaic.plan.exposures import Exposure
+
+
+@dataclass(frozen=True)
+class Product:
+    """One drizzled image and its trailer."""
+
+    name: str
+    """File name of the image."""
+    trailer: str
+    """File name of the trailer."""
+    grid: Grid
+    """Its pixels."""
+    documented_size: int
+    """Number of pixels of the documented limits at its scale, which NPIXFRAC refers to."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The exposures of one instrument, detector and filter."""
+
+    instrument: str
+    detector: str
+    filter: str
+    filetype: str
+    """``flt`` or ``flc``."""
+    exposures: tuple[str, ...]
+    """Names, in the order of the list."""
+    exptime: float
+    """Sum of the exposure times, seconds."""
+    products: tuple[Product, ...]
+    mean_chips: float
+    """Mean number of chips over a covered pixel."""
+    parameter_set: str
+    """``n1`` or ``n2``: the parameters that drizzlepac is expected to choose."""
+    close_call: bool
+    """Whether the choice could come out otherwise on real pixels."""
+    estimate: Estimate
+
+    @property
+    def name(self) -> str:
+        """Name in messages and of the task, e.g. ``wfc3_ir_f160w``."""
+        return "_".join([self.instrument, self.detector, self.filter])
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The common grid of all layers."""
+
+    cell: ProjectionCell
+    limits: Limits
+    """As documented: whole sky cells."""
+    tight: Limits
+    """The part of them that holds data."""
+    fine: Grid
+    coarse: Grid
+
+
+def common_geometry(
+    exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, tight: Limits
+) -> Geometry:
+    """Work out the grids that all layers share."""
+    fine, coarse = (product_grid(exposures, cell, tight, ratio) for ratio in (1, COARSE_RATIO))
+    return Geometry(cell, limits, tight, fine, coarse)
+
+
+def make_layers(exposures: Sequence[Exposure], geometry: Geometry, prefix: str) -> tuple[Layer, ...]:
+    """Sort exposures into layers, in the order in which their first exposures stand in the list.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        All exposures of the mosaic, with their chips.
+    geometry : Geometry
+        The common grid.
+    prefix : str
+        Prefix of the products.
+
+    Returns
+    -------
+    tuple of Layer
+    """
+    groups: dict[tuple[str, str, str], list[Exposure]] = {}
+    for exposure in exposures:
+        groups.setdefault((exposure.instrument, exposure.detector, exposure.filter), []).append(exposure)
+    return tuple(_layer(members, geometry, prefix) for members in groups.values())
+
+
+def _layer(members: Sequence[Exposure], geometry: Geometry, prefix: str) -> Layer:
+    first = members[0]
+    products = _products(first, geometry, prefix)
+    outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
+    depth = coverage(outlines)
+    return Layer(
+        instrument=first.instrument,
+        detector=first.detector,
+        filter=first.filter,
+        filetype=first.filetype,
+        exposures=tuple(exposure.name for exposure in members),
+        exptime=sum(exposure.exptime for exposure in members),
+        products=products,
+        mean_chips=round(depth.mean_chips, 3),
+        parameter_set=depth.parameter_set,
+        close_call=depth.is_close_call,
+        estimate=estimate_drizzle(members, [product.grid for product in products]),
+    )
+
+
+def _products(exposure: Exposure, geometry: Geometry, prefix: str) -> tuple[Product, ...]:
+    coarse_too = exposure.detector in COARSE_DETECTORS
+    made = []
+    for coarse in (True, False) if coarse_too else (False,):
+        stem = product_stem(prefix, exposure.instrument, exposure.detector, exposure.filter, coarse=coarse)
+        height, width = geometry.limits.shape(COARSE_RATIO if coarse else 1)
+        made.append(
+            Product(
+                name=product_name(stem, exposure.filetype),
+                trailer=trailer_name(stem),
+                grid=geometry.coarse if coarse else geometry.fine,
+                documented_size=height * width,
+            )
+        )
+    return tuple(made)

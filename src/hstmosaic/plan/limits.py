@@ -1,0 +1,203 @@
+"""Limits of the mosaic in pixels of its projection cell, and the grid of the products that follows from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.wcs import WCS
+
+from hstmosaic.plan.footprints import exposure_outlines, to_pixels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hstmosaic.plan.cells import ProjectionCell, SkyCell
+    from hstmosaic.plan.exposures import Exposure
+
+COARSE_RATIO = 3
+"""Fine pixels per coarse pixel; limits that differ by a multiple of it share one coarse grid."""
+PAD = 12
+"""Pixels left free around the data, a multiple of `COARSE_RATIO`."""
+_NEAR_EXTREME = 3.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A rectangle of fine-grid pixels, 0-based, all four inclusive."""
+
+    xmin: int
+    xmax: int
+    ymin: int
+    ymax: int
+
+    def as_list(self) -> list[int]:
+        """Return [xmin, xmax, ymin, ymax] as drizzlepac's ``custom_limits`` wants them."""
+        return [self.xmin, self.xmax, self.ymin, self.ymax]
+
+    def shape(self, ratio: int = 1) -> tuple[int, int]:
+        """Return height and width in pixels of a grid `ratio` times coarser."""
+        spans = [(self.ymin, self.ymax), (self.xmin, self.xmax)]
+        height, width = (round(high / ratio) - round(low / ratio) + 1 for low, high in spans)
+        return height, width
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixels of a product: where the trimmed mosaic lies in its projection cell's plane."""
+
+    scale: float
+    """Pixel scale, arcsec."""
+    shape: tuple[int, int]
+    """Height and width, pixels."""
+    crpix: tuple[float, float]
+    """Reference pixel, 1-based, x then y."""
+    crval: tuple[float, float]
+    """Right ascension and declination there, degrees."""
+
+
+def mosaic_limits(sky_cells: Mapping[str, SkyCell]) -> tuple[Limits, list[str]]:
+    """Return the rectangle around sky cells, clipped at the edge of their projection cell.
+
+    The same as ``drizzlepac.make_custom_mosaic.compute_mosaic_limits``.
+
+    Parameters
+    ----------
+    sky_cells : mapping of str to SkyCell
+        Of one projection cell; not empty.
+
+    Returns
+    -------
+    Limits
+        In pixels of the fine grid.
+    list of str
+        The names of the limits that were clipped, e.g. ``["xmax"]``.
+    """
+    cells = list(sky_cells.values())
+    nx, ny = cells[0].projection_cell.naxis
+    xmin = min(cell.origin[0] for cell in cells)
+    ymin = min(cell.origin[1] for cell in cells)
+    xmax = max(cell.origin[0] + cell.naxis[0] - 1 for cell in cells)
+    ymax = max(cell.origin[1] + cell.naxis[1] - 1 for cell in cells)
+    clipped = [name for name, beyond in (("xmax", xmax > nx), ("ymax", ymax > ny)) if beyond]
+    return Limits(xmin, min(xmax, nx), ymin, min(ymax, ny)), clipped
+
+
+def tight_limits(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits) -> Limits:
+    """Shrink limits to the data, keeping the phase of the coarse grid.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        All exposures of the mosaic, with their chips.
+    cell : ProjectionCell
+        The projection cell of the mosaic.
+    limits : Limits
+        The documented limits.
+
+    Returns
+    -------
+    Limits
+        Inside `limits`; its lower limits differ from theirs by multiples of three, so that products have the same
+        pixels.
+    """
+    boxes = [_box(exposure, cell.wcs) for exposure in exposures]
+    low = np.min([b[0] for b in boxes], axis=0)
+    high = np.max([b[1] for b in boxes], axis=0)
+
+    def lower(value: float, outer: int) -> int:
+        steps = math.floor((value - PAD - outer) / COARSE_RATIO)
+        return outer + max(steps, 0) * COARSE_RATIO
+
+    def upper(value: float, outer: int) -> int:
+        return min(math.ceil(value) + PAD, outer)
+
+    return Limits(
+        lower(low[0], limits.xmin),
+        upper(high[0], limits.xmax),
+        lower(low[1], limits.ymin),
+        upper(high[1], limits.ymax),
+    )
+
+
+def outside(exposure: Exposure, cell: ProjectionCell, limits: Limits) -> str:
+    """Tell whether an exposure lies within limits: ``"inside"``, ``"clipped"`` or ``"outside"``."""
+    low, high = _box(exposure, cell.wcs)
+    first, last = (limits.xmin, limits.ymin), (limits.xmax, limits.ymax)
+    if not np.isfinite([low, high]).all() or (high <= first).any() or (low > last).any():
+        return "outside"
+    return "inside" if (low >= first).all() and (high <= last).all() else "clipped"
+
+
+def product_grid(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, ratio: int) -> Grid:
+    """Predict the pixels of a product: limits trimmed to the bounding box of all exposures.
+
+    Follows ``drizzlepac.haputils.product.SkyCellProduct.generate_metawcs`` and
+    ``cell_utils.SkyFootprint.find_bounded_wcs``.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        All exposures of the mosaic, of every filter.
+    cell : ProjectionCell
+        The projection cell of the mosaic.
+    limits : Limits
+        The limits that drizzlepac is given.
+    ratio : int
+        1 for the fine grid, 3 for the coarse one.
+
+    Returns
+    -------
+    Grid
+    """
+    plane = limits_wcs(cell, limits, ratio)
+    height, width = limits.shape(ratio)
+    first, last = _painted_box(exposures, plane, (width, height))
+    return Grid(
+        scale=cell.scale * ratio,
+        shape=(int(last[1] - first[1]) + 1, int(last[0] - first[0]) + 1),
+        crpix=(float(plane.wcs.crpix[0] - first[0]), float(plane.wcs.crpix[1] - first[1])),
+        crval=cell.center,
+    )
+
+
+def limits_wcs(cell: ProjectionCell, limits: Limits, ratio: int) -> WCS:
+    """Return the tangent plane of `cell` with its origin at the lower left of `limits`, on a coarser grid."""
+    plane = WCS(naxis=2)
+    plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    plane.wcs.crval = list(cell.center)
+    plane.wcs.cd = cell.wcs.wcs.cd * ratio
+    crpix = cell.wcs.wcs.crpix
+    plane.wcs.crpix = [np.rint((crpix[0] - limits.xmin) / ratio), np.rint((crpix[1] - limits.ymin) / ratio)]
+    return plane
+
+
+def _box(exposure: Exposure, plane: WCS, step: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    points = np.concatenate([to_pixels(plane, outline) for outline in exposure_outlines(exposure, step)])
+    return points.min(axis=0), points.max(axis=0)
+
+
+def _painted_box(
+    exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixel, x and y, that drizzlepac paints when it draws every chip's edge pixels."""
+    sampled = {exposure.name: _box(exposure, plane) for exposure in exposures}
+    low = np.min([box[0] for box in sampled.values()], axis=0)
+    high = np.max([box[1] for box in sampled.values()], axis=0)
+    first, last = np.array(naxis), np.zeros(2, dtype=int)
+    for exposure in exposures:
+        box = sampled[exposure.name]
+        if (box[0] > low + _NEAR_EXTREME).all() and (box[1] < high - _NEAR_EXTREME).all():
+            continue
+        for outline in exposure_outlines(exposure, step=1):
+            pixels = to_pixels(plane, outline).astype(np.int32)
+            beyond = (pixels.max(axis=0) <= 0) | (pixels.min(axis=0) > np.array(naxis) - 1)
+            if beyond.any():
+                continue
+            pixels = np.clip(pixels, 0, np.array(naxis) - 1)
+            first = np.minimum(first, pixels.min(axis=0))
+            # drizzlepac's slice of a chip leaves out its last row and column
+            last = np.maximum(last, pixels.max(axis=0) - 1)
+    return first, last

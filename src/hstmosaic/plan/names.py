@@ -1,0 +1,73 @@
+"""Names of mosaics and their files, as ``make_custom_mosaic`` documents them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hstmosaic.errors import HstMosaicError
+
+if TYPE_CHECKING:
+    from hstmosaic.plan.cells import ProjectionCell
+
+COARSE_DETECTORS = frozenset({"ir", "pc"})
+"""Detectors whose layers come on the coarse grid as well as on the fine one."""
+
+
+def default_prefix(cell: ProjectionCell) -> str:
+    """Return the documented prefix of a mosaic on a projection cell.
+
+    Parameters
+    ----------
+    cell : ProjectionCell
+        The projection cell of the mosaic.
+
+    Returns
+    -------
+    str
+        ``hst-skycell-p<pppp>-ra<##>d<####>-dec<n|s><##>d<####>`` with the reference position in degrees to four
+        decimals.
+    """
+    ra, dec = cell.center
+    hemisphere = "s" if dec < 0 else "n"
+    return f"hst-skycell-{cell.name}-ra{_degrees(ra)}-dec{hemisphere}{_degrees(abs(dec))}"
+
+
+def _degrees(value: float) -> str:
+    return f"{value:.4f}".replace(".", "d")
+
+
+def check_prefix(prefix: str) -> str:
+    """Return a user's prefix as it is, if files can be named with it.
+
+    Raises
+    ------
+    HstMosaicError
+        If it is empty, holds a path separator, a control character or white space, or begins with a dash or dot.
+    """
+    unusable = not prefix or prefix[0] in "-." or any(c in "/\\" or c.isspace() or not c.isprintable() for c in prefix)
+    if unusable:
+        raise HstMosaicError(
+            f"the prefix {prefix!r} cannot begin a file name",
+            "use letters, digits, dashes and underscores; set the folder with --output-dir",
+        )
+    return prefix
+
+
+def product_stem(prefix: str, instrument: str, detector: str, filter_name: str, *, coarse: bool) -> str:
+    """Return the name of a product without its ending, e.g. ``<prefix>_wfc3_ir_f160w_coarse-all``."""
+    return "_".join([prefix, instrument, detector, filter_name, "coarse-all" if coarse else "all"])
+
+
+def product_name(stem: str, filetype: str) -> str:
+    """Return the file name of a drizzled product of ``flt`` or ``flc`` exposures."""
+    return f"{stem}_{'drc' if filetype == 'flc' else 'drz'}.fits"
+
+
+def trailer_name(stem: str) -> str:
+    """Return the file name of a product's trailer."""
+    return f"{stem}_trl.txt"
+
+
+def manifest_name(prefix: str) -> str:
+    """Return the file name of a mosaic's manifest."""
+    return f"{prefix}_manifest.txt"

@@ -1,0 +1,91 @@
+"""The Plan: everything decided before the first task, enough to run on another machine."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Any
+
+from hstmosaic import __version__
+from hstmosaic.plan.checks import Exclusion
+from hstmosaic.plan.estimates import Estimate
+from hstmosaic.plan.exposures import Exposure
+from hstmosaic.plan.layers import Layer, Product
+from hstmosaic.plan.limits import Grid, Limits
+
+_PACKAGES = ("drizzlepac", "stwcs", "astropy", "numpy", "scipy", "photutils", "scikit-image", "dask")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will do."""
+
+    source: str
+    """List or pattern as the user gave it."""
+    prefix: str
+    """Prefix of all products."""
+    projection_cell: str
+    """Name, e.g. ``p1889``."""
+    projection_center: tuple[float, float]
+    """Right ascension and declination of the cell's reference position, degrees."""
+    cell_distances: dict[str, float]
+    """Every projection cell that holds data: how far from its centre, in sky cells."""
+    sky_cells: tuple[str, ...]
+    """Names of the sky cells with data, sorted."""
+    corner_sky_cell: str
+    """The one nearest to the lower left; it stands for the mosaic in pollers and in SCELLID."""
+    limits: Limits
+    """Whole sky cells, as ``compute_mosaic_limits`` documents them."""
+    tight_limits: Limits
+    """The part of them that holds data."""
+    exposures: tuple[Exposure, ...]
+    """All exposures of the mosaic, in the order of the list."""
+    layers: tuple[Layer, ...]
+    excluded: tuple[Exclusion, ...]
+    """Exposures of the list that are left out."""
+    notes: tuple[str, ...]
+    """What the user should know: clipped exposures, close calls."""
+    versions: dict[str, str]
+
+    def exposure(self, name: str) -> Exposure:
+        """Return the exposure of a file name."""
+        return next(exposure for exposure in self.exposures if exposure.name == name)
+
+    def to_json(self) -> str:
+        """Return the plan as JSON; chips are left out."""
+        raw = {field: getattr(self, field) for field in self.__dataclass_fields__}
+        raw["limits"], raw["tight_limits"] = self.limits.as_list(), self.tight_limits.as_list()
+        raw["exposures"] = [exposure.to_dict() for exposure in self.exposures]
+        raw["layers"] = [asdict(layer) for layer in self.layers]
+        raw["excluded"] = [asdict(exclusion) for exclusion in self.excluded]
+        return json.dumps(raw, indent=1)
+
+
+def plan_from_json(text: str) -> Plan:
+    """Read a plan that `Plan.to_json` wrote."""
+    raw: dict[str, Any] = json.loads(text)
+    raw["limits"], raw["tight_limits"] = Limits(*raw["limits"]), Limits(*raw["tight_limits"])
+    raw["projection_center"] = tuple(raw["projection_center"])
+    raw["sky_cells"], raw["notes"] = tuple(raw["sky_cells"]), tuple(raw["notes"])
+    raw["exposures"] = tuple(Exposure.from_dict(exposure) for exposure in raw["exposures"])
+    raw["layers"] = tuple(_layer(layer) for layer in raw["layers"])
+    raw["excluded"] = tuple(Exclusion(**exclusion) for exclusion in raw["excluded"])
+    return Plan(**raw)
+
+
+def _layer(raw: dict[str, Any]) -> Layer:
+    products = tuple(Product(**(product | {"grid": _grid(product["grid"])})) for product in raw["products"])
+    changed = {"exposures": tuple(raw["exposures"]), "products": products, "estimate": Estimate(**raw["estimate"])}
+    return Layer(**(raw | changed))
+
+
+def _grid(raw: dict[str, Any]) -> Grid:
+    return Grid(raw["scale"], tuple(raw["shape"]), tuple(raw["crpix"]), tuple(raw["crval"]))
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that decide about pixels."""
+    own = {"python": platform.python_version(), "hstmosaic": __version__}
+    return own | {package: version(package) for package in _PACKAGES}

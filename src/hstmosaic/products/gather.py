@@ -1,0 +1,100 @@
+"""Gathering: finished products move from a task's working directory to the user, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from hstmosaic.products.verify import check_product, refer_npixfrac, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from hstmosaic.plan.layers import Layer
+    from hstmosaic.plan.limits import Limits
+
+_GATHERED_FILE = "gathered.json"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A file that was put into the output directory."""
+
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+def gather_layer(
+    layer: Layer, used: Collection[str], tight: Limits, task: Path, output: Path
+) -> tuple[Gathered, ...]:
+    """Check the products of a layer, then move them to the output directory.
+
+    Nothing is moved unless every product of the layer is as planned.
+
+    Parameters
+    ----------
+    layer : Layer
+        What was planned.
+    used : collection of str
+        Names of the exposures that were drizzled.
+    tight : Limits
+        The limits that drizzlepac was given.
+    task : pathlib.Path
+        The task directory, with the products under ``work/``.
+    output : pathlib.Path
+        The output directory.
+
+    Returns
+    -------
+    tuple of Gathered
+
+    Raises
+    ------
+    ProductError
+        If a product is not as planned.
+    """
+    work = task / "work"
+    for product in layer.products:
+        check_product(work / product.name, product, used)
+    for product in layer.products:
+        refer_npixfrac(work / product.name, product, tight)
+    names = [name for product in layer.products for name in (product.name, product.trailer)]
+    gathered = tuple(Gathered(name, (work / name).stat().st_size, sha256(work / name)) for name in names)
+    for name in names:
+        _move_whole(work / name, output / name)
+    draft = task / (_GATHERED_FILE + ".part")
+    draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
+    draft.replace(task / _GATHERED_FILE)
+    return gathered
+
+
+def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
+    """Return what a task gave to the output directory if all of it is still there unchanged, else None."""
+    try:
+        recorded = tuple(Gathered(**file) for file in json.loads((task / _GATHERED_FILE).read_text()))
+    except FileNotFoundError:
+        return None
+    unchanged = all(
+        (output / file.name).is_file()
+        and (output / file.name).stat().st_size == file.size
+        and sha256(output / file.name) == file.sha256
+        for file in recorded
+    )
+    return recorded if unchanged else None
+
+
+def _move_whole(source: Path, target: Path) -> None:
+    """Move a file so that a reader sees the old one or the new one, also across file systems."""
+    try:
+        os.replace(source, target)
+    except OSError:
+        draft = target.with_name(f".{target.name}.part")
+        shutil.copyfile(source, draft)
+        os.replace(draft, target)
+        source.unlink()

@@ -1,0 +1,119 @@
+"""Checks of a finished product against the plan."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from astropy.io import fits
+
+from hstmosaic.errors import HstMosaicError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from hstmosaic.plan.layers import Product
+    from hstmosaic.plan.limits import Limits
+
+_MOSAIC_LEVEL = 4
+_PIXEL_TOLERANCE = 1e-6
+
+
+class ProductError(HstMosaicError):
+    """A product is not what was planned."""
+
+
+def check_product(path: Path, product: Product, used: Collection[str]) -> None:
+    """Check a drizzled image: pixels, WCS, refined headers, exposures.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The image.
+    product : Product
+        What was planned.
+    used : collection of str
+        Names of the exposures that should be in it.
+
+    Raises
+    ------
+    ProductError
+        Naming everything that differs.
+    """
+    with fits.open(path) as hdus:
+        primary, science, weight = hdus[0].header, hdus["SCI"].header, hdus["WHT"].header
+        found = [
+            *_grid_faults(science, product),
+            *_header_faults(primary, science, product),
+            *_exposure_faults(primary, used),
+        ]
+        if (weight["NAXIS2"], weight["NAXIS1"]) != product.grid.shape:
+            found.append("the weight image has another shape than the mosaic")
+    if found:
+        raise ProductError(f"{path.name} is not as planned: {'; '.join(found)}")
+
+
+def _grid_faults(science: fits.Header, product: Product) -> list[str]:
+    grid = product.grid
+    faults = []
+    shape = science["NAXIS2"], science["NAXIS1"]
+    if shape != grid.shape:
+        faults.append(f"shape {shape} instead of {grid.shape}")
+    planned = {
+        "CRPIX1": grid.crpix[0],
+        "CRPIX2": grid.crpix[1],
+        "CRVAL1": grid.crval[0],
+        "CRVAL2": grid.crval[1],
+        "CD1_1": -grid.scale / 3600,
+        "CD2_2": grid.scale / 3600,
+    }
+    faults += [
+        f"{key} {science[key]} instead of {value}"
+        for key, value in planned.items()
+        if abs(science[key] - value) > _PIXEL_TOLERANCE * max(1.0, abs(value) if key.startswith("CD") else 1.0)
+    ]
+    return faults
+
+
+def _header_faults(primary: fits.Header, science: fits.Header, product: Product) -> list[str]:
+    faults = []
+    if primary.get("HAPLEVEL") != _MOSAIC_LEVEL or "S_REGION" not in science:
+        faults.append("its headers were not refined")
+    if primary.get("FILENAME") != product.name:
+        faults.append(f"FILENAME is {primary.get('FILENAME')!r}")
+    return faults
+
+
+def _exposure_faults(primary: fits.Header, used: Collection[str]) -> list[str]:
+    # working copies are named <prefix>_..._<first eight letters of the exposure's name>_flc.fits
+    drizzled = {str(value).split("[", maxsplit=1)[0].split("_")[-2].split("-")[-1] for value in primary["D*DATA"].values()}
+    planned = {name.split("_")[-2][:8] for name in used}
+    missing, unplanned = planned - drizzled, drizzled - planned
+    faults = [f"exposures missing: {', '.join(sorted(missing))}"] if missing else []
+    return faults + ([f"exposures not planned: {', '.join(sorted(unplanned))}"] if unplanned else [])
+
+
+def refer_npixfrac(path: Path, product: Product, tight: Limits) -> None:
+    """Write NPIXFRAC as the documented limits give it; drizzlepac divides by the area of the limits it was given.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The image, changed in place.
+    product : Product
+        With the number of pixels of the documented limits.
+    tight : Limits
+        The limits that drizzlepac was given.
+    """
+    height, width = tight.shape(round(product.grid.scale / 0.04))
+    with fits.open(path, mode="update") as hdus:
+        header = hdus[0].header
+        covered = round(header["NPIXFRAC"] * height * width)
+        header["NPIXFRAC"] = covered / product.documented_size
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

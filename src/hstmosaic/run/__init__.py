@@ -1,0 +1,1 @@
+"""The driver: run directory, Dask clusters, scheduling and resume; the only room that imports dask."""

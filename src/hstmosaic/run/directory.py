@@ -1,0 +1,180 @@
+"""The run directory: one folder that holds all state of a run."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.errors import OutputError, RunBusyError
+from hstmosaic.plan.specs import SPEC_FILE, TaskResult, TaskSpec, read_result, spec_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_KEY_FILE = "key.txt"
+_MEASURED_FILE = "measured.json"
+_LOCK_FILE = "lock"
+
+
+@dataclass(frozen=True)
+class TaskDirectory:
+    """The folder of one task: spec.json, work/, log.txt, result.json."""
+
+    path: Path
+
+    @property
+    def work(self) -> Path:
+        """Working directory of the task's process."""
+        return self.path / "work"
+
+    @property
+    def log(self) -> Path:
+        """What the task printed."""
+        return self.path / "log.txt"
+
+    @property
+    def name(self) -> str:
+        """Name of the task."""
+        return self.path.name
+
+    def finished(self, key: str) -> TaskResult | None:
+        """Return the result of a finished task if it was for the same key, else None."""
+        try:
+            same = (self.path / _KEY_FILE).read_text() == key
+        except FileNotFoundError:
+            return None
+        result = read_result(self.path) if same else None
+        return result if result is not None and result.ok else None
+
+    def prepare(self, spec: TaskSpec, key: str) -> None:
+        """Empty the folder and write what the task is told."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True)
+        (self.path / SPEC_FILE).write_text(spec_to_json(spec))
+        (self.path / _KEY_FILE).write_text(key)
+
+    def write_measured(self, measured: Mapping[str, Any]) -> None:
+        """Record what the task took."""
+        (self.path / _MEASURED_FILE).write_text(json.dumps(measured))
+
+    def remove_work(self) -> None:
+        """Delete the working copies."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths of a run."""
+
+    path: Path
+    """The run directory."""
+    output: Path
+    """Where the products go."""
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan."""
+        return self.path / "plan.json"
+
+    @property
+    def log_file(self) -> Path:
+        """The run log: one JSON object a line."""
+        return self.path / "logs" / "run.jsonl"
+
+    def task(self, name: str) -> TaskDirectory:
+        """Return the directory of a task."""
+        return TaskDirectory(self.path / "tasks" / name)
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises
+        ------
+        OutputError
+            If they cannot be made.
+        """
+        try:
+            (self.path / "tasks").mkdir(parents=True, exist_ok=True)
+            (self.path / "logs").mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path}: {error.strerror}", "choose another --output-dir") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other drivers out while this one works.
+
+        Raises
+        ------
+        RunBusyError
+            If another driver holds the lock; it is named.
+        """
+        with (self.path / _LOCK_FILE).open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock.seek(0)
+                raise RunBusyError(
+                    f"{self.path}: another run works here ({lock.read().strip()})",
+                    "wait for it, stop it, or choose another --output-dir or prefix",
+                ) from error
+            lock.truncate(0)
+            lock.write(f"host {platform.node()}, process {os.getpid()}")
+            lock.flush()
+            yield
+
+
+def run_directory(output: Path, prefix: str) -> RunDirectory:
+    """Return the run directory that belongs to a prefix in an output directory."""
+    return RunDirectory(path=output / f"{prefix}_run", output=output)
+
+
+def task_key(spec: TaskSpec, inputs: Mapping[str, tuple[int, int]], versions: Mapping[str, str]) -> str:
+    """Return what a result depends on, as a digest.
+
+    Parameters
+    ----------
+    spec : ScreenSpec or DrizzleSpec
+        What the task is told.
+    inputs : mapping of str to tuple of int
+        Size in bytes and time of change in nanoseconds of every file that the task reads.
+    versions : mapping of str to str
+        Of the packages that decide about pixels.
+    """
+    text = json.dumps([spec_to_json(spec), sorted(inputs.items()), sorted(versions.items())])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_room(output: Path, needed_mb: int) -> None:
+    """Check that an output directory, which need not exist yet, can take the products.
+
+    Parameters
+    ----------
+    output : pathlib.Path
+        The output directory.
+    needed_mb : int
+        Space for working copies and products, 10^6 bytes.
+
+    Raises
+    ------
+    OutputError
+        If it is not writable or too small.
+    """
+    existing = next(folder for folder in (output, *output.parents) if folder.exists())
+    if not existing.is_dir():
+        raise OutputError(f"{existing} is not a directory", "choose another --output-dir")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise OutputError(f"{existing} is not writable", "choose another --output-dir")
+    free_mb = shutil.disk_usage(existing).free // 1_000_000
+    if free_mb < needed_mb:
+        raise OutputError(
+            f"{existing} has {free_mb} MB left, the run needs about {needed_mb} MB",
+            "free some space or choose another --output-dir",
+        )

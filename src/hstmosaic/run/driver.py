@@ -1,0 +1,154 @@
+"""The driver: from a list of exposures to mosaics."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hstmosaic.errors import AlignmentError, ExitCode
+from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.checks import Exclusion
+from hstmosaic.plan.names import manifest_name
+from hstmosaic.products.gather import Gathered
+from hstmosaic.products.manifest import write_manifest
+from hstmosaic.run.cluster import local_cluster
+from hstmosaic.run.directory import RunDirectory, check_room, run_directory
+from hstmosaic.run.events import Teller, log_to
+from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.run.events import Event
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the user asks for."""
+
+    source: str
+    """Search pattern, list, or ``@`` and list."""
+    prefix: str | None = None
+    """Prefix of the products; the documented default when None."""
+    skip_alignment: bool = False
+    log_level: str = "info"
+    """Of drizzlepac's logs and trailers."""
+    output: Path = field(default_factory=Path)
+    """Where the products go."""
+    workers: int | None = None
+    """Tasks at a time; the number of usable cores when None."""
+    keep: tuple[str, ...] = ()
+    """Names of exposures to use whatever the checks say."""
+    strict: bool = False
+    """Turn every exclusion into an error."""
+    keep_work: bool = False
+    """Keep the working directories of finished tasks."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    plan: Plan
+    products: tuple[Gathered, ...]
+    left_out: tuple[Exclusion, ...]
+    """By header checks and by screening."""
+    failures: tuple[Failure, ...]
+    directory: Path
+    """The run directory."""
+    seconds: float
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the shell is told."""
+        if not self.failures:
+            return ExitCode.OK
+        screened = {exclusion.name for exclusion in self.left_out}
+        nothing_left = all(exposure.name in screened for exposure in self.plan.exposures)
+        return ExitCode.NOTHING_LEFT if nothing_left else ExitCode.LAYER_FAILED
+
+
+def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
+    """Make the mosaics of a list of exposures; what an earlier run of the same finished is not done again.
+
+    Parameters
+    ----------
+    options : RunOptions
+        What the user asks for.
+    listener : callable
+        Hears every `Event`.
+
+    Returns
+    -------
+    Outcome
+        Also when layers failed.
+
+    Raises
+    ------
+    AlignmentError
+        If alignment is asked for: this version cannot do it.
+    BadInputError
+        If an input cannot be used, with all problems; nothing has been written then.
+    OutputError
+        If the output directory is not writable or too small; nothing has been written then.
+    RunBusyError
+        If another driver works on the same run.
+    """
+    started = time.time()
+    if not options.skip_alignment:
+        raise AlignmentError(
+            "alignment to Gaia does not exist yet in this version",
+            "add -s (--skip_gaia_alignment) to use the WCS that the exposures have",
+        )
+    tell = Teller(listener)
+    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
+    check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
+    directory = run_directory(options.output.absolute(), plan.prefix)
+    directory.create()
+    with directory.locked():
+        tell.add(log_to(directory.log_file))
+        progress = _run_plan(plan, directory, options, tell)
+        outcome = Outcome(
+            plan=plan,
+            products=tuple(progress.gathered),
+            left_out=(*plan.excluded, *progress.left_out),
+            failures=tuple(progress.failures),
+            directory=directory.path,
+            seconds=time.time() - started,
+        )
+        if outcome.products:
+            write_manifest(
+                directory.output / manifest_name(plan.prefix), [product.name for product in outcome.products]
+            )
+        _tell_end(outcome, tell)
+    return outcome
+
+
+def _run_plan(plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller) -> Progress:
+    directory.plan_file.write_text(plan.to_json())
+    names = ", ".join(layer.name for layer in plan.layers)
+    tell("planned", f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}")
+    for exclusion in plan.excluded:
+        tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
+    for note in plan.notes:
+        tell("note", note, "warning")
+    settings = Settings(
+        log_level=options.log_level,
+        keep=frozenset(options.keep),
+        keep_work=options.keep_work,
+        strict=options.strict,
+    )
+    with local_cluster(options.workers) as client:
+        return Schedule(plan, directory, client, settings, tell).run()
+
+
+def _tell_end(outcome: Outcome, tell: Teller) -> None:
+    for failure in outcome.failures:
+        tell("failed", f"{failure.layer} was not made: {failure.cause}; see {failure.log}", "error")
+    made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
+    verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
+    tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+

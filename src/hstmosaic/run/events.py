@@ -1,0 +1,61 @@
+"""What happens in a run, told to whoever listens: the terminal, the run log."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened."""
+
+    kind: str
+    """Such as ``planned``, ``screened``, ``drizzling``, ``drizzled``, ``gathered``, ``failed``, ``finished``."""
+    message: str
+    """The same for people, one line."""
+    level: str = "info"
+    """``debug``, ``info``, ``warning`` or ``error``."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The same for machines."""
+    time: float = field(default_factory=time.time)
+    """Seconds since 1970."""
+
+
+class Teller:
+    """Tells events to listeners.
+
+    Parameters
+    ----------
+    listeners : callables
+        Each is called with every `Event`, from the driver's thread.
+    """
+
+    def __init__(self, *listeners: Callable[[Event], None]) -> None:
+        self._listeners = list(listeners)
+
+    def add(self, listener: Callable[[Event], None]) -> None:
+        """Let one more listen."""
+        self._listeners.append(listener)
+
+    def __call__(self, kind: str, message: str, level: str = "info", **data: Any) -> None:
+        event = Event(kind, message, level, data)
+        for listener in self._listeners:
+            listener(event)
+
+
+def log_to(path: Path) -> Callable[[Event], None]:
+    """Return a listener that appends events to a file, one JSON object a line."""
+
+    def listener(event: Event) -> None:
+        line = {"time": round(event.time, 3), "kind": event.kind, "level": event.level, "message": event.message}
+        with path.open("a") as log:
+            log.write(json.dumps(line | event.data) + "\n")
+
+    return listener

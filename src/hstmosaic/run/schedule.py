@@ -1,0 +1,250 @@
+"""The order of tasks: screen every exposure, then drizzle each layer as soon as its exposures are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from distributed import as_completed
+
+from hstmosaic.plan.checks import Exclusion, apply_strict
+from hstmosaic.plan.estimates import Estimate, estimate_screen
+from hstmosaic.plan.pollers import poller_text
+from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, TaskResult
+from hstmosaic.products.gather import Gathered, gather_layer, still_gathered
+from hstmosaic.products.verify import ProductError
+from hstmosaic.run.cluster import MEMORY
+from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
+from hstmosaic.run.work import run_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from distributed import Client, Future
+
+    from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.plan.layers import Layer
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.plan.specs import TaskSpec
+    from hstmosaic.run.events import Teller
+
+_OVERRULE = "use it all the same with --keep {name}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How tasks are to be done."""
+
+    log_level: str = "info"
+    keep: frozenset[str] = frozenset()
+    """Names of exposures that are used whatever screening says."""
+    keep_work: bool = False
+    """Keep working directories of finished tasks."""
+    strict: bool = False
+    """Drizzle nothing if screening leaves anything out."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A layer that could not be made."""
+
+    layer: str
+    cause: str
+    log: str
+    """Path of the log that shows it."""
+
+
+@dataclass
+class Progress:
+    """What has come out so far."""
+
+    left_out: list[Exclusion] = field(default_factory=list)
+    """Exposures that screening left out."""
+    failures: list[Failure] = field(default_factory=list)
+    gathered: list[Gathered] = field(default_factory=list)
+
+
+class Schedule:
+    """Runs the tasks of a plan on a Dask cluster.
+
+    Parameters
+    ----------
+    plan : Plan
+        With its exposures' chips.
+    directory : RunDirectory
+        Where tasks live; finished ones are not done again.
+    client : distributed.Client
+        The cluster.
+    settings : Settings
+        How tasks are to be done.
+    tell : Teller
+        Hears what happens.
+    """
+
+    def __init__(
+        self, plan: Plan, directory: RunDirectory, client: Client, settings: Settings, tell: Teller
+    ) -> None:
+        self.plan, self.directory, self.client, self.settings, self.tell = plan, directory, client, settings, tell
+        self.progress = Progress()
+        self._verdicts: dict[str, TaskResult] = {}
+        self._waiting = sorted(plan.layers, key=lambda layer: -layer.estimate.seconds)
+        self._layers = {f"drizzle-{layer.name}": layer for layer in plan.layers}
+        self._running: Any = as_completed()
+        self._tasks: dict[str, TaskDirectory] = {}
+
+    def run(self) -> Progress:
+        """Run every task that is not finished yet, and gather products as they come."""
+        longest_first = {name: i for i, layer in enumerate(self._waiting) for name in layer.exposures}
+        for exposure in sorted(self.plan.exposures, key=lambda e: longest_first[e.name]):
+            self._start_screen(exposure)
+        self._start_layers()
+        for future in self._running:
+            task = self._tasks.pop(future.key)
+            try:
+                result, measured = future.result()
+            except Exception as error:  # noqa: BLE001 - a lost worker raises whatever it died of
+                result, measured = TaskResult(ok=False, error=str(error), retry=True), None
+            future.release()
+            if task.name in self._layers:
+                self._end_layer(self._layers[task.name], task, result, measured)
+            else:
+                self._end_screen(task, result, measured)
+                self._start_layers()
+        return self.progress
+
+    def _start_screen(self, exposure: Exposure) -> None:
+        task = self.directory.task(f"screen-{_stem(exposure)}")
+        spec = ScreenSpec(path=str(exposure.path))
+        key = self._key(spec, [exposure])
+        finished = task.finished(key)
+        if finished is not None:
+            self._judge(exposure, finished, task)
+            return
+        self._submit(task, spec, key, estimate_screen(exposure), priority=0)
+
+    def _end_screen(self, task: TaskDirectory, result: TaskResult, measured: Any) -> None:
+        exposure = next(e for e in self.plan.exposures if task.name == f"screen-{_stem(e)}")
+        if result.ok:
+            task.remove_work()
+        self._judge(exposure, result, task, measured)
+
+    def _judge(self, exposure: Exposure, result: TaskResult, task: TaskDirectory, measured: Any = None) -> None:
+        self._verdicts[exposure.name] = result
+        reason = result.data.get("reason", "") if result.ok else f"screening failed: {result.error}"
+        kept = {exposure.name, exposure.rootname} & self.settings.keep
+        told = {"exposure": exposure.name, "measured": _as_dict(measured), "reason": reason}
+        if _usable(result) and not reason:
+            self.tell("screened", f"{exposure.name} can be used", "debug", **told)
+        elif _usable(result):
+            self.tell("screened", f"{exposure.name} is used, though {reason}", "debug", **told)
+        elif kept:
+            self.tell("kept", f"{exposure.name} is kept on request, though {reason}", "warning", **told)
+        elif not result.retry:
+            next_step = _OVERRULE.format(name=exposure.name)
+            self.progress.left_out.append(Exclusion(exposure.name, reason, next_step))
+            self.tell("left out", f"{exposure.name} is left out: {reason}; {next_step}", "warning", **told)
+
+    def _start_layers(self) -> None:
+        if self.settings.strict:
+            if len(self._verdicts) < len(self.plan.exposures):
+                return
+            apply_strict(self.progress.left_out)
+        for layer in [layer for layer in self._waiting if self._verdicts.keys() >= set(layer.exposures)]:
+            self._waiting.remove(layer)
+            self._start_layer(layer)
+
+    def _start_layer(self, layer: Layer) -> None:
+        unjudged = [name for name in layer.exposures if self._verdicts[name].retry]
+        if unjudged:
+            task = self.directory.task(f"screen-{_stem(self.plan.exposure(unjudged[0]))}")
+            cause = f"screening of {unjudged[0]} failed: {self._verdicts[unjudged[0]].error}"
+            self._fail(layer, cause, task)
+            return
+        task = self.directory.task(f"drizzle-{layer.name}")
+        used = self._used(layer)
+        if not used:
+            cause = "screening left out all of its exposures; see the warnings above"
+            self._fail(layer, cause, self.directory.task(f"screen-{_stem(self.plan.exposure(layer.exposures[0]))}"))
+            return
+        spec = self._drizzle_spec(layer, used)
+        key = self._key(spec, self.plan.exposures)
+        there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
+        if there is not None:
+            self.progress.gathered += there
+            self.tell("reused", f"{layer.name} was finished before", layer=layer.name)
+            return
+        self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
+        self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))
+
+    def _end_layer(self, layer: Layer, task: TaskDirectory, result: TaskResult, measured: Any) -> None:
+        if not result.ok:
+            self._fail(layer, result.error, task)
+            return
+        try:
+            gathered = gather_layer(
+                layer, self._used(layer), self.plan.tight_limits, task.path, self.directory.output
+            )
+        except (ProductError, OSError) as error:
+            self._fail(layer, str(error), task)
+            return
+        self.progress.gathered += gathered
+        if not self.settings.keep_work:
+            task.remove_work()
+        took = f" in {measured.wall_seconds:.0f} s with {measured.max_rss_mb / 1000:.1f} GB" if measured else ""
+        names = ", ".join(product.name for product in layer.products)
+        self.tell("gathered", f"{names} made{took}", layer=layer.name, measured=_as_dict(measured))
+
+    def _fail(self, layer: Layer, cause: str, task: TaskDirectory) -> None:
+        failure = Failure(layer.name, cause, str(task.log))
+        self.progress.failures.append(failure)
+        self.tell("failed", f"{layer.name} failed: {cause} (log: {task.log})", "error", layer=layer.name)
+
+    def _used(self, layer: Layer) -> tuple[str, ...]:
+        keep = self.settings.keep
+        return tuple(
+            name
+            for name in layer.exposures
+            if _usable(self._verdicts[name]) or {name, self.plan.exposure(name).rootname} & keep
+        )
+
+    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> DrizzleSpec:
+        plan, limits = self.plan, self.plan.tight_limits
+        return DrizzleSpec(
+            poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
+            poller=poller_text(plan.exposures, plan.corner_sky_cell, new=set(used)),
+            links=tuple((exposure.name, str(exposure.path)) for exposure in plan.exposures),
+            limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
+            prefix=plan.prefix,
+            products=tuple(name for product in layer.products for name in (product.name, product.trailer)),
+            log_level=self.settings.log_level,
+        )
+
+    def _key(self, spec: TaskSpec, exposures: Iterable[Exposure]) -> str:
+        inputs = {str(exposure.path): (exposure.size, exposure.mtime_ns) for exposure in exposures}
+        return task_key(spec, inputs, self.plan.versions)
+
+    def _submit(self, task: TaskDirectory, spec: TaskSpec, key: str, estimate: Estimate, priority: int) -> None:
+        task.prepare(spec, key)
+        capacity = min(w["resources"][MEMORY] for w in self.client.scheduler_info()["workers"].values())
+        future: Future = self.client.submit(
+            run_task,
+            str(task.path),
+            key=task.name,
+            pure=False,
+            priority=priority,
+            resources={MEMORY: min(estimate.memory_mb, capacity)},
+        )
+        self._tasks[future.key] = task
+        self._running.add(future)
+
+
+def _usable(result: TaskResult) -> bool:
+    return result.ok and bool(result.data["usable"])
+
+
+def _stem(exposure: Exposure) -> str:
+    return exposure.name.removesuffix(".fits")
+
+
+def _as_dict(measured: Any) -> dict[str, Any] | None:
+    return None if measured is None else dict(vars(measured))

@@ -1,0 +1,149 @@
+"""The worker's end of the process that forks tasks; see `hstmosaic.tasks.zygote` for the other end."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.errors import HstMosaicError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ENVIRONMENT = {
+    # one core a task: the fan-out fills the machine
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    # drizzlepac iterates over sets of names
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+}
+_UPSTREAM_SWITCHES = ("MVM_INCLUDE_SMALL", "MVM_ONLY_CTE", "MVM_QUALITY_TESTING", "DATA_PATH")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the process of a task ended."""
+
+    status: int
+    """Exit code, or minus the number of the signal that ended it."""
+    cpu_seconds: float
+    max_rss_mb: float
+    """Peak resident memory, 10^6 bytes."""
+
+
+class Zygote:
+    """A running zygote; starts with the first task and ends with the worker.
+
+    Raises
+    ------
+    HstMosaicError
+        From `run`, if the zygote cannot start or dies.
+    """
+
+    def __init__(self) -> None:
+        environment = {k: v for k, v in os.environ.items() if k not in _UPSTREAM_SWITCHES} | _ENVIRONMENT
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hstmosaic.tasks.zygote"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
+        self._lock = threading.Lock()
+        self._waiting: dict[str, tuple[threading.Event, list[Ended]]] = {}
+        self.pids: dict[str, int] = {}
+        threading.Thread(target=self._listen, daemon=True, name="zygote").start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take tasks."""
+        return self._process.poll() is None
+
+    def run(self, folder: Path) -> Ended:
+        """Run the task of a directory and wait for its end."""
+        done, answer = threading.Event(), []
+        with self._lock:
+            self._waiting[str(folder)] = done, answer
+            self._send({"folder": str(folder)})
+        done.wait()
+        if not answer:
+            self._errors.seek(0)
+            tail = self._errors.read()[-2000:].strip()
+            raise HstMosaicError(f"the process that starts tasks has died: {tail or 'no message'}")
+        return answer[0]
+
+    def close(self) -> None:
+        """End it and kill the tasks that still run."""
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            self._release_all()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            message = json.loads(line)
+            if "status" in message:
+                with self._lock:
+                    done, answer = self._waiting.pop(message["folder"])
+                    self.pids.pop(message["folder"], None)
+                answer.append(Ended(message["status"], message["cpu_seconds"], message["max_rss_mb"]))
+                done.set()
+            elif "pid" in message:
+                self.pids[message["folder"]] = message["pid"]
+        with self._lock:
+            self._release_all()
+
+    def _release_all(self) -> None:
+        for done, _ in self._waiting.values():
+            done.set()
+        self._waiting.clear()
+
+
+_current: Zygote | None = None
+_guard = threading.Lock()
+
+
+def shared_zygote() -> Zygote:
+    """Return the zygote of this worker process, starting one where there is none."""
+    global _current  # noqa: PLW0603
+    with _guard:
+        if _current is None or not _current.alive:
+            _current = Zygote()
+        return _current
+
+
+def close_zygote() -> None:
+    """End the zygote of this process and every task in it."""
+    global _current  # noqa: PLW0603
+    with _guard:
+        zygote, _current = _current, None
+    if zygote is not None:
+        zygote.close()
+
+
+atexit.register(close_zygote)

@@ -1,0 +1,59 @@
+"""Drizzling: one `hapmultisequencer` run for one layer, in the current directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from drizzlepac import hapmultisequencer
+from drizzlepac.haputils.analyze import Ret_code
+
+from hstmosaic.plan.specs import TaskResult
+from hstmosaic.tasks import upstream
+
+if TYPE_CHECKING:
+    from hstmosaic.plan.specs import DrizzleSpec
+
+_MEANING = {
+    Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
+    Ret_code.SBCHRC_DATA.value: "only ACS/SBC or ACS/HRC exposures, which are switched off",
+    Ret_code.NO_VIABLE_DATA.value: "no exposure that drizzlepac can use",
+}
+
+
+def drizzle(spec: DrizzleSpec) -> TaskResult:
+    """Run `hapmultisequencer` on a poller whose rows of one layer are NEW.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        The poller, the exposures to link in, limits, prefix and expected products.
+
+    Returns
+    -------
+    TaskResult
+        ``data`` holds ``products``, the names that were made; they lie in the current directory.
+    """
+    for name, path in spec.links:
+        os.symlink(path, name)
+    Path(spec.poller_name).write_text(spec.poller)
+    upstream.trust_screening()
+    upstream.copy_without_mode()
+    upstream.compute_footprints_once()
+    code = hapmultisequencer.run_mvm_processing(
+        spec.poller_name,
+        skip_gaia_alignment=True,
+        custom_limits=list(spec.limits),
+        output_file_prefix=upstream.exact_prefix(spec.prefix),
+        log_level=getattr(logging, spec.log_level.upper()),
+    )
+    if isinstance(code, SystemExit):
+        code = code.code
+    if code != 0:
+        return TaskResult(ok=False, error=_MEANING.get(code, f"hapmultisequencer returned {code}"))
+    missing = [name for name in spec.products if not Path(name).is_file()]
+    if missing:
+        return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
+    return TaskResult(ok=True, data={"products": list(spec.products)})

@@ -1,0 +1,54 @@
+"""Run the task of a task directory in this process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import traceback
+from typing import TYPE_CHECKING
+
+from hstmosaic.plan.specs import (
+    SPEC_FILE,
+    WORK_FOLDER,
+    DrizzleSpec,
+    ScreenSpec,
+    TaskResult,
+    spec_from_json,
+    write_result,
+)
+from hstmosaic.tasks.drizzle import drizzle
+from hstmosaic.tasks.screen import screen
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def execute(folder: Path) -> bool:
+    """Do what ``spec.json`` says in a fresh ``work/`` and write ``result.json``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The task directory.
+
+    Returns
+    -------
+    bool
+        Whether the task succeeded.
+    """
+    work = folder / WORK_FOLDER
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    os.chdir(work)
+    try:
+        match spec_from_json((folder / SPEC_FILE).read_text()):
+            case ScreenSpec() as spec:
+                result = screen(spec)
+            case DrizzleSpec() as spec:
+                result = drizzle(spec)
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        last = str(error).strip().splitlines()
+        result = TaskResult(ok=False, error=f"{type(error).__name__}: {last[-1] if last else 'no message'}")
+    write_result(folder, result)
+    return result.ok

@@ -1,0 +1,104 @@
+"""A process that has drizzlepac imported and forks once per task, so that the import is paid once.
+
+It speaks JSON lines. On standard input: ``{"folder": "..."}``; end of input ends it. On standard output:
+``{"folder": ..., "pid": ...}`` when a task starts, and the same with ``status`` (as of `os.waitstatus_to_exitcode`),
+``cpu_seconds`` and ``max_rss_mb`` when it has ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import selectors
+import signal
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from hstmosaic.plan.specs import LOG_FILE
+from hstmosaic.tasks.execute import execute
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _say(answers: IO[str], **message: Any) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+def _child(folder: Path, parent: int) -> None:
+    """Become the task: its own process group, its own log, gone when the zygote is gone."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    status = 1
+    try:
+        status = 0 if execute(folder) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _reap(children: dict[int, str], answers: IO[str]) -> None:
+    while children:
+        pid, status, usage = os.wait4(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        _say(
+            answers,
+            folder=children.pop(pid),
+            pid=pid,
+            status=os.waitstatus_to_exitcode(status),
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            max_rss_mb=usage.ru_maxrss * 1024 / 1e6,
+        )
+
+
+def main() -> None:
+    """Serve until standard input ends; tasks still running then are killed."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake_write)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    selector = selectors.DefaultSelector()
+    selector.register(0, selectors.EVENT_READ)
+    selector.register(wake_read, selectors.EVENT_READ)
+    children: dict[int, str] = {}
+    pending = b""
+    _say(answers, ready=True)
+    while True:
+        for key, _ in selector.select():
+            chunk = os.read(key.fd, 65536)
+            if key.fd == wake_read:
+                _reap(children, answers)
+                continue
+            if not chunk:
+                for pid in children:
+                    os.killpg(pid, signal.SIGKILL)
+                return
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                folder = json.loads(line)["folder"]
+                parent = os.getpid()
+                pid = os.fork()
+                if pid == 0:
+                    _child(Path(folder), parent)
+                children[pid] = folder
+                _say(answers, folder=folder, pid=pid)
+
+
+if __name__ == "__main__":
+    main()
