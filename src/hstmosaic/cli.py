@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hstmosaic import __version__
-from hstmosaic.errors import ExitCode, HstMosaicError
 from hstmosaic.describe import describe_plan
+from hstmosaic.errors import ExitCode, HstMosaicError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
     from hstmosaic.run.events import Event
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+FIELDS = ("demo", "corner", "three-camera")
+_CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -39,7 +40,9 @@ def _same_input(function: Any) -> Any:
     for option in (
         click.argument("source", metavar="INPUT"),
         click.option("-o", "--output_file_prefix", "prefix", metavar="PREFIX", help="Begin product names with PREFIX."),
-        click.option("--keep", multiple=True, metavar="NAME", help="Use an exposure whatever the checks say. Repeatable."),
+        click.option(
+            "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever the checks say. Repeatable."
+        ),
         click.option("--strict", is_flag=True, help="Make every exposure that would be left out an error."),
     ):
         function = option(function)
@@ -74,24 +77,65 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 
 @cli.command(context_settings=_CONTEXT)
 @_same_input
-@click.option("-s", "--skip_gaia_alignment", "skip_alignment", is_flag=True, help="Use the WCS that the exposures have.")
-@click.option("-l", "--log_level", default="info", show_default=True, type=click.Choice(LOG_LEVELS), help="How much trailers and the screen say.")
-@click.option("--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where the products go.")
+@click.option(
+    "-s", "--skip_gaia_alignment", "skip_alignment", is_flag=True, help="Use the WCS that the exposures have."
+)
+@click.option(
+    "-l",
+    "--log_level",
+    default="info",
+    show_default=True,
+    type=click.Choice(LOG_LEVELS),
+    help="How much trailers and the screen say.",
+)
+@click.option(
+    "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where the products go."
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: the usable cores]")
+@click.option("--profile", default="local", show_default=True, type=click.Choice(["local"]), help="Where tasks run.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
 @examples(
     "hstmosaic run list.txt -s",
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
     "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
 )
-def run(log_level: str, output_dir: Path, **given: Any) -> None:
+def run(log_level: str, output_dir: Path, profile: str, **given: Any) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
 
+    del profile  # there is one: the embedded cluster
     signal.signal(signal.SIGTERM, _interrupt)
     options = RunOptions(log_level=log_level, output=output_dir, **given)
     outcome = run_mosaic(options, printer(log_level))
     sys.exit(outcome.exit_code)
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--field", default="demo", show_default=True, type=click.Choice(FIELDS), help="Ready-made field.")
+@click.option("--camera", "cameras", multiple=True, metavar="CAMERA:FILTER[:N]", help=_CAMERA_HELP)
+@click.option("--at", nargs=3, type=float, metavar="RA DEC PA", help="Pointing and position angle, degrees.")
+@click.option("--dither", default=2.5, show_default=True, help="Distance of exposures in a visit, arcsec.")
+@click.option("--subarray", nargs=2, type=int, metavar="ROWS COLUMNS", help="Read out a part of one chip only.")
+@click.option("--pointing-error", default=0.0, show_default=True, help="Error of each visit's WCS, arcsec.")
+@click.option("--roll-error", default=0.0, show_default=True, help="Error of each visit's position angle, degrees.")
+@click.option("--single-visit-names", is_flag=True, help="Name files as single-visit products.")
+@click.option("--seed", default=3, show_default=True, help="The same seed gives the same files.")
+@examples(
+    "hstmosaic simulate demo",
+    "hstmosaic simulate bench --field corner",
+    "hstmosaic simulate pole --at 0 89.95 30 --camera wfc3_ir:F160W:3 --camera acs_wfc:F814W",
+)
+def simulate(directory: Path, **given: Any) -> None:
+    """Write simulated exposures with real distortion, their list and the truth into DIRECTORY."""
+    from hstmosaic.simulate import simulate_field
+    from hstmosaic.simulate.request import requested_field
+
+    def progress(done: int, total: int, name: str) -> None:
+        click.echo(f"{done}/{total} {directory / name}")
+
+    simulate_field(requested_field(**given), directory, progress)
+    click.echo(f"mosaic them with: hstmosaic run {directory / 'list.txt'} -s")
 
 
 @cli.command(context_settings=_CONTEXT)

@@ -28,7 +28,8 @@ def _lines(plan: Plan) -> Iterator[str]:
             chosen = "  <- nearest" if name == plan.projection_cell else ""
             yield f"  {name}: {distance:.1f} sky cells from its centre{chosen}"
     yield f"sky cells: {', '.join(plan.sky_cells)}"
-    yield f"limits {plan.limits.as_list()}, of which data fill {plan.tight_limits.as_list()} ({width} x {height} pixels)"
+    yield f"limits {plan.limits.as_list()}"
+    yield f"data fill {plan.tight_limits.as_list()}, {width} x {height} pixels"
     yield f"prefix {plan.prefix}"
     for layer in plan.layers:
         yield ""

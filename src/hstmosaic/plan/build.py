@@ -18,7 +18,7 @@ from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from hstmosaic.plan.cells import ProjectionCell
+    from hstmosaic.plan.cells import ProjectionCell, SkyCell
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.inputs import InputFile
     from hstmosaic.plan.layers import Layer
@@ -44,7 +44,7 @@ def make_plan(
     strict : bool
         Turn every exclusion into an error.
     keep : sequence of str
-        Names of exposures to use although a header check would leave them out.
+        Names of exposures that the user wants whatever screening says; they must be in the list.
     on_read : callable, optional
         Called with (exposures read, exposures in all) while headers are read.
 
@@ -102,9 +102,8 @@ def _usable(
     problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
     if problems:
         raise BadInputError(problems)
-    _, unusable = exclude_unusable([e for e in exposures if not {e.name, e.rootname} & set(keep)])
-    names = {exclusion.name for exclusion in unusable}
-    usable, duplicates = exclude_duplicates([e for e in exposures if e.name not in names])
+    usable, unusable = exclude_unusable(exposures)
+    usable, duplicates = exclude_duplicates(usable)
     clashes = find_name_clashes(usable)
     if clashes:
         raise BadInputError(clashes)
@@ -118,7 +117,7 @@ def _counted(inputs: Sequence[InputFile], on_read: Callable[[int, int], None] | 
             on_read(done, len(inputs))
 
 
-def _sky_cells(exposures: Sequence[Exposure]) -> dict:
+def _sky_cells(exposures: Sequence[Exposure]) -> dict[str, SkyCell]:
     found = find_sky_cells(exposures, load_sky_grid())
     if not found:
         names = ", ".join(exposure.name for exposure in exposures[:3])

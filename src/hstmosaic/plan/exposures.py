@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,8 @@ class Exposure:
     subarray: bool
     """``SUBARRAY``."""
     chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
-    """One per ``SCI`` extension; empty if the exposure came out of a JSON file."""
+    """One per ``SCI`` extension; none if the exposure came out of a JSON file, or has no ``WCSNAME`` because
+    its ``EXPTIME`` is 0."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the chips, in types that JSON has."""
@@ -152,7 +154,7 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
     Returns
     -------
     Exposure
-        With its chips.
+        With its chips; without them if nothing was exposed and there is no WCS for that reason.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
         instrument = header_text(primary, "INSTRUME").lower()
         detector = header_text(primary, "DETECTOR").lower()
         chips = _chips(hdus, called)
-        science = hdus["SCI", chips[0].extver].header
+        science = hdus["SCI"].header
         status = path.stat()
         return Exposure(
             name=path.name,
@@ -185,7 +187,7 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
             exptime=float(primary["EXPTIME"]),
             expstart=float(primary["EXPSTART"]),
             photflam=header_number(primary.get("PHOTFLAM", science.get("PHOTFLAM"))),
-            wcsname=str(science["WCSNAME"]),
+            wcsname=str(science.get("WCSNAME", "")),
             visit=extract_visit(path.name),
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
@@ -244,6 +246,8 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
         if ("DQ", hdu.ver) not in present:
             raise UnreadableExposureError(called, f"has no DQ extension for SCI,{hdu.ver}", CALIBRATED)
     if "WCSNAME" not in science[0].header:
+        if math.isclose(primary["EXPTIME"], 0.0, abs_tol=1e-5):
+            return ()  # no WCS is made where nothing was exposed; the exposure is left out for that
         cause = "has no WCSNAME, so that drizzlepac would pass over it without a word"
         raise UnreadableExposureError(called, cause, UPDATE_WCS)
     return tuple(Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called)) for hdu in science)

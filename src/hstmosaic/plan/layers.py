@@ -73,9 +73,7 @@ class Geometry:
     coarse: Grid
 
 
-def common_geometry(
-    exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, tight: Limits
-) -> Geometry:
+def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, tight: Limits) -> Geometry:
     """Work out the grids that all layers share."""
     fine, coarse = (product_grid(exposures, cell, tight, ratio) for ratio in (1, COARSE_RATIO))
     return Geometry(cell, limits, tight, fine, coarse)

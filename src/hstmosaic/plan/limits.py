@@ -179,9 +179,7 @@ def _box(exposure: Exposure, plane: WCS, step: int = 64) -> tuple[np.ndarray, np
     return points.min(axis=0), points.max(axis=0)
 
 
-def _painted_box(
-    exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
+def _painted_box(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """First and last pixel, x and y, that drizzlepac paints when it draws every chip's edge pixels."""
     sampled = {exposure.name: _box(exposure, plane) for exposure in exposures}
     low = np.min([box[0] for box in sampled.values()], axis=0)

@@ -24,19 +24,18 @@ UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwc
 
 _FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
+_NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
 _NUMBERS = ["EXPTIME", "EXPSTART"]
-_REQUIRED = [
-    *("INSTRUME", "DETECTOR", "ROOTNAME", "PROPOSID", "PRIMESI", "OBSTYPE", "IMAGETYP", "APERTURE"),
-    *("SUBARRAY", "TARGNAME", "DATE-OBS", "DRIZCORR", "FGSLOCK", *_NUMBERS),
-]
+_OTHERS = "PROPOSID PRIMESI OBSTYPE IMAGETYP APERTURE SUBARRAY TARGNAME DATE-OBS DRIZCORR FGSLOCK"
 _SIGNATURES = (
     (b"\x1f\x8b", "is compressed with gzip", "gunzip it"),
     (b"BZh", "is compressed with bzip2", "bunzip2 it"),
     (b"PK\x03\x04", "is a zip archive", "unzip it"),
     (b"<", "is a web page, not FITS: the download failed", REFETCH),
     (b"{", "is a JSON reply, not FITS: the download failed", REFETCH),
-    (b"version https://git-lfs", "is a git-lfs pointer, not FITS", "fetch the contents with 'git lfs pull'"),
 )
+_DAMAGE = (fits.VerifyError, AttributeError, IndexError, KeyError, TypeError, ValueError)
+"""What astropy raises, at any access, over cards that make no sense."""
 _WCS_KEYWORD = re.compile(
     r"NAXIS\d?|WCSAXES|C(?:TYPE|UNIT|RPIX|RVAL|DELT|ROTA)\d|(?:CD|PC)\d_\d|P[VS]\d_\d+|LONPOLE|LATPOLE"
     r"|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_\w+|AXISCORR|(?:CPDIS|CPERR|D[PQ]|CQ\w*|D2IM)\S*"
@@ -80,7 +79,7 @@ def open_headers(path: Path, name: str) -> Iterator[fits.HDUList]:
     Raises
     ------
     UnreadableExposureError
-        If the file cannot be read, is not FITS, or is truncated.
+        If the file cannot be read, is not FITS, is truncated, or its headers turn out to be damaged.
     """
     try:
         with path.open("rb") as stream:
@@ -93,8 +92,11 @@ def open_headers(path: Path, name: str) -> Iterator[fits.HDUList]:
         raise UnreadableExposureError(name, "permission to read is denied", "check its permissions") from None
     except OSError as error:
         if error.strerror is None:  # raised by astropy over the contents, not by the system
-            raise UnreadableExposureError(name, f"is not readable as FITS ({error})", REFETCH) from error
+            cause = f"is not readable as FITS ({_detail(error)})"
+            raise UnreadableExposureError(name, cause, REFETCH) from error
         raise UnreadableExposureError(name, f"cannot be read ({error.strerror})", "check the path") from error
+    except _DAMAGE as error:
+        raise UnreadableExposureError(name, f"has a damaged header ({_detail(error)})", REFETCH) from error
 
 
 def celestial_wcs(hdu: fits.ImageHDU, hdus: fits.HDUList, name: str) -> WCS:
@@ -119,19 +121,17 @@ def celestial_wcs(hdu: fits.ImageHDU, hdus: fits.HDUList, name: str) -> WCS:
     UnreadableExposureError
         If there is no celestial WCS, or it cannot be evaluated.
     """
-    label = f"SCI,{hdu.ver}"
     try:
         wcs = WCS(_primary_wcs_cards(hdu.header), fobj=hdus)
         celestial = wcs.naxis == 2 and wcs.has_celestial and _has_linear_terms(hdu.header)
         valid = celestial and bool(np.isfinite(wcs.all_pix2world(*wcs.wcs.crpix, 1)).all())
-    except (ValueError, KeyError, TypeError, OSError, MemoryError) as error:
-        detail = (str(error).strip() or type(error).__name__).splitlines()[0]
-        cause = f"the WCS of {label} cannot be used ({detail})"
+    except (OSError, MemoryError, *_DAMAGE) as error:  # wcslib's "bad parameters" come as MemoryError
+        cause = f"the WCS of SCI,{hdu.ver} cannot be used ({_detail(error)})"
         raise UnreadableExposureError(name, cause, UPDATE_WCS) from error
     if not celestial:
-        raise UnreadableExposureError(name, f"{label} has no celestial WCS", UPDATE_WCS)
+        raise UnreadableExposureError(name, f"SCI,{hdu.ver} has no celestial WCS", UPDATE_WCS)
     if not valid:
-        raise UnreadableExposureError(name, f"the WCS of {label} gives no position on the sky", UPDATE_WCS)
+        raise UnreadableExposureError(name, f"the WCS of SCI,{hdu.ver} gives no sky position", UPDATE_WCS)
     return wcs
 
 
@@ -159,8 +159,7 @@ def filetype_of(file_name: str, name: str) -> str:
         return file_name[-8:-5]
     if file_name.lower().endswith((".gz", ".bz2", ".zip")):
         raise UnreadableExposureError(name, "is compressed", "decompress it")
-    stem, _, extension = file_name.rpartition(".")
-    kind = stem.rpartition("_")[2] if extension == "fits" and "_" in stem else ""
+    kind = file_name[:-5].rpartition("_")[2] if "_" in file_name and file_name.endswith(".fits") else ""
     cause = f"is a _{kind}.fits file" if kind else "its name does not end in _flt.fits or _flc.fits"
     raise UnreadableExposureError(name, f"{cause}, not a calibrated exposure", CALIBRATED)
 
@@ -190,12 +189,13 @@ def check_keywords(primary: fits.Header, name: str) -> list[str]:
         cause = f"is from {instrument}, and mosaics are made of ACS and WFC3 exposures"
         raise UnreadableExposureError(name, cause, "take it out of the list")
     filters = {"ACS": ["FILTER1", "FILTER2"], "WFC3": ["FILTER"]}.get(instrument, [])
-    keys = _REQUIRED + filters
+    keys = [*_NAMES, *_OTHERS.split(), *_NUMBERS, *filters]
     if instrument == "WFC3":
         keys.append("SCAN_TYP")
     if header_text(primary, "DETECTOR") == "UVIS":
         keys.append("CHINJECT")
-    if missing := [key for key in keys if key not in primary]:
+    missing = [key for key in keys if key not in primary or (key in _NAMES and not header_text(primary, key))]
+    if missing:
         cause = f"its primary header has no {', '.join(missing)}"
         raise UnreadableExposureError(name, cause, CALIBRATED)
     for key in _NUMBERS:
@@ -270,14 +270,19 @@ def _check_whole(hdus: fits.HDUList, size: int, name: str) -> None:
 
 def _has_linear_terms(header: fits.Header) -> bool:
     """Tell if reference point and scale are written; wcslib puts 0 and 1 where they are not."""
-    written = all(isinstance(header.get(f"{key}{n}"), int | float) for key in ("CRPIX", "CRVAL") for n in (1, 2))
-    cd = [[header_number(header.get(f"CD{i}_{j}")) for j in (1, 2)] for i in (1, 2)]
-    return written and any(any(row) for row in cd)
+    points = [header.get(key) for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")]
+    cd = [header_number(header.get(key)) for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2")]
+    return all(isinstance(value, int | float) for value in points) and cd[0] * cd[3] != cd[1] * cd[2]
 
 
 def _primary_wcs_cards(header: fits.Header) -> fits.Header:
     """Keep the cards of the primary WCS; the others take two thirds of the time and change nothing."""
     return fits.Header([card for card in header.cards if _WCS_KEYWORD.fullmatch(card.keyword)])
+
+
+def _detail(error: BaseException) -> str:
+    """First words of the message of a library."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:80]
 
 
 @contextmanager

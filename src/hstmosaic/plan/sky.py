@@ -72,9 +72,7 @@ def _candidates(outlines: Outlines, grid: SkyGrid) -> Iterator[ProjectionCell]:
             yield grid.cell_in_band(band, index)
 
 
-def _entered(
-    exposure: Exposure, outlines: Outlines, cell: ProjectionCell, rectangle: np.ndarray
-) -> Iterator[SkyCell]:
+def _entered(exposure: Exposure, outlines: Outlines, cell: ProjectionCell, rectangle: np.ndarray) -> Iterator[SkyCell]:
     sampled = np.concatenate([to_pixels(cell.wcs, outline) for outline in outlines])
     if not np.isfinite(sampled).all():
         return

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -30,12 +28,11 @@ class Gathered:
     sha256: str
 
 
-def gather_layer(
-    layer: Layer, used: Collection[str], tight: Limits, task: Path, output: Path
-) -> tuple[Gathered, ...]:
+def gather_layer(layer: Layer, used: Collection[str], tight: Limits, task: Path, output: Path) -> tuple[Gathered, ...]:
     """Check the products of a layer, then move them to the output directory.
 
-    Nothing is moved unless every product of the layer is as planned.
+    Nothing is moved unless every product of the layer is as planned; the task directory lies in the output
+    directory, so that a move is a renaming.
 
     Parameters
     ----------
@@ -67,7 +64,7 @@ def gather_layer(
     names = [name for product in layer.products for name in (product.name, product.trailer)]
     gathered = tuple(Gathered(name, (work / name).stat().st_size, sha256(work / name)) for name in names)
     for name in names:
-        _move_whole(work / name, output / name)
+        (work / name).replace(output / name)
     draft = task / (_GATHERED_FILE + ".part")
     draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
     draft.replace(task / _GATHERED_FILE)
@@ -87,14 +84,3 @@ def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
         for file in recorded
     )
     return recorded if unchanged else None
-
-
-def _move_whole(source: Path, target: Path) -> None:
-    """Move a file so that a reader sees the old one or the new one, also across file systems."""
-    try:
-        os.replace(source, target)
-    except OSError:
-        draft = target.with_name(f".{target.name}.part")
-        shutil.copyfile(source, draft)
-        os.replace(draft, target)
-        source.unlink()

@@ -87,7 +87,9 @@ def _header_faults(primary: fits.Header, science: fits.Header, product: Product)
 
 def _exposure_faults(primary: fits.Header, used: Collection[str]) -> list[str]:
     # working copies are named <prefix>_..._<first eight letters of the exposure's name>_flc.fits
-    drizzled = {str(value).split("[", maxsplit=1)[0].split("_")[-2].split("-")[-1] for value in primary["D*DATA"].values()}
+    drizzled = {
+        str(value).split("[", maxsplit=1)[0].split("_")[-2].split("-")[-1] for value in primary["D*DATA"].values()
+    }
     planned = {name.split("_")[-2][:8] for name in used}
     missing, unplanned = planned - drizzled, drizzled - planned
     faults = [f"exposures missing: {', '.join(sorted(missing))}"] if missing else []

@@ -17,6 +17,7 @@ from hstmosaic.run.cluster import local_cluster
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, log_to
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
+from hstmosaic.run.zygote import shared_zygote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +105,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
             "add -s (--skip_gaia_alignment) to use the WCS that the exposures have",
         )
     tell = Teller(listener)
+    # drizzlepac's import goes on while headers are read
+    shared_zygote()
     plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
     check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
     directory = run_directory(options.output.absolute(), plan.prefix)
@@ -130,7 +133,10 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
 def _run_plan(plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller) -> Progress:
     directory.plan_file.write_text(plan.to_json())
     names = ", ".join(layer.name for layer in plan.layers)
-    tell("planned", f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}")
+    tell(
+        "planned",
+        f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
+    )
     for exclusion in plan.excluded:
         tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
     for note in plan.notes:
@@ -151,4 +157,3 @@ def _tell_end(outcome: Outcome, tell: Teller) -> None:
     made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
     verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
     tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
-

@@ -45,6 +45,7 @@ class Teller:
         self._listeners.append(listener)
 
     def __call__(self, kind: str, message: str, level: str = "info", **data: Any) -> None:
+        """Tell one event; see `Event` for the arguments."""
         event = Event(kind, message, level, data)
         for listener in self._listeners:
             listener(event)

@@ -20,7 +20,7 @@ from hstmosaic.run.work import run_task
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from distributed import Client, Future
+    from distributed import Client
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
@@ -81,9 +81,7 @@ class Schedule:
         Hears what happens.
     """
 
-    def __init__(
-        self, plan: Plan, directory: RunDirectory, client: Client, settings: Settings, tell: Teller
-    ) -> None:
+    def __init__(self, plan: Plan, directory: RunDirectory, client: Client, settings: Settings, tell: Teller) -> None:
         self.plan, self.directory, self.client, self.settings, self.tell = plan, directory, client, settings, tell
         self.progress = Progress()
         self._verdicts: dict[str, TaskResult] = {}
@@ -99,10 +97,10 @@ class Schedule:
             self._start_screen(exposure)
         self._start_layers()
         for future in self._running:
-            task = self._tasks.pop(future.key)
+            task = self._tasks.pop(str(future.key))
             try:
                 result, measured = future.result()
-            except Exception as error:  # noqa: BLE001 - a lost worker raises whatever it died of
+            except Exception as error:
                 result, measured = TaskResult(ok=False, error=str(error), retry=True), None
             future.release()
             if task.name in self._layers:
@@ -181,9 +179,7 @@ class Schedule:
             self._fail(layer, result.error, task)
             return
         try:
-            gathered = gather_layer(
-                layer, self._used(layer), self.plan.tight_limits, task.path, self.directory.output
-            )
+            gathered = gather_layer(layer, self._used(layer), self.plan.tight_limits, task.path, self.directory.output)
         except (ProductError, OSError) as error:
             self._fail(layer, str(error), task)
             return
@@ -226,7 +222,7 @@ class Schedule:
     def _submit(self, task: TaskDirectory, spec: TaskSpec, key: str, estimate: Estimate, priority: int) -> None:
         task.prepare(spec, key)
         capacity = min(w["resources"][MEMORY] for w in self.client.scheduler_info()["workers"].values())
-        future: Future = self.client.submit(
+        future = self.client.submit(
             run_task,
             str(task.path),
             key=task.name,
@@ -234,7 +230,7 @@ class Schedule:
             priority=priority,
             resources={MEMORY: min(estimate.memory_mb, capacity)},
         )
-        self._tasks[future.key] = task
+        self._tasks[str(future.key)] = task
         self._running.add(future)
 
 

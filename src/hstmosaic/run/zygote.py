@@ -74,7 +74,8 @@ class Zygote:
 
     def run(self, folder: Path) -> Ended:
         """Run the task of a directory and wait for its end."""
-        done, answer = threading.Event(), []
+        done = threading.Event()
+        answer: list[Ended] = []
         with self._lock:
             self._waiting[str(folder)] = done, answer
             self._send({"folder": str(folder)})
@@ -87,13 +88,9 @@ class Zygote:
 
     def close(self) -> None:
         """End it and kill the tasks that still run."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
-        try:
-            self._process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        # its tasks have asked the kernel to be killed with it
+        self._process.kill()
+        self._process.wait()
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -139,7 +136,7 @@ def shared_zygote() -> Zygote:
 
 def close_zygote() -> None:
     """End the zygote of this process and every task in it."""
-    global _current  # noqa: PLW0603
+    global _current
     with _guard:
         zygote, _current = _current, None
     if zygote is not None:

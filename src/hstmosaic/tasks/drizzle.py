@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,11 +36,12 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         ``data`` holds ``products``, the names that were made; they lie in the current directory.
     """
     for name, path in spec.links:
-        os.symlink(path, name)
+        Path(name).symlink_to(path)
     Path(spec.poller_name).write_text(spec.poller)
     upstream.trust_screening()
     upstream.copy_without_mode()
     upstream.compute_footprints_once()
+    upstream.break_ties_in_order()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
         skip_gaia_alignment=True,

@@ -27,6 +27,8 @@ def screen(spec: ScreenSpec) -> TaskResult:
         ``data`` holds ``usable`` (bool) and ``reason`` (str, empty for a usable exposure without remarks).
     """
     upstream.seed_guiding_check(spec.seed)
+    upstream.default_moving_target_flag()
+    upstream.detect_sources_fast()
     table, _ = analyze.analyze_data([spec.path], type="MVM")
     row = table[0]
     remark = str(row["processMsg"]).strip()

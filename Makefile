@@ -1,0 +1,73 @@
+# `make` lists the targets. All of them work in .venv/, which is made from the lock files.
+PYTHON ?= python3
+BIN := .venv/bin
+
+# Variables of `make mosaic`; they reach the shell through the environment, so any file name or pattern is safe.
+OUT ?= mosaics
+export INPUT OUT PREFIX PROFILE LOG_LEVEL WORKERS
+# Simulated exposures need no alignment, so the demo always skips it.
+RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $(if $(PREFIX),-o "$$PREFIX") \
+    $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS"))
+
+.DELETE_ON_ERROR:
+.PHONY: help venv mosaic test test-quick lint bench lock clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses the Python)
+
+mosaic: .venv/.stamp $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 PROFILE= LOG_LEVEL= WORKERS=], or a demo
+	$(BIN)/hstmosaic run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
+
+test: .venv/.dev-stamp  ## run all tests
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac and take seconds
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow"
+
+lint: .venv/.dev-stamp  ## check style, types and who imports whom
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: .venv/.dev-stamp  ## measure against drizzlepac's own make_custom_mosaic
+	$(BIN)/python tests/bench.py
+
+UV ?= uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_OPTIONS)
+
+lock:  ## make the lock files again from pyproject.toml (needs uv; LOCK_OPTIONS=--upgrade)
+	$(COMPILE) pyproject.toml --group build -o container/lock.txt
+	sed -i '/^photutils==/i # photutils <3: drizzlepac 3.11 reads columns that photutils 3 renamed, and hides the KeyError.' container/lock.txt
+	$(COMPILE) --group dev -c container/lock.txt -o container/lock-dev.txt
+
+clean:  ## remove what make made, except mosaics
+	rm -rf .venv build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/.locked: container/lock.txt
+	@command -v "$(PYTHON)" > /dev/null || \
+	    { echo "make: $(PYTHON) not found: install Python 3.11 or later, or name one: make PYTHON=/path/to/python3"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "make: $$("$(PYTHON)" --version 2>&1) is too old: name Python 3.11 or later: make PYTHON=python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || \
+	    { echo "make: $(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)"; exit 1; }
+	@echo "Installing in .venv/ (about 1 GB, a minute or two) ..."
+	@"$(PYTHON)" -m venv --clear .venv
+	@$(BIN)/python -m pip install -qq --require-hashes -r container/lock.txt
+	@touch $@
+
+.venv/.stamp: .venv/.locked pyproject.toml
+	@$(BIN)/python -m pip install -qq --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/.dev-stamp: .venv/.stamp container/lock-dev.txt
+	@echo "Installing the tools for development ..."
+	@$(BIN)/python -m pip install -qq --require-hashes -r container/lock-dev.txt
+	@touch $@
+
+# Simulated once; remove demo/ to have it made again.
+demo/list.txt: | .venv/.stamp
+	$(BIN)/hstmosaic simulate demo
