@@ -77,15 +77,7 @@ class SkyGrid:
 
     def cell_in_band(self, band: Band, index: int) -> ProjectionCell:
         """Return the projection cell at a position, counted eastwards from 0, in a band."""
-        return ProjectionCell(
-            cell_id=band.first_cell + index,
-            band_index=index,
-            center=(index * 360.0 / band.n_cells, band.dec),
-            naxis=band.naxis,
-            scale=self.scale,
-            sc_overlap=self.overlap,
-            sc_nxy=self.nxy,
-        )
+        return _projection_cell(band, index, self.scale, self.overlap, self.nxy)
 
 
 @dataclass(frozen=True)
@@ -141,6 +133,19 @@ class ProjectionCell:
     def sky_cell(self, x_index: int, y_index: int) -> SkyCell:
         """Return the sky cell of a 1-based column and row."""
         return SkyCell(self, x_index, y_index)
+
+
+@cache
+def _projection_cell(band: Band, index: int, scale: float, overlap: int, nxy: int) -> ProjectionCell:
+    return ProjectionCell(
+        cell_id=band.first_cell + index,
+        band_index=index,
+        center=(index * 360.0 / band.n_cells, band.dec),
+        naxis=band.naxis,
+        scale=scale,
+        sc_overlap=overlap,
+        sc_nxy=nxy,
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 SAMPLE_STEP = 64
 """Distance of the sampled points along a chip's edges, pixels; distortion bends an edge by less than 0.1
 output pixels between two of them."""
+
+# Every stage of the plan asks for the same outlines, and they are most of its cost.
+_sampled: WeakKeyDictionary[Chip, np.ndarray] = WeakKeyDictionary()
 
 
 def perimeter(shape: tuple[int, int], step: int = 1) -> np.ndarray:
@@ -60,6 +64,15 @@ def chip_outline(chip: Chip, step: int = SAMPLE_STEP) -> np.ndarray:
     numpy.ndarray
         Right ascension and declination, degrees, shape (n, 2).
     """
+    if step != SAMPLE_STEP:
+        return _trace(chip, step)
+    if chip not in _sampled:
+        _sampled[chip] = _trace(chip, step)
+        _sampled[chip].setflags(write=False)
+    return _sampled[chip]
+
+
+def _trace(chip: Chip, step: int) -> np.ndarray:
     return np.asarray(chip.wcs.all_pix2world(perimeter(chip.shape, step), 0))
 
 
@@ -83,7 +96,7 @@ def to_pixels(wcs: WCS, outline: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Column and row, 0-based, shape (n, 2); NaN where a point is on the far side of the sky.
     """
-    return np.column_stack(wcs.world_to_pixel_values(outline[:, 0], outline[:, 1]))
+    return np.asarray(wcs.wcs_world2pix(outline, 0))
 
 
 def bounding_box(outlines: Sequence[np.ndarray]) -> tuple[float, float, float, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.wcs import WCS
 
-from hstmosaic.plan.footprints import exposure_outlines, to_pixels
+from hstmosaic.plan.footprints import chip_outline, exposure_outlines, to_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -174,28 +174,51 @@ def limits_wcs(cell: ProjectionCell, limits: Limits, ratio: int) -> WCS:
     return plane
 
 
-def _box(exposure: Exposure, plane: WCS, step: int = 64) -> tuple[np.ndarray, np.ndarray]:
-    points = np.concatenate([to_pixels(plane, outline) for outline in exposure_outlines(exposure, step)])
+def _box(exposure: Exposure, plane: WCS) -> tuple[np.ndarray, np.ndarray]:
+    points = np.concatenate([to_pixels(plane, outline) for outline in exposure_outlines(exposure)])
     return points.min(axis=0), points.max(axis=0)
 
 
 def _painted_box(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """First and last pixel, x and y, that drizzlepac paints when it draws every chip's edge pixels."""
-    sampled = {exposure.name: _box(exposure, plane) for exposure in exposures}
-    low = np.min([box[0] for box in sampled.values()], axis=0)
-    high = np.max([box[1] for box in sampled.values()], axis=0)
+    boxes = {exposure.name: _box(exposure, plane) for exposure in exposures}
+    whole = [box for box in boxes.values() if (box[0] >= 0).all() and (box[1] <= np.array(naxis) - 1).all()]
+    low = np.min([box[0] for box in whole], axis=0, initial=np.inf) + _NEAR_EXTREME
+    high = np.max([box[1] for box in whole], axis=0, initial=-np.inf) - _NEAR_EXTREME
     first, last = np.array(naxis), np.zeros(2, dtype=int)
     for exposure in exposures:
-        box = sampled[exposure.name]
-        if (box[0] > low + _NEAR_EXTREME).all() and (box[1] < high - _NEAR_EXTREME).all():
+        box = boxes[exposure.name]
+        if (box[0] > low).all() and (box[1] < high).all():
             continue
-        for outline in exposure_outlines(exposure, step=1):
-            pixels = to_pixels(plane, outline).astype(np.int32)
+        for chip in exposure.chips:
+            pixels = to_pixels(plane, chip_outline(chip, step=1)).astype(np.int32)
             beyond = (pixels.max(axis=0) <= 0) | (pixels.min(axis=0) > np.array(naxis) - 1)
-            if beyond.any():
-                continue
             pixels = np.clip(pixels, 0, np.array(naxis) - 1)
-            first = np.minimum(first, pixels.min(axis=0))
-            # drizzlepac's slice of a chip leaves out its last row and column
-            last = np.maximum(last, pixels.max(axis=0) - 1)
+            if beyond.any() or (np.ptp(pixels, axis=0) == 0).any():
+                continue
+            painted = _painted(pixels, chip.shape)
+            first, last = np.minimum(first, painted[0]), np.maximum(last, painted[1])
+    return first, last
+
+
+def _painted(outline: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixel, x and y, of a chip as drizzlepac paints it: without its last row and column.
+
+    Where the edge of the plane clips the chip, what lies beyond has become part of the last column, and is lost with
+    it, but for the diagonals, which drizzlepac draws too on its way from side to side.
+    """
+    ny, nx = shape
+    corners = outline[[0, nx - 1, nx + ny - 2, 2 * nx + ny - 3]]
+    start = np.concatenate([outline, corners[:2]])
+    end = np.concatenate([np.roll(outline, -1, axis=0), corners[2:]])
+    # Pillow fills row by row, and rounds where an edge crosses the middle of a row to the nearest column.
+    cut = outline.max(axis=0) - [0.5, 1.0]
+    first, last = np.zeros(2, dtype=int), np.zeros(2, dtype=int)
+    for axis, across, inward in ((0, 1, 0.5), (1, 0, 0.0)):
+        crossing = (start[:, across] <= cut[across]) != (end[:, across] <= cut[across])
+        s, e = start[crossing], end[crossing]
+        at_cut = s[:, axis] + (cut[across] - s[:, across]) / (e - s)[:, across] * (e - s)[:, axis]
+        reached = np.concatenate([outline[outline[:, across] <= cut[across], axis], at_cut])
+        first[axis] = math.ceil(reached.min() - inward)
+        last[axis] = min(math.floor(reached.max() + inward), outline[:, axis].max() - 1)
     return first, last

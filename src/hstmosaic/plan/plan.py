@@ -58,8 +58,13 @@ class Plan:
         raw = {field: getattr(self, field) for field in self.__dataclass_fields__}
         raw["limits"], raw["tight_limits"] = self.limits.as_list(), self.tight_limits.as_list()
         raw["exposures"] = [exposure.to_dict() for exposure in self.exposures]
-        raw["layers"] = [asdict(layer) for layer in self.layers]
-        raw["excluded"] = [asdict(exclusion) for exclusion in self.excluded]
+        raw["layers"] = [
+            asdict(layer) | {"products": [_product_to_dict(product) for product in layer.products]}
+            for layer in self.layers
+        ]
+        raw["excluded"] = [
+            {"exposure": item.name, "reason": item.reason, "next_step": item.next_step} for item in self.excluded
+        ]
         return json.dumps(raw, indent=1)
 
 
@@ -71,18 +76,32 @@ def plan_from_json(text: str) -> Plan:
     raw["sky_cells"], raw["notes"] = tuple(raw["sky_cells"]), tuple(raw["notes"])
     raw["exposures"] = tuple(Exposure.from_dict(exposure) for exposure in raw["exposures"])
     raw["layers"] = tuple(_layer(layer) for layer in raw["layers"])
-    raw["excluded"] = tuple(Exclusion(**exclusion) for exclusion in raw["excluded"])
+    raw["excluded"] = tuple(Exclusion(e["exposure"], e["reason"], e["next_step"]) for e in raw["excluded"])
     return Plan(**raw)
 
 
 def _layer(raw: dict[str, Any]) -> Layer:
-    products = tuple(Product(**(product | {"grid": _grid(product["grid"])})) for product in raw["products"])
+    products = tuple(_product(product) for product in raw["products"])
     changed = {"exposures": tuple(raw["exposures"]), "products": products, "estimate": Estimate(**raw["estimate"])}
     return Layer(**(raw | changed))
 
 
-def _grid(raw: dict[str, Any]) -> Grid:
-    return Grid(raw["scale"], tuple(raw["shape"]), tuple(raw["crpix"]), tuple(raw["crval"]))
+def _product_to_dict(product: Product) -> dict[str, Any]:
+    grid = product.grid
+    return {
+        "name": product.name,
+        "trailer": product.trailer,
+        "pixel_scale": grid.scale,
+        "shape": grid.shape,
+        "crpix": grid.crpix,
+        "crval": grid.crval,
+        "documented_size": product.documented_size,
+    }
+
+
+def _product(raw: dict[str, Any]) -> Product:
+    grid = Grid(raw["pixel_scale"], tuple(raw["shape"]), tuple(raw["crpix"]), tuple(raw["crval"]))
+    return Product(raw["name"], raw["trailer"], grid, raw["documented_size"])
 
 
 def installed_versions() -> dict[str, str]:

@@ -44,6 +44,14 @@ def find_sky_cells(exposures: Sequence[Exposure], grid: SkyGrid) -> dict[str, Sk
     -------
     dict of str to SkyCell
         By name; each with the names of its exposures as ``members``.
+
+    Notes
+    -----
+    drizzlepac traces the smoothed mask of an exposure, so it begins to count a sky cell when the exposure is between 1
+    pixel short of its border and 6 pixels inside (measured; the median is 1.5), and this function at the border. Where
+    an exposure comes so close the two can differ by a sky cell. No data is gained or lost by that, as neighbours
+    overlap by 512 pixels; but the coarse grid is counted from the lower limits, and moves by a fine pixel if the
+    leftmost or lowest sky cell is the one in question.
     """
     visits: dict[str, list[Exposure]] = {}
     for exposure in exposures:
@@ -73,18 +81,23 @@ def _candidates(outlines: Outlines, grid: SkyGrid) -> Iterator[ProjectionCell]:
 
 
 def _entered(exposure: Exposure, outlines: Outlines, cell: ProjectionCell, rectangle: np.ndarray) -> Iterator[SkyCell]:
-    sampled = np.concatenate([to_pixels(cell.wcs, outline) for outline in outlines])
+    chips = [to_pixels(cell.wcs, outline) for outline in outlines]
+    sampled = np.concatenate(chips)
     if not np.isfinite(sampled).all():
         return
     low, high = sampled.min(axis=0), sampled.max(axis=0)
     if not _overlaps(cell, low, high) and not _any_inside(to_pixels(cell.wcs, rectangle), (0, 0), cell.naxis):
         return
+    # An outline can cut the corner of a sky cell between two samples, but only next to one of them.
+    reach = math.ceil(max(np.abs(chip - np.roll(chip, 1, axis=0)).max() for chip in chips))
     every: np.ndarray | None = None
     for x_index in _indices(low[0], high[0], cell.pitch[0], cell):
         for y_index in _indices(low[1], high[1], cell.pitch[1], cell):
             sky_cell = cell.sky_cell(x_index, y_index)
             if _any_inside(sampled, sky_cell.origin, sky_cell.naxis):
                 yield sky_cell
+                continue
+            if not _any_inside(sampled, sky_cell.origin, sky_cell.naxis, reach):
                 continue
             if every is None:
                 every = np.concatenate([to_pixels(cell.wcs, o) for o in exposure_outlines(exposure, step=1)])
@@ -104,9 +117,9 @@ def _overlaps(cell: ProjectionCell, low: np.ndarray, high: np.ndarray) -> bool:
     return bool((high >= 0).all() and (low < cell.naxis).all())
 
 
-def _any_inside(points: np.ndarray, origin: tuple[int, int], naxis: tuple[int, int]) -> bool:
+def _any_inside(points: np.ndarray, origin: tuple[int, int], naxis: tuple[int, int], margin: int = 0) -> bool:
     offset = points - origin
-    return bool(((offset >= 0) & (offset <= naxis)).all(axis=1).any())
+    return bool(((offset >= -margin) & (offset <= np.add(naxis, margin))).all(axis=1).any())
 
 
 def _north_up_rectangle(outlines: Sequence[np.ndarray]) -> np.ndarray:

@@ -54,7 +54,7 @@ def local_cluster(workers: int | None = None, memory_mb: int | None = None) -> I
             threads_per_worker=workers or usable_cores(),
             processes=False,
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             resources={MEMORY: memory_mb or usable_memory_mb()},
             protocol="inproc://",
             silence_logs=50,

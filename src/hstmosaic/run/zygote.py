@@ -65,7 +65,8 @@ class Zygote:
         self._lock = threading.Lock()
         self._waiting: dict[str, tuple[threading.Event, list[Ended]]] = {}
         self.pids: dict[str, int] = {}
-        threading.Thread(target=self._listen, daemon=True, name="zygote").start()
+        self._listener = threading.Thread(target=self._listen, daemon=True, name="zygote")
+        self._listener.start()
 
     @property
     def alive(self) -> bool:
@@ -81,9 +82,7 @@ class Zygote:
             self._send({"folder": str(folder)})
         done.wait()
         if not answer:
-            self._errors.seek(0)
-            tail = self._errors.read()[-2000:].strip()
-            raise HstMosaicError(f"the process that starts tasks has died: {tail or 'no message'}")
+            raise HstMosaicError(f"the process that starts tasks has ended: {self._last_words()}")
         return answer[0]
 
     def close(self) -> None:
@@ -91,6 +90,16 @@ class Zygote:
         # its tasks have asked the kernel to be killed with it
         self._process.kill()
         self._process.wait()
+        self._listener.join()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None:
+                stream.close()
+
+    def _last_words(self) -> str:
+        if self._errors.closed:
+            return "the run was stopped"
+        self._errors.seek(0)
+        return self._errors.read()[-2000:].strip() or "no message"
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None

@@ -1,0 +1,113 @@
+"""What the catalogue service is asked, and which replies are good."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from astropy.wcs import WCS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hstmosaic.plan.alignment import estimate_fit, estimate_sources, fit_order
+from hstmosaic.plan.catalog import COLUMNS, Cone, ReplyError, answer, check_reply, fit_cone, reply_text
+
+CONE = Cone(150.1, 2.2, 0.1, 2012.2)
+
+
+def gaia(*places):
+    rows = [(k, ra, dec, 0.1, 0.1, 0, 0.1, 0, 0.1, 18.5, 2016.0) for k, (ra, dec) in enumerate(places)]
+    return reply_text(COLUMNS["GAIAeDR3"], rows)
+
+
+def exposure(ra, dec, orient=30.0, size=(2000, 2000), expstart=56000.7, **values):
+    plane = WCS(naxis=2)
+    plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    plane.wcs.crval, plane.wcs.crpix = [ra, dec], [size[1] / 2, size[0] / 2]
+    turn, step = np.deg2rad(orient), 0.04 / 3600
+    plane.wcs.cd = step * np.array([[-np.cos(turn), np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    chip = SimpleNamespace(wcs=plane, shape=size, extver=1)
+    return SimpleNamespace(**{"chips": (chip,), "expstart": expstart, "size": 10**6} | values)
+
+
+def test_request_is_drizzlepacs():
+    assert CONE.url("http://host/web", "GAIAeDR3") == (
+        "http://host/web/vo/CatalogSearch.aspx?RA=150.10000&DEC=2.20000&SR=0.1000&FORMAT=CSV&CAT=GAIAeDR3&MINDET=5"
+        "&EPOCH=2012.200"
+    )
+    assert "EPOCH" not in CONE.url("http://host/web", "2MASS", with_epoch=False)
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(150.1, 2.2), (0.0, -30.0), (359.999, 45.0), (12.0, 89.99), (200.0, -90.0)])
+def test_cone_holds_every_chip(ra, dec):
+    exposures = [exposure(ra, dec), exposure((ra + 0.02) % 360, max(dec - 0.01, -90), orient=75.0)]
+    cone = fit_cone(exposures)
+    assert cone.epoch == pytest.approx(2012.199, abs=0.001)
+    corners = np.concatenate([e.chips[0].wcs.calc_footprint(axes=(2000, 2000)) for e in exposures])
+    lon, lat = np.deg2rad(corners).T
+    middle = np.deg2rad([cone.ra, cone.dec])
+    cosine = np.sin(lat) * np.sin(middle[1]) + np.cos(lat) * np.cos(middle[1]) * np.cos(lon - middle[0])
+    distance = np.rad2deg(np.arccos(cosine))
+    assert distance.max() < cone.radius < 1.5 * distance.max() + 0.01
+
+
+def test_a_good_reply_is_counted():
+    assert check_reply(gaia((150.0, 2.0), (150.1, 2.1)), "GAIAeDR3") == 2
+    assert check_reply(gaia(), "GAIAeDR3") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Error: Cannot find table 0.\r\n", "Error: Cannot find table 0"),
+        ("", "no table"),
+        ("<html>\r\n<body>log in</body>\r\n", "no table with objID.*<html>"),
+        (gaia((150, 2)).replace("\r\n", "\n"), "no table"),
+        (gaia((150, 2)).replace("pmra,", "x,"), "no table with pmra"),
+        (gaia((150, "nan")), "broken table"),
+        (gaia((150, "two")), "broken table"),
+        (gaia((150, 2), (150, 2))[:-12], "broken table"),
+        ("Objects found : 1\r\nobjID,ra", "no table"),
+    ],
+)
+def test_bad_replies(text, cause):
+    with pytest.raises(ReplyError, match=cause):
+        check_reply(text, "GAIAeDR3")
+
+
+def test_an_answer_is_cut_to_the_request():
+    text = gaia((150.1, 2.2), (150.1, 2.25), (150.1, 2.29))
+    small = Cone(150.1, 2.2, 0.06, 2012.2).url("http://elsewhere", "GAIAeDR3")
+    lines = answer(small, text, CONE).split("\r\n")
+    assert lines == [*text.split("\r\n")[:4], ""]
+
+
+@pytest.mark.parametrize("request_", [Cone(150.1, 2.2, 0.11, 2012.2), Cone(150.2, 2.2, 0.05, 2012.2)])
+def test_an_answer_must_be_covered(request_):
+    with pytest.raises(ReplyError, match="does not cover"):
+        answer(request_.url("http://elsewhere", "GAIAeDR3"), gaia(), CONE)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["uvis", "ir", "wfc"]), st.sampled_from(["f606w", "f160w"]), st.floats(1, 1000)),
+        min_size=1,
+    )
+)
+def test_order_of_the_fit(items):
+    exposures = [
+        SimpleNamespace(detector=detector, filter=name, exptime=seconds, photflam=1e-19)
+        for detector, name, seconds in items
+    ]
+    order = fit_order(exposures)
+    assert sorted(map(id, order)) == sorted(map(id, exposures))
+    assert order[0].exptime == min(e.exptime for e in exposures)
+    detectors = [e.detector for e in order]
+    changes = sum(a != b for a, b in zip(detectors, detectors[1:], strict=False))
+    assert changes == len(set(detectors)) - 1
+
+
+def test_estimates_grow_with_the_input():
+    small, large = exposure(1, 1, size=(500, 500)), exposure(1, 1, size=(4000, 4000))
+    assert estimate_sources(small).memory_mb < estimate_sources(large).memory_mb
+    assert estimate_sources(small).seconds < estimate_sources(large).seconds
+    assert estimate_fit([small]).seconds < estimate_fit([small, large]).seconds

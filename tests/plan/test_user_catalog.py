@@ -1,0 +1,128 @@
+"""Catalogues that users bring."""
+
+import csv
+
+import numpy as np
+import pytest
+from astropy import units as u
+from astropy.table import MaskedColumn, Table
+from astropy.time import Time
+
+from hstmosaic.errors import AlignmentError
+from hstmosaic.plan.catalog import COLUMNS, USER_CATALOG, check_reply, reply_text
+from hstmosaic.plan.user_catalog import FORMATS, catalog_reply, read_catalog, reply_table, write_catalog
+
+
+def parsed(text):
+    lines = text.split("\r\n")
+    assert lines[0].startswith("Objects found")
+    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines[1:-1])]
+
+
+@pytest.fixture
+def table():
+    return Table(
+        {
+            "ra": [10.0, 359.9999999],
+            "dec": [60.0, -45.0],
+            "ra_error": [0.2, 0.3],
+            "dec_error": [0.1, 0.4],
+            "pmra": [100.0, 50.0],
+            "pmdec": [-200.0, 0.0],
+            "mag": [18.0, 19.0],
+            "epoch": [2016.0, 2016.0],
+        }
+    )
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_format_reads_the_same(table, tmp_path, suffix):
+    path = tmp_path / f"stars{suffix.upper()}"
+    write_catalog(table, path)
+    columns = read_catalog(path)
+    for name in table.colnames:
+        np.testing.assert_allclose(columns[name], table[name], rtol=1e-14)
+
+
+def test_proper_motions_are_applied(table, tmp_path):
+    table.write(tmp_path / "stars.ecsv")
+    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), 2006.0)
+    assert check_reply(text, USER_CATALOG) == 2
+    first, second = parsed(text)
+    assert (first["ra"] - 10.0) * np.cos(np.deg2rad(60)) * 3.6e6 == pytest.approx(-1000.0, abs=1e-3)
+    assert (first["dec"] - 60.0) * 3.6e6 == pytest.approx(2000.0, abs=1e-3)
+    assert second["ra"] < 360
+    assert second["dec"] == -45.0
+    assert [first["ra_error"], first["dec_error"], first["mag"], first["epoch"]] == [0.2, 0.1, 18.0, 2006.0]
+
+
+def test_units_and_names_of_gaia(tmp_path):
+    given = Table(
+        {
+            "RA": [0.5] * u.hourangle,
+            "Dec": [600.0] * u.arcmin,
+            "RA_ERROR": [1e-3] * u.arcsec,
+            "pmRA": [0.01] * u.arcsec / u.yr,
+            "phot_g_mean_mag": [17.0],
+            "ref_epoch": [2016.0],
+        }
+    )
+    given.write(tmp_path / "gaia.ecsv")
+    columns = {name: float(values[0]) for name, values in read_catalog(tmp_path / "gaia.ecsv").items()}
+    expected = {"ra": 7.5, "dec": 10.0, "ra_error": 1.0, "pmra": 10.0, "mag": 17.0, "epoch": 2016.0}
+    assert columns == pytest.approx(expected)
+
+
+def test_positions_alone_are_enough(tmp_path):
+    (tmp_path / "stars.csv").write_text("ra,dec\n10,20\n")
+    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.csv"), 2012.0))
+    assert (row["ra"], row["dec"], row["ra_error"], row["mag"]) == (10, 20, 0, 0)
+
+
+def test_missing_values(tmp_path):
+    table = Table({"ra": [10.0, 11.0, np.nan], "dec": [20.0, 21.0, 22.0]}, meta={"epoch": 2016.0})
+    table["pmra"] = MaskedColumn([5.0, 6.0, 7.0], mask=[True, False, False])
+    table["ra_error"] = MaskedColumn([0.5, 0.1, 9.0], mask=[True, False, False])
+    table.write(tmp_path / "stars.ecsv")
+    rows = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), 2015.0))
+    assert [row["ra"] for row in rows][0] == 10.0
+    assert rows[1]["ra"] < 11.0
+    assert [row["ra_error"] for row in rows] == [0.1, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cause"),
+    [
+        ("stars.txt", "ra,dec\n1,2\n", "unknown kind"),
+        ("stars.csv", None, "no such file"),
+        ("stars.csv", "x,y\n1,2\n", "no columns ra and dec"),
+        ("stars.csv", "ra,dec\n", "no source with a position"),
+        ("stars.csv", "ra,dec\n,\n", "no source with a position"),
+        ("stars.csv", "ra,dec\n10:00:00,2\n", "column ra is not usable"),
+        ("stars.csv", "ra,dec,pmra\n10,2,3\n", "no epoch"),
+        ("stars.csv", "", "cannot be read|no columns"),
+        ("stars.fits", "not fits", "cannot be read"),
+        ("stars.vot", "not xml", "cannot be read"),
+        ("stars.ecsv", "ra dec\n1 2\n", "cannot be read"),
+    ],
+)
+def test_bad_catalogues(tmp_path, name, text, cause):
+    path = tmp_path / name
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(AlignmentError, match=cause) as caught:
+        read_catalog(path)
+    assert str(path) in str(caught.value)
+    assert caught.value.next_step
+
+
+@pytest.mark.parametrize("catalog", ["GAIAeDR3", "GSC242", "2MASS"])
+def test_a_reply_becomes_a_users_catalogue(tmp_path, catalog):
+    values = {"epoch": "2015.5", "jdate": f"{Time(2000.25, format='decimalyear').jd:.6f}", "ra": "10.5", "dec": "-20.25"}
+    values |= {"pmra": "", "rapm": "3.5"}
+    text = reply_text(COLUMNS[catalog], [[values.get(column, "1") for column in COLUMNS[catalog]]])
+    write_catalog(reply_table(text, catalog), tmp_path / "kept.ecsv")
+    columns = {name: column[0] for name, column in read_catalog(tmp_path / "kept.ecsv").items()}
+    assert (columns["ra"], columns["dec"]) == (10.5, -20.25)
+    assert columns["epoch"] == pytest.approx(2000.25 if catalog == "2MASS" else 2015.5, abs=1e-4)
+    assert columns.get("pmra") == {"GAIAeDR3": pytest.approx(np.nan, nan_ok=True), "GSC242": 3.5}.get(catalog)

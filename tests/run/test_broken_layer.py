@@ -1,0 +1,95 @@
+"""A layer whose process is killed takes no other layer down, and the next run makes only that layer."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from astropy.io import fits
+
+from hstmosaic.errors import ExitCode
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.zygote import shared_zygote
+from hstmosaic.simulate import demo_field, simulate_field
+
+pytestmark = pytest.mark.upstream
+
+VICTIM = "wfc3_uvis_f814w"
+OTHERS = {"wfc3_uvis_f606w", "wfc3_ir_f160w"}
+
+
+class Killer:
+    """Kills the process of one layer's task as soon as it has one."""
+
+    def __init__(self):
+        self.events = []
+
+    def __call__(self, event):
+        self.events.append(event)
+        if event.kind == "drizzling" and event.data["layer"] == VICTIM:
+            threading.Thread(target=self.kill).start()
+
+    def kill(self):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for folder, pid in list(shared_zygote().pids.items()):
+                if folder.endswith(f"drizzle-{VICTIM}"):
+                    os.kill(pid, signal.SIGKILL)
+                    return
+            time.sleep(0.01)
+        raise AssertionError("the task has never had a process")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    simulate_field(demo_field(subarray=(400, 400), infrared=(256, 256)), folder / "exposures")
+    options = RunOptions(source=str(folder / "exposures" / "list.txt"), skip_alignment=True, output=folder / "out")
+    killer = Killer()
+    first = run_mosaic(options, killer)
+    appeared = sorted(path.name for path in options.output.iterdir() if path.is_file())
+    times = {path.name: path.stat().st_mtime_ns for path in options.output.glob("*_dr?.fits")}
+    events = []
+    second = run_mosaic(options, events.append)
+    return first, killer.events, appeared, times, second, events, options
+
+
+def test_the_failure_is_told(runs):
+    first, events, *_ = runs
+    assert first.exit_code is ExitCode.LAYER_FAILED
+    (failure,) = first.failures
+    assert failure.layer == VICTIM
+    assert "SIGKILL" in failure.cause
+    assert failure.log.endswith(f"drizzle-{VICTIM}/log.txt")
+    summary = [event.message for event in events if event.level == "error"]
+    assert any(VICTIM in line and "log" in line for line in summary)
+
+
+def test_the_other_layers_are_whole(runs):
+    first, _, appeared, *_, options = runs
+    made = {layer.name: layer for layer in first.plan.layers if layer.name in OTHERS}
+    assert made.keys() == OTHERS
+    for layer in made.values():
+        for product in layer.products:
+            assert {product.name, product.trailer} <= set(appeared)
+            with fits.open(options.output / product.name) as hdus:
+                assert hdus["SCI"].shape == product.grid.shape
+
+
+def test_nothing_of_the_broken_layer_looks_finished(runs):
+    _, _, appeared, *_ = runs
+    assert not [name for name in appeared if VICTIM in name]
+
+
+def test_the_second_run_makes_only_that_layer(runs):
+    _, _, _, times, second, events, options = runs
+    assert second.exit_code is ExitCode.OK
+    assert {event.data["layer"] for event in events if event.kind == "drizzling"} == {VICTIM}
+    assert {event.data["layer"] for event in events if event.kind == "reused"} == OTHERS
+    assert not [event for event in events if event.kind == "screened" and event.data["measured"]]
+    for name, changed in times.items():
+        assert (options.output / name).stat().st_mtime_ns == changed
+    assert list(options.output.glob(f"*{VICTIM}_all_drc.fits"))
+    manifest = (options.output / f"{second.plan.prefix}_manifest.txt").read_text()
+    assert VICTIM in manifest

@@ -1,0 +1,151 @@
+"""Each repair of drizzlepac is still needed, and does what it says."""
+
+import stat
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from drizzlepac import hapmultisequencer
+from drizzlepac.haputils import analyze, product
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photutils.segmentation import detect_sources
+from simplify_polyline import simplifiers
+
+from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.tasks import upstream
+
+pytestmark = pytest.mark.upstream
+
+
+@pytest.fixture(scope="module")
+def exposure(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposure")
+    return simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)[0]
+
+
+def test_guiding_check_has_no_seed(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(analyze, "probabilistic_hough_line", lambda *_, **kwargs: seen.update(kwargs) or [])
+    analyze.detect_lines(np.eye(64))
+    assert seen
+    assert "rng" not in seen, "drizzlepac seeds its guiding check now: drop seed_guiding_check"
+
+
+def test_guiding_check_is_seeded(monkeypatch):
+    monkeypatch.setattr(analyze, "probabilistic_hough_line", analyze.probabilistic_hough_line)
+    image = np.kron(np.random.default_rng(5).normal(0, 4000, (12, 12)), np.ones((25, 25)))
+    upstream.seed_guiding_check(7)
+    first, second = analyze.detect_lines(image), analyze.detect_lines(image)
+    assert first["num"] > 0
+    np.testing.assert_array_equal(first["startarr"], second["startarr"])
+    upstream.seed_guiding_check(8)
+    other = analyze.detect_lines(image)
+    assert other["num"] != first["num"] or not np.array_equal(other["startarr"], first["startarr"])
+
+
+def test_missing_mtflag_is_an_error_upstream(exposure, tmp_path, monkeypatch):
+    path = tmp_path / exposure.name
+    with fits.open(exposure) as hdus:
+        del hdus[0].header["MTFLAG"]
+        hdus.writeto(path)
+    with pytest.raises(KeyError, match="MTFLAG"):
+        analyze.analyze_data([str(path)], type="MVM")
+    monkeypatch.setattr(analyze, "getheader", analyze.getheader)
+    upstream.default_moving_target_flag()
+    table, _ = analyze.analyze_data([str(path)], type="MVM")
+    assert table["doProcess"][0] == 1
+
+
+@given(seed=st.integers(0, 10_000), npixels=st.integers(1, 30), threshold=st.floats(0, 2))
+@settings(max_examples=30, deadline=None, derandomize=True)
+@pytest.mark.filterwarnings("ignore:No sources were found")
+def test_sources_are_those_of_photutils(seed, npixels, threshold):
+    data = np.random.default_rng(seed).normal(0, 1, (40, 55))
+    expected = detect_sources(data, threshold, npixels)
+    found = upstream.detect_sources(data, threshold, npixels)
+    if expected is None:
+        assert found is None
+        return
+    np.testing.assert_array_equal(found.data, expected.data)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.slices == expected.slices
+
+
+def test_ties_are_broken_by_memory_address_upstream():
+    point = simplifiers.Point((0, 0))
+    assert point._sorting_key[1] == id(point), "ties are repeatable now: drop break_ties_in_order"
+
+
+def test_ties_are_broken_in_order(monkeypatch):
+    monkeypatch.setattr(simplifiers.Point, "__init__", simplifiers.Point.__init__)
+    monkeypatch.setattr(simplifiers.Point, "_sorting_key", simplifiers.Point._sorting_key)
+    upstream.break_ties_in_order()
+    points = [simplifiers.Point((0, 0)) for _ in range(50)]
+    assert sorted(reversed(points)) == points
+
+
+def test_copies_of_read_only_exposures_are_read_only_upstream(exposure, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(product, "shutil", product.shutil)
+    original = tmp_path / exposure.name
+    original.write_bytes(exposure.read_bytes())
+    original.chmod(0o444)
+    member = object.__new__(product.SkyCellExposure)
+    member.product_basename = "before"
+    try:
+        name = member.copy_exposure(original.name)
+    except PermissionError:
+        name = "before_flc.fits"
+    assert not (tmp_path / name).stat().st_mode & stat.S_IWUSR, "copies are writable now: drop copy_without_mode"
+    upstream.copy_without_mode()
+    member.product_basename = "after"
+    name = member.copy_exposure(original.name)
+    assert (tmp_path / name).stat().st_mode & stat.S_IWUSR
+    assert fits.getval(name, "HAPLEVEL") == 1
+
+
+def product_names(prefix):
+    layer = SimpleNamespace(
+        exposure_name="skycell-p1889x10y10",
+        drizzle_filename="hst_skycell-p1889x10y10_wfc3_ir_f160w_all_drz.fits",
+        manifest_name="m",
+        refname="r",
+        trl_filename="t",
+        trl_logname="l",
+        edp_list=[],
+    )
+    return hapmultisequencer.rename_output_products(layer, output_file_prefix=prefix).drizzle_filename
+
+
+def test_prefix_with_a_final_underscore_is_cut_upstream():
+    assert product_names("foo_") == "fo_wfc3_ir_f160w_all_drz.fits"
+
+
+@pytest.mark.parametrize("prefix", ["foo", "foo_", "foo__", "a", "hst-skycell-p1889-ra180d0000-decn26d0000"])
+def test_prefix_is_taken_as_it_is(prefix):
+    assert product_names(upstream.exact_prefix(prefix)) == f"{prefix}_wfc3_ir_f160w_all_drz.fits"
+
+
+def test_common_grid_is_painted_once(exposure, tmp_path, monkeypatch):
+    monkeypatch.chdir(exposure.parent)
+    monkeypatch.setattr(product.SkyCellProduct, "generate_metawcs", product.SkyCellProduct.generate_metawcs)
+    painted = []
+    build = product.cell_utils.SkyFootprint.build
+    monkeypatch.setattr(
+        product.cell_utils.SkyFootprint, "build", lambda self, *a, **k: painted.append(1) or build(self, *a, **k)
+    )
+    layer = product.SkyCellProduct(
+        "0", "0", "wfc3", "uvis", "", "skycell-p1889x10y10", ("f606w", "fine", "all"), "drc", 30
+    )
+    layer.add_all_mvm_exposures_list([exposure.name])
+    limits = [213000, 217000, 213000, 217000]
+    theirs = [layer.generate_metawcs(custom_limits=limits) for _ in range(2)]
+    assert len(painted) == 2, "drizzlepac remembers the common grid now: drop compute_footprints_once"
+    upstream.compute_footprints_once()
+    ours = [layer.generate_metawcs(custom_limits=limits) for _ in range(2)]
+    assert len(painted) == 3
+    for wcs in (*theirs, *ours):
+        assert wcs.wcs.compare(theirs[0].wcs)
+        assert wcs.pixel_shape == theirs[0].pixel_shape
