@@ -168,7 +168,8 @@ def _interrupt(*_: Any) -> None:
 def main() -> None:
     """Run the command line and exit with a documented code."""
     try:
-        code = cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False)
+        code = ExitCode.OK
     except click.UsageError as error:
         error.show()
         code = ExitCode.USAGE

@@ -1,0 +1,94 @@
+"""The run directory: what counts as finished, who may work in it, whether there is room."""
+
+import subprocess
+import sys
+
+import pytest
+
+from hstmosaic.errors import OutputError, RunBusyError
+from hstmosaic.plan.specs import ScreenSpec, TaskResult, write_result
+from hstmosaic.run.directory import TaskDirectory, check_room, run_directory, task_key
+
+SPEC = ScreenSpec(path="/data/icab01a0q_flc.fits")
+INPUTS = {"/data/icab01a0q_flc.fits": (1000, 17)}
+VERSIONS = {"drizzlepac": "3.11.0"}
+KEY = task_key(SPEC, INPUTS, VERSIONS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "inputs", "versions"),
+    [
+        (ScreenSpec(path="/data/icab01a0q_flc.fits", seed=1), INPUTS, VERSIONS),
+        (SPEC, {"/data/icab01a0q_flc.fits": (1001, 17)}, VERSIONS),
+        (SPEC, {"/data/icab01a0q_flc.fits": (1000, 18)}, VERSIONS),
+        (SPEC, INPUTS, {"drizzlepac": "3.12.0"}),
+    ],
+    ids=["parameters", "size", "time of change", "versions"],
+)
+def test_a_result_belongs_to_inputs_parameters_and_versions(spec, inputs, versions):
+    assert task_key(spec, inputs, versions) != KEY
+    assert task_key(SPEC, dict(INPUTS), dict(VERSIONS)) == KEY
+
+
+@pytest.mark.parametrize(
+    ("written", "asked", "finished"),
+    [
+        (TaskResult(ok=True), KEY, True),
+        (TaskResult(ok=True), "other", False),
+        (TaskResult(ok=False, error="broken"), KEY, False),
+        (None, KEY, False),
+    ],
+    ids=["done", "done for another key", "failed", "interrupted"],
+)
+def test_finished_tasks(tmp_path, written, asked, finished):
+    task = TaskDirectory(tmp_path / "task")
+    assert task.finished(KEY) is None
+    task.prepare(SPEC, KEY)
+    if written is not None:
+        write_result(task.path, written)
+    assert (task.finished(asked) is not None) == finished
+
+
+def test_preparing_forgets_what_was_there(tmp_path):
+    task = TaskDirectory(tmp_path / "task")
+    task.prepare(SPEC, KEY)
+    write_result(task.path, TaskResult(ok=True))
+    task.work.mkdir()
+    task.prepare(SPEC, KEY)
+    assert task.finished(KEY) is None
+    assert not task.work.exists()
+
+
+def test_a_second_driver_is_refused_and_the_first_is_named(tmp_path):
+    directory = run_directory(tmp_path, "foo")
+    directory.create()
+    holder = (
+        "import sys; from pathlib import Path; from hstmosaic.run.directory import run_directory\n"
+        "with run_directory(Path(sys.argv[1]), 'foo').locked(): print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "locked\n"
+        with pytest.raises(RunBusyError, match=f"process {other.pid}"), directory.locked():
+            pass
+        other.kill()
+    with directory.locked():
+        pass
+
+
+def test_room_is_checked_where_the_output_will_be(tmp_path):
+    check_room(tmp_path / "not" / "yet" / "there", needed_mb=1)
+    with pytest.raises(OutputError, match="MB left"):
+        check_room(tmp_path, needed_mb=10**12)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="not a directory"):
+        check_room(tmp_path / "file" / "below", needed_mb=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+def test_an_output_directory_that_is_not_writable_is_refused(tmp_path, monkeypatch):
+    # root may write everywhere, so the system's answer is faked
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(OutputError, match="not writable"):
+        check_room(tmp_path, needed_mb=1)

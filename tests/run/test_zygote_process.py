@@ -1,0 +1,117 @@
+"""The process that forks tasks: failures stay in the task, nothing outlives the worker."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from hstmosaic.errors import HstMosaicError
+from hstmosaic.plan.specs import SPEC_FILE, ScreenSpec, read_result, spec_to_json
+from hstmosaic.run.work import run_task
+from hstmosaic.run.zygote import Zygote, close_zygote
+from hstmosaic.simulate import demo_field, simulate_field
+
+pytestmark = pytest.mark.upstream
+
+
+@pytest.fixture(scope="module")
+def zygote():
+    running = Zygote()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def exposure(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposure")
+    return simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)[0]
+
+
+def task(folder, path):
+    folder.mkdir()
+    (folder / SPEC_FILE).write_text(spec_to_json(ScreenSpec(path=str(path))))
+    return folder
+
+
+def wait_for_pid(zygote, folder):
+    deadline = time.monotonic() + 60
+    while str(folder) not in zygote.pids:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return zygote.pids[str(folder)]
+
+
+def test_a_task_is_measured(zygote, exposure, tmp_path):
+    folder = task(tmp_path / "screen", exposure)
+    ended = zygote.run(folder)
+    assert ended.status == 0
+    assert 0 < ended.cpu_seconds < 60
+    assert 50 < ended.max_rss_mb < 2000
+    assert read_result(folder).data["usable"] is True
+
+
+def test_an_error_stays_in_its_task(zygote, exposure, tmp_path):
+    broken = task(tmp_path / "broken", tmp_path / "absent_flc.fits")
+    assert zygote.run(broken).status == 1
+    result = read_result(broken)
+    assert not result.ok
+    assert "absent_flc.fits" in result.error
+    assert "Traceback" in (broken / "log.txt").read_text()
+    assert zygote.run(task(tmp_path / "sound", exposure)).status == 0
+
+
+def test_a_folder_without_a_spec_is_an_error_of_that_task(zygote, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert zygote.run(tmp_path / "empty").status == 1
+
+
+def test_a_killed_task_has_a_result_that_says_so(exposure, tmp_path, monkeypatch):
+    running = Zygote()
+    monkeypatch.setattr("hstmosaic.run.work.shared_zygote", lambda: running)
+    folder = task(tmp_path / "killed", exposure)
+    threading.Thread(target=lambda: os.kill(wait_for_pid(running, folder), 9)).start()
+    result, measured = run_task(str(folder))
+    running.close()
+    assert not result.ok
+    assert result.retry
+    assert "SIGKILL" in result.error
+    assert measured.wall_seconds > 0
+
+
+def test_tasks_end_with_the_zygote(exposure, tmp_path):
+    running = Zygote()
+    folder = task(tmp_path / "orphan", exposure)
+    raised = []
+
+    def run():
+        try:
+            running.run(folder)
+        except HstMosaicError as error:
+            raised.append(error)
+
+    waiting = threading.Thread(target=run)
+    waiting.start()
+    pid = wait_for_pid(running, folder)
+    running.close()
+    waiting.join(timeout=60)
+    assert len(raised) == 1
+    deadline = time.monotonic() + 60
+    while (stat := Path(f"/proc/{pid}/stat")).exists() and stat.read_text().split()[2] != "Z":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_environment_switches_of_drizzlepac_do_not_reach_tasks(monkeypatch):
+    monkeypatch.setenv("MVM_ONLY_CTE", "true")
+    running = Zygote()
+    environment = Path(f"/proc/{running._process.pid}/environ").read_bytes()
+    running.close()
+    assert b"MVM_ONLY_CTE" not in environment
+    assert b"PYTHONHASHSEED=0" in environment
+
+
+def test_closing_twice_is_no_error():
+    close_zygote()
+    close_zygote()

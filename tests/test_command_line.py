@@ -1,0 +1,133 @@
+"""The command line: what users type, and what they are told when it cannot be done."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from hstmosaic import __version__
+from hstmosaic.cli import cli, main
+from hstmosaic.errors import ExitCode
+from hstmosaic.simulate import demo_field, simulate_field
+
+
+@pytest.fixture(scope="module")
+def exposures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposures")
+    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder)
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Call hstmosaic with arguments in an empty directory; exit code and what was printed."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hstmosaic", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
+
+    return run
+
+
+@pytest.mark.parametrize("verb", sorted(cli.commands))
+def test_every_verb_has_help_with_examples(verb):
+    shown = CliRunner().invoke(cli, [verb, "--help"])
+    assert shown.exit_code == 0
+    assert "Examples:\n" in shown.output
+    assert f"hstmosaic {verb} " in shown.output
+
+
+def test_version(call):
+    code, out, _ = call("--version")
+    assert (code, __version__ in out) == (0, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(call, shell):
+    code, out, _ = call("completion", shell)
+    assert code == 0
+    assert "_HSTMOSAIC_COMPLETE" in out
+
+
+def test_completion_knows_the_verbs():
+    environment = os.environ | {
+        "_HSTMOSAIC_COMPLETE": "bash_complete",
+        "COMP_WORDS": "hstmosaic ",
+        "COMP_CWORD": "1",
+    }
+    command = [sys.executable, "-c", "from hstmosaic.cli import cli; cli(prog_name='hstmosaic')"]
+    shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert {f"plain,{verb}" for verb in cli.commands} <= set(shown.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run"], ["run", "list.txt", "-l", "loud"], ["fly"], ["run", "list.txt", "--workers", "0"]]
+)
+def test_what_cannot_be_understood_is_a_usage_error(call, arguments):
+    code, _, err = call(*arguments)
+    assert code == ExitCode.USAGE
+    assert "Error" in err
+
+
+@pytest.mark.parametrize("verb", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("absent.txt", ["absent.txt"]),
+        ("*_drz.fits", ["*_drz.fits"]),
+        ("empty.txt", ["empty.txt"]),
+        ("mixed.txt", ["gone_flc.fits", "zero_flc.fits", "text_flc.fits"]),
+    ],
+)
+def test_bad_input_is_told_all_at_once_and_nothing_is_written(call, tmp_path, verb, source, told):
+    here = tmp_path / "here"
+    (here / "empty.txt").write_text("# nothing\n\n")
+    (here / "zero_flc.fits").touch()
+    (here / "text_flc.fits").write_text("<html>404 Not Found</html>" * 200)
+    (here / "mixed.txt").write_text("zero_flc.fits\ntext_flc.fits\n")
+    if "gone_flc.fits" in told:
+        told = [name for name in told if name != "gone_flc.fits"]
+    before = sorted(path.name for path in here.iterdir())
+    code, _, err = call(verb, source, *(["-s"] if verb == "run" else []))
+    assert code == ExitCode.BAD_INPUT
+    for name in told:
+        (line,) = [line for line in err.splitlines() if line.strip().startswith(name)]
+        assert line.count(";") >= 1, "cause and next step"
+    assert sorted(path.name for path in here.iterdir()) == before
+
+
+def test_strict_makes_an_exclusion_an_error(call, exposures, tmp_path):
+    name = next(exposures.glob("*_flc.fits"))
+    listed = tmp_path / "twice.txt"
+    listed.write_text(f"{name}\n{name}\n")
+    assert call("plan", listed)[0] == 0
+    code, _, err = call("plan", listed, "--strict")
+    assert code == ExitCode.BAD_INPUT
+    assert "listed twice" in err
+
+
+def test_a_prefix_that_cannot_begin_a_file_name_is_refused(call, exposures):
+    code, _, err = call("plan", exposures / "list.txt", "-o", "a/b")
+    assert code == ExitCode.FAILED
+    assert "a/b" in err
+
+
+def test_plan_tells_what_will_happen(call, exposures):
+    code, out, _ = call("plan", exposures / "list.txt")
+    assert code == 0
+    for fact in ("p1889", "wfc3_uvis_f606w", "wfc3_ir_f160w_coarse-all_drz.fits", "parameter set n", "limits ["):
+        assert fact in out
+
+
+def test_output_below_a_file_is_refused_before_anything_is_written(call, exposures, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = call("run", exposures / "list.txt", "-s", "--output-dir", tmp_path / "file")
+    assert code == ExitCode.OUTPUT
+    assert "not a directory" in err
