@@ -1,7 +1,7 @@
 """Runs drizzlepac's own make_custom_mosaic in this directory: upstream_perform.py LIST PREFIX.
 
-Two dice of drizzlepac are fixed, so that its run can be compared with another: the guiding check gets a seed, and ties in
-the simplification of S_REGION polygons are broken in order instead of by memory address.
+Two dice of drizzlepac are fixed, so that its run can be compared with another: the guiding check gets a seed, and ties
+in the simplification of S_REGION polygons are broken in order instead of by memory address.
 """
 
 import functools
