@@ -2,7 +2,8 @@
 
     python tests/bench.py [--rounds 3] [--field corner] [--json bench.json]
 
-Prints medians and ratios of wall time, CPU time and peak memory of the largest process, and where this project's time goes.
+Prints medians and ratios of wall time, CPU time and peak memory of the largest process, and where this project's time
+goes.
 """
 
 import argparse

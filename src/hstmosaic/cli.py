@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 FIELDS = ("demo", "corner", "three-camera")
 _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
+_CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -93,6 +94,8 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: the usable cores]")
 @click.option("--profile", default="local", show_default=True, type=click.Choice(["local"]), help="Where tasks run.")
+@click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
+@click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
 @examples(
     "hstmosaic run list.txt -s",
@@ -108,6 +111,19 @@ def run(log_level: str, output_dir: Path, profile: str, **given: Any) -> None:
     options = RunOptions(log_level=log_level, output=output_dir, **given)
     outcome = run_mosaic(options, printer(log_level))
     sys.exit(outcome.exit_code)
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("source", metavar="INPUT")
+@click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The catalogue.")
+@examples("hstmosaic catalog list.txt -o stars.ecsv", "hstmosaic run list.txt --catalog stars.ecsv")
+def catalog(source: str, output: Path) -> None:
+    """Fetch the catalogue that an alignment needs, for machines without network."""
+    from hstmosaic.plan.build import make_plan
+    from hstmosaic.run.catalog import Service, fetch_ahead
+
+    name, count = fetch_ahead(make_plan(source).exposures, output, Service())
+    click.echo(f"{count} sources of {name} written to {output}")
 
 
 @cli.command(context_settings=_CONTEXT)

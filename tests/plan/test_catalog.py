@@ -1,5 +1,6 @@
 """What the catalogue service is asked, and which replies are good."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -102,7 +103,7 @@ def test_order_of_the_fit(items):
     assert sorted(map(id, order)) == sorted(map(id, exposures))
     assert order[0].exptime == min(e.exptime for e in exposures)
     detectors = [e.detector for e in order]
-    changes = sum(a != b for a, b in zip(detectors, detectors[1:], strict=False))
+    changes = sum(a != b for a, b in pairwise(detectors))
     assert changes == len(set(detectors)) - 1
 
 

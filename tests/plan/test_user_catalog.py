@@ -9,8 +9,12 @@ from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 
 from hstmosaic.errors import AlignmentError
-from hstmosaic.plan.catalog import COLUMNS, USER_CATALOG, check_reply, reply_text
+from hstmosaic.plan.catalog import COLUMNS, USER_CATALOG, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import FORMATS, catalog_reply, read_catalog, reply_table, write_catalog
+
+
+def sky(epoch):
+    return Cone(0.0, 0.0, 180.0, epoch)
 
 
 def parsed(text):
@@ -46,7 +50,7 @@ def test_every_format_reads_the_same(table, tmp_path, suffix):
 
 def test_proper_motions_are_applied(table, tmp_path):
     table.write(tmp_path / "stars.ecsv")
-    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), 2006.0)
+    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), sky(2006.0))
     assert check_reply(text, USER_CATALOG) == 2
     first, second = parsed(text)
     assert (first["ra"] - 10.0) * np.cos(np.deg2rad(60)) * 3.6e6 == pytest.approx(-1000.0, abs=1e-3)
@@ -75,8 +79,16 @@ def test_units_and_names_of_gaia(tmp_path):
 
 def test_positions_alone_are_enough(tmp_path):
     (tmp_path / "stars.csv").write_text("ra,dec\n10,20\n")
-    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.csv"), 2012.0))
+    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.csv"), sky(2012.0)))
     assert (row["ra"], row["dec"], row["ra_error"], row["mag"]) == (10, 20, 0, 0)
+
+
+def test_only_the_field_is_taken(table, tmp_path):
+    table.write(tmp_path / "stars.ecsv")
+    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), Cone(10.1, 60.0, 0.1, 2016.0)))
+    assert row["ra"] == 10.0
+    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), Cone(50.0, 60.0, 0.1, 2016.0))
+    assert check_reply(text, USER_CATALOG) == 0
 
 
 def test_missing_values(tmp_path):
@@ -84,8 +96,8 @@ def test_missing_values(tmp_path):
     table["pmra"] = MaskedColumn([5.0, 6.0, 7.0], mask=[True, False, False])
     table["ra_error"] = MaskedColumn([0.5, 0.1, 9.0], mask=[True, False, False])
     table.write(tmp_path / "stars.ecsv")
-    rows = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), 2015.0))
-    assert [row["ra"] for row in rows][0] == 10.0
+    rows = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), sky(2015.0)))
+    assert rows[0]["ra"] == 10.0
     assert rows[1]["ra"] < 11.0
     assert [row["ra_error"] for row in rows] == [0.1, 0.1]
 
@@ -118,8 +130,8 @@ def test_bad_catalogues(tmp_path, name, text, cause):
 
 @pytest.mark.parametrize("catalog", ["GAIAeDR3", "GSC242", "2MASS"])
 def test_a_reply_becomes_a_users_catalogue(tmp_path, catalog):
-    values = {"epoch": "2015.5", "jdate": f"{Time(2000.25, format='decimalyear').jd:.6f}", "ra": "10.5", "dec": "-20.25"}
-    values |= {"pmra": "", "rapm": "3.5"}
+    values = {"epoch": "2015.5", "jdate": f"{Time(2000.25, format='decimalyear').jd:.6f}"}
+    values |= {"ra": "10.5", "dec": "-20.25", "pmra": "", "rapm": "3.5"}
     text = reply_text(COLUMNS[catalog], [[values.get(column, "1") for column in COLUMNS[catalog]]])
     write_catalog(reply_table(text, catalog), tmp_path / "kept.ecsv")
     columns = {name: column[0] for name, column in read_catalog(tmp_path / "kept.ecsv").items()}

@@ -9,8 +9,9 @@ from astropy.io import fits
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
-from hstmosaic.products.gather import gather_layer, still_gathered
+from hstmosaic.products.gather import gather_layer, publish, still_gathered
 from hstmosaic.products.manifest import manifest_text
+from hstmosaic.products.notes import HeaderNotes, add_notes
 from hstmosaic.products.verify import ProductError, check_product, refer_npixfrac, sha256
 
 SHAPE = (20, 30)
@@ -104,7 +105,7 @@ def task(tmp_path):
 
 def test_gathering_moves_products_and_trailers(task):
     folder, output = task
-    gathered = gather_layer(LAYER, USED, TIGHT, folder, output)
+    gathered = gather_layer(LAYER, USED, TIGHT, HeaderNotes(), folder, output)
     assert [file.name for file in gathered] == [PRODUCT.name, PRODUCT.trailer]
     assert all(sha256(output / file.name) == file.sha256 for file in gathered)
     assert still_gathered(folder, output) == gathered
@@ -113,7 +114,7 @@ def test_gathering_moves_products_and_trailers(task):
 def test_nothing_is_moved_when_a_product_is_not_as_planned(task):
     folder, output = task
     with pytest.raises(ProductError):
-        gather_layer(LAYER, USED[:1], TIGHT, folder, output)
+        gather_layer(LAYER, USED[:1], TIGHT, HeaderNotes(), folder, output)
     assert [path.name for path in output.iterdir()] == ["foo_run"]
     assert still_gathered(folder, output) is None
 
@@ -121,7 +122,7 @@ def test_nothing_is_moved_when_a_product_is_not_as_planned(task):
 @pytest.mark.parametrize("harm", ["removed", "changed"])
 def test_harmed_products_are_not_taken_for_finished(task, harm):
     folder, output = task
-    gather_layer(LAYER, USED, TIGHT, folder, output)
+    gather_layer(LAYER, USED, TIGHT, HeaderNotes(), folder, output)
     if harm == "removed":
         (output / PRODUCT.name).unlink()
     else:
@@ -131,3 +132,37 @@ def test_harmed_products_are_not_taken_for_finished(task, harm):
 
 def test_manifest_is_sorted_and_has_each_name_once():
     assert manifest_text(["b.fits", "a.txt", "b.fits"]) == "a.txt\nb.fits\n"
+
+
+def test_notes_go_to_the_products_that_hold_the_exposure(tmp_path):
+    write(tmp_path / PRODUCT.name)
+    notes = HeaderNotes(
+        cards={"ALNCAT": ("GAIAeDR3", "catalogue")},
+        history={USED[0]: "first was moved", "icab09a0q_flc.fits": "another was moved"},
+    )
+    add_notes(tmp_path / PRODUCT.name, notes, USED)
+    header = fits.getheader(tmp_path / PRODUCT.name)
+    assert header["ALNCAT"] == "GAIAeDR3"
+    assert list(header["HISTORY"]) == ["first was moved"]
+
+
+def test_without_notes_a_product_is_not_touched(tmp_path):
+    write(tmp_path / PRODUCT.name)
+    before = (tmp_path / PRODUCT.name).read_bytes()
+    add_notes(tmp_path / PRODUCT.name, HeaderNotes(), USED)
+    assert (tmp_path / PRODUCT.name).read_bytes() == before
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["with hard links", "without"])
+def test_files_are_published_under_other_names_and_stay_where_they_were(tmp_path, monkeypatch, links):
+    output = tmp_path / "out"
+    output.mkdir()
+    source = tmp_path / "icab01a0q_flc.fits"
+    source.write_bytes(b"aligned")
+    if not links:
+        monkeypatch.setattr("pathlib.Path.hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("not here")))
+    for _ in range(2):
+        (published,) = publish({"foo_flc.fits": source}, output)
+    assert (output / "foo_flc.fits").read_bytes() == source.read_bytes() == b"aligned"
+    assert (published.name, published.sha256) == ("foo_flc.fits", sha256(source))
+    assert [path.name for path in output.iterdir()] == ["foo_flc.fits"]

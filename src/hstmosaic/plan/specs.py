@@ -48,7 +48,44 @@ class DrizzleSpec:
     kind: str = "drizzle"
 
 
-TaskSpec = ScreenSpec | DrizzleSpec
+@dataclass(frozen=True)
+class SourcesSpec:
+    """Find the sources of one exposure that the joint fit will use."""
+
+    path: str
+    """The exposure."""
+    instrument: str
+    """Whose parameters hold for all exposures of the fit: instrument ..."""
+    detector: str
+    """... and detector of the first exposure of the fit."""
+    fwhm: float | None = None
+    """Width of a star in the first exposure of the fit, arcsec; None for that exposure itself."""
+    kind: str = "sources"
+
+
+@dataclass(frozen=True)
+class AlignSpec:
+    """Fit the WCS of all exposures of all filters together to a catalogue."""
+
+    exposures: tuple[tuple[str, str], ...]
+    """(name, path) of the exposures, in the order of the fit."""
+    sources: tuple[tuple[str, tuple[str, ...]], ...]
+    """(name, paths of the tables of its chips; empty for a chip without sources)."""
+    replies: tuple[tuple[str, str], ...]
+    """(catalogue, path of the stored reply of the service), in the order in which they are tried."""
+    cone: tuple[float, float, float]
+    """Right ascension, declination and radius that the replies cover, degrees."""
+    instrument: str
+    """Whose parameters hold for all exposures of the fit: instrument ..."""
+    detector: str
+    """... and detector of its first exposure."""
+    prefix: str
+    """Prefix of the reference catalogue's file name."""
+    log_level: str = "info"
+    kind: str = "align"
+
+
+TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec
 
 
 @dataclass(frozen=True)
@@ -87,6 +124,14 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["limits"] = tuple(raw["limits"])
             raw["products"] = tuple(raw["products"])
             return DrizzleSpec(**raw)
+        case "sources":
+            return SourcesSpec(**raw)
+        case "align":
+            raw["exposures"] = tuple((name, path) for name, path in raw["exposures"])
+            raw["sources"] = tuple((name, tuple(tables)) for name, tables in raw["sources"])
+            raw["replies"] = tuple((catalog, path) for catalog, path in raw["replies"])
+            raw["cone"] = tuple(raw["cone"])
+            return AlignSpec(**raw)
         case kind:
             raise ValueError(f"no task of kind {kind!r}")
 

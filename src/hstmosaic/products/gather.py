@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from hstmosaic.products.notes import HeaderNotes, add_notes
 from hstmosaic.products.verify import check_product, refer_npixfrac, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from hstmosaic.plan.layers import Layer
@@ -28,7 +30,9 @@ class Gathered:
     sha256: str
 
 
-def gather_layer(layer: Layer, used: Collection[str], tight: Limits, task: Path, output: Path) -> tuple[Gathered, ...]:
+def gather_layer(
+    layer: Layer, used: Collection[str], tight: Limits, notes: HeaderNotes, task: Path, output: Path
+) -> tuple[Gathered, ...]:
     """Check the products of a layer, then move them to the output directory.
 
     Nothing is moved unless every product of the layer is as planned; the task directory lies in the output
@@ -42,6 +46,8 @@ def gather_layer(layer: Layer, used: Collection[str], tight: Limits, task: Path,
         Names of the exposures that were drizzled.
     tight : Limits
         The limits that drizzlepac was given.
+    notes : HeaderNotes
+        What the headers say beside what drizzlepac writes.
     task : pathlib.Path
         The task directory, with the products under ``work/``.
     output : pathlib.Path
@@ -61,6 +67,7 @@ def gather_layer(layer: Layer, used: Collection[str], tight: Limits, task: Path,
         check_product(work / product.name, product, used)
     for product in layer.products:
         refer_npixfrac(work / product.name, product, tight)
+        add_notes(work / product.name, notes, used)
     names = [name for product in layer.products for name in (product.name, product.trailer)]
     gathered = tuple(Gathered(name, (work / name).stat().st_size, sha256(work / name)) for name in names)
     for name in names:
@@ -84,3 +91,29 @@ def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
         for file in recorded
     )
     return recorded if unchanged else None
+
+
+def publish(files: Mapping[str, Path], output: Path) -> tuple[Gathered, ...]:
+    """Put files that tasks still need into the output directory under other names, whole or not at all.
+
+    Parameters
+    ----------
+    files : mapping of str to pathlib.Path
+        Files by the names that they get.
+    output : pathlib.Path
+        The output directory.
+
+    Returns
+    -------
+    tuple of Gathered
+    """
+    for name, source in files.items():
+        draft = output / f".{name}.part"
+        draft.unlink(missing_ok=True)
+        try:
+            draft.hardlink_to(source)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(source, draft)
+        draft.replace(output / name)
+        draft.unlink(missing_ok=True)  # renaming a link to another link of the same file does nothing
+    return tuple(Gathered(name, (output / name).stat().st_size, sha256(output / name)) for name in files)

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import AlignmentError, ExitCode
+from hstmosaic.errors import ExitCode
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.names import manifest_name
-from hstmosaic.products.gather import Gathered
+from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.products.manifest import write_manifest
+from hstmosaic.run.aligner import Aligner
+from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import local_cluster
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, log_to
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
-from hstmosaic.run.zygote import shared_zygote
+from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +37,10 @@ class RunOptions:
     prefix: str | None = None
     """Prefix of the products; the documented default when None."""
     skip_alignment: bool = False
+    catalog: Path | None = None
+    """Catalogue to align to; the catalogue service is asked when None."""
+    require_alignment: bool = False
+    """Make it an error if there is no good fit."""
     log_level: str = "info"
     """Of drizzlepac's logs and trailers."""
     output: Path = field(default_factory=Path)
@@ -90,7 +96,7 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     Raises
     ------
     AlignmentError
-        If alignment is asked for: this version cannot do it.
+        If alignment is required and there was no good fit, or the user's catalogue cannot be used.
     BadInputError
         If an input cannot be used, with all problems; nothing has been written then.
     OutputError
@@ -99,24 +105,22 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
         If another driver works on the same run.
     """
     started = time.time()
-    if not options.skip_alignment:
-        raise AlignmentError(
-            "alignment to Gaia does not exist yet in this version",
-            "add -s (--skip_gaia_alignment) to use the WCS that the exposures have",
-        )
-    tell = Teller(listener)
     # drizzlepac's import goes on while headers are read
-    shared_zygote()
+    with warm_zygote():
+        return _run(options, Teller(listener), started)
+
+
+def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
     plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
     check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
     directory = run_directory(options.output.absolute(), plan.prefix)
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        progress = _run_plan(plan, directory, options, tell)
+        progress, aligned = _run_plan(plan, directory, options, tell)
         outcome = Outcome(
             plan=plan,
-            products=tuple(progress.gathered),
+            products=(*progress.gathered, *aligned),
             left_out=(*plan.excluded, *progress.left_out),
             failures=tuple(progress.failures),
             directory=directory.path,
@@ -130,7 +134,9 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     return outcome
 
 
-def _run_plan(plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller) -> Progress:
+def _run_plan(
+    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller
+) -> tuple[Progress, tuple[Gathered, ...]]:
     directory.plan_file.write_text(plan.to_json())
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
@@ -148,7 +154,12 @@ def _run_plan(plan: Plan, directory: RunDirectory, options: RunOptions, tell: Te
         strict=options.strict,
     )
     with local_cluster(options.workers) as client:
-        return Schedule(plan, directory, client, settings, tell).run()
+        if options.skip_alignment:
+            return Schedule(plan, directory, client, settings, tell).run(), ()
+        how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
+        aligner = Aligner(directory, client, how, tell)
+        progress = Schedule(plan, directory, client, settings, tell, before_drizzling=aligner).run()
+        return progress, publish(aligner.files(), directory.output) if progress.gathered else ()
 
 
 def _tell_end(outcome: Outcome, tell: Teller) -> None:

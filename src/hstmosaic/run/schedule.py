@@ -12,13 +12,14 @@ from hstmosaic.plan.estimates import Estimate, estimate_screen
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, TaskResult
 from hstmosaic.products.gather import Gathered, gather_layer, still_gathered
+from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
 from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
 from hstmosaic.run.work import run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from distributed import Client
 
@@ -79,16 +80,33 @@ class Schedule:
         How tasks are to be done.
     tell : Teller
         Hears what happens.
+    before_drizzling : callable, optional
+        Called once with the plan and the names of the exposures that will be used, when all are judged; returns the
+        plan to go on with and notes for the headers of products.
     """
 
-    def __init__(self, plan: Plan, directory: RunDirectory, client: Client, settings: Settings, tell: Teller) -> None:
-        self.plan, self.directory, self.client, self.settings, self.tell = plan, directory, client, settings, tell
+    def __init__(
+        self,
+        plan: Plan,
+        directory: RunDirectory,
+        client: Client,
+        settings: Settings,
+        tell: Teller,
+        before_drizzling: Callable[[Plan, list[str]], tuple[Plan, HeaderNotes]] | None = None,
+    ) -> None:
+        self.directory, self.client, self.settings, self.tell = directory, client, settings, tell
         self.progress = Progress()
+        self._before_drizzling = before_drizzling
+        self._notes = HeaderNotes()
         self._verdicts: dict[str, TaskResult] = {}
-        self._waiting = sorted(plan.layers, key=lambda layer: -layer.estimate.seconds)
-        self._layers = {f"drizzle-{layer.name}": layer for layer in plan.layers}
+        self._go_on_with(plan)
         self._running: Any = as_completed()
         self._tasks: dict[str, TaskDirectory] = {}
+
+    def _go_on_with(self, plan: Plan) -> None:
+        self.plan = plan
+        self._waiting = sorted(plan.layers, key=lambda layer: -layer.estimate.seconds)
+        self._layers = {f"drizzle-{layer.name}": layer for layer in plan.layers}
 
     def run(self) -> Progress:
         """Run every task that is not finished yet, and gather products as they come."""
@@ -143,13 +161,22 @@ class Schedule:
             self.tell("left out", f"{exposure.name} is left out: {reason}; {next_step}", "warning", **told)
 
     def _start_layers(self) -> None:
-        if self.settings.strict:
+        if self.settings.strict or self._before_drizzling is not None:
             if len(self._verdicts) < len(self.plan.exposures):
                 return
-            apply_strict(self.progress.left_out)
+            self._when_all_are_judged()
         for layer in [layer for layer in self._waiting if self._verdicts.keys() >= set(layer.exposures)]:
             self._waiting.remove(layer)
             self._start_layer(layer)
+
+    def _when_all_are_judged(self) -> None:
+        if self.settings.strict:
+            apply_strict(self.progress.left_out)
+        used = [name for layer in self.plan.layers for name in self._used(layer)]
+        if self._before_drizzling is not None and used:
+            plan, self._notes = self._before_drizzling(self.plan, used)
+            self._go_on_with(plan)
+        self._before_drizzling = None
 
     def _start_layer(self, layer: Layer) -> None:
         unjudged = [name for name in layer.exposures if self._verdicts[name].retry]
@@ -179,7 +206,9 @@ class Schedule:
             self._fail(layer, result.error, task)
             return
         try:
-            gathered = gather_layer(layer, self._used(layer), self.plan.tight_limits, task.path, self.directory.output)
+            gathered = gather_layer(
+                layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
+            )
         except (ProductError, OSError) as error:
             self._fail(layer, str(error), task)
             return

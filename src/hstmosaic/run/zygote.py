@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import HstMosaicError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _ENVIRONMENT = {
@@ -150,6 +152,16 @@ def close_zygote() -> None:
         zygote, _current = _current, None
     if zygote is not None:
         zygote.close()
+
+
+@contextmanager
+def warm_zygote() -> Iterator[None]:
+    """Start the zygote of this process, so that its import goes on beside other work; end it on leaving."""
+    shared_zygote()
+    try:
+        yield
+    finally:
+        close_zygote()
 
 
 atexit.register(close_zygote)

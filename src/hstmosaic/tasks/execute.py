@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.specs import (
     SPEC_FILE,
     WORK_FOLDER,
+    AlignSpec,
     DrizzleSpec,
     ScreenSpec,
+    SourcesSpec,
     TaskResult,
     spec_from_json,
     write_result,
 )
+from hstmosaic.tasks.align import align
 from hstmosaic.tasks.drizzle import drizzle
 from hstmosaic.tasks.screen import screen
+from hstmosaic.tasks.sources import find_sources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +50,10 @@ def execute(folder: Path) -> bool:
                 result = screen(spec)
             case DrizzleSpec() as spec:
                 result = drizzle(spec)
+            case SourcesSpec() as spec:
+                result = find_sources(spec)
+            case AlignSpec() as spec:
+                result = align(spec)
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         last = str(error).strip().splitlines()

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 import shutil
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from drizzlepac.haputils import analyze, product
+from drizzlepac import updatehdr
+from drizzlepac.haputils import align_utils, analyze, astrometric_utils, product
 from photutils.segmentation import SegmentationImage
 from scipy import ndimage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
 from simplify_polyline import simplifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from astropy.io import fits
 
@@ -142,3 +147,134 @@ def compute_footprints_once() -> None:
         return self.meta_bounded_wcs
 
     product.SkyCellProduct.generate_metawcs = generate_metawcs
+
+
+def name_multivisit_fits() -> None:
+    """Let drizzlepac describe WCSs that are called ``...-FIT_MVM_...``, which its multi-visit fit itself makes.
+
+    Its table of labels has no MVM; since 3.7 at least, every update of headers dies of a KeyError, which is swallowed.
+    """
+    original = updatehdr.interpret_wcsname_type
+
+    @functools.wraps(original)
+    def interpret(wcsname: str | None) -> str:
+        if wcsname is None or "-FIT_MVM_" not in wcsname.upper():
+            return str(original(wcsname))
+        by_visit = original(re.sub("-FIT_MVM_", "-FIT_SVM_", wcsname, flags=re.IGNORECASE))
+        return str(by_visit).replace("aligned by visit", "aligned across visits")
+
+    updatehdr.interpret_wcsname_type = interpret
+
+
+class MiddleMatch(align_utils.XYXYMatch):  # type: ignore[misc]
+    """Matching that takes, of the detections of one star in several exposures, the one in their middle.
+
+    Detections that are closer together than the ``separation`` count as one star. The original keeps the first one
+    in order of y, so that a fit of N exposures is off by about the expected extreme of N measurement errors: by 4 to
+    9 mas in simulations with WFC3/IR among the exposures, against 0.5 mas with this.
+    """
+
+    def __call__(self, refcat: Any, imcat: Any, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return indices of matched rows of the reference catalogue and of the detections."""
+        detections = np.column_stack([imcat["TPx"], imcat["TPy"]]).astype(float)
+        middle = middle_detections(detections, self._separation)
+        reference, found = super().__call__(refcat, imcat[middle], **options)
+        return reference, middle[found]
+
+
+def middle_detections(positions: np.ndarray, separation: float) -> np.ndarray:
+    """Return one index per star: of the detection nearest to the median of those within `separation`.
+
+    Parameters
+    ----------
+    positions : numpy.ndarray
+        Detections, shape (n, 2).
+    separation : float
+        In the unit of `positions`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Ascending indices.
+    """
+    pairs = KDTree(positions).query_pairs(separation, output_type="ndarray")
+    close = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(positions),) * 2)
+    _, star = connected_components(close, directed=False)
+    order = np.argsort(star, kind="stable")
+    stars = np.split(order, np.flatnonzero(np.diff(star[order])) + 1)
+    distances = (np.hypot(*(positions[s] - np.median(positions[s], axis=0)).T) for s in stars)
+    return np.sort([s[np.argmin(d)] for s, d in zip(stars, distances, strict=True)])
+
+
+def take_middle_detections() -> None:
+    """Let the fits use `MiddleMatch`."""
+    align_utils.XYXYMatch = MiddleMatch
+
+
+def outline_ensembles_fast() -> None:
+    """Outline the ensemble of all exposures by its convex hull.
+
+    The exact union of many chips takes most of the fit's time, and is used for nothing where the order of exposures
+    is given. Single exposures, of two chips at most, keep their exact outlines.
+    """
+    align_utils.align_wcs = functools.partial(align_utils.align_wcs, group_bb_policy=2)
+
+
+class RememberedBackground(align_utils.Background2D):  # type: ignore[misc]
+    """A background whose images are computed once; photutils interpolates them again at each access."""
+
+    @functools.cached_property
+    def background(self) -> np.ndarray:
+        """The background on all pixels."""
+        return np.asarray(super().background)
+
+    @functools.cached_property
+    def background_rms(self) -> np.ndarray:
+        """The scatter of the background on all pixels."""
+        return np.asarray(super().background_rms)
+
+
+def remember_backgrounds() -> None:
+    """Let the search for sources, which asks twice for each image, use `RememberedBackground`."""
+    align_utils.Background2D = RememberedBackground
+
+
+def use_found_sources(sources: Mapping[str, Callable[[], dict[int, Any]]]) -> None:
+    """Let an `AlignmentTable` take sources that were found before, instead of looking for them one by one.
+
+    Parameters
+    ----------
+    sources : mapping of str to callable
+        File name of an exposure, and what reads its tables by chip.
+    """
+
+    class FoundImage:
+        """As much of a `HAPImage` as an `AlignmentTable` needs."""
+
+        num_sci = 0
+        kernel = None
+
+        def __init__(self, filename: str) -> None:
+            self.imgname = filename
+            self.imghdu = filename
+            self.catalog_table: dict[int, Any] = {}
+
+        def compute_background(self, **_: Any) -> None: ...
+
+        def build_kernel(self, *_: Any) -> None: ...
+
+        def find_alignment_sources(self, **_: Any) -> None:
+            self.catalog_table = sources[self.imgname]()
+
+        def close(self) -> None: ...
+
+    align_utils.HAPImage = align_utils.SBCHAPImage = FoundImage
+
+
+def serve_catalogs(reply: Callable[[str], str]) -> None:
+    """Let drizzlepac's requests to the catalogue service be answered by a function of the URL."""
+
+    def get(url: str, **_: Any) -> SimpleNamespace:
+        return SimpleNamespace(content=reply(url).encode())
+
+    astrometric_utils.requests = SimpleNamespace(get=get)

@@ -1,0 +1,178 @@
+"""Astrometric catalogues: what to ask the service, and what its replies must look like."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+from astropy.coordinates import angular_separation
+from astropy.time import Time
+from astropy.wcs import WCS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hstmosaic.plan.exposures import Exposure
+
+CATALOGS = ("GAIAeDR3", "GSC242", "2MASS")
+"""Catalogues of drizzlepac's parameters for multi-visit mosaics, in the order in which they are tried."""
+USER_CATALOG = "USER"
+"""Name of a catalogue that the user brought, in ``WCSNAME`` and ``CATALOG``."""
+COLUMNS = {
+    "GAIAeDR3": (
+        "objID", "ra", "dec", "ra_error", "dec_error", "pmra", "pmra_error", "pmdec", "pmdec_error", "mag", "epoch",
+    ),
+    "GSC242": (
+        "objID", "ra", "dec", "raErr", "decErr", "rapm", "rapmErr", "decpm", "decpmErr", "mag", "epoch",
+    ),
+    "2MASS": ("objid", "ra", "dec", "mag", "jdate"),
+}  # fmt: skip
+"""Columns that drizzlepac reads."""
+COLUMNS[USER_CATALOG] = COLUMNS["GAIAeDR3"]
+
+_SERVICE = "vo/CatalogSearch.aspx"
+_LINE_END = "\r\n"
+_MARGIN, _EXTRA = 1.1, 0.005
+"""What is asked for beyond drizzlepac's own radius: a factor, and degrees."""
+
+
+class ReplyError(ValueError):
+    """A reply of the catalogue service that drizzlepac could not use; the message is one clause."""
+
+
+@dataclass(frozen=True)
+class Cone:
+    """What the service is asked for."""
+
+    ra: float
+    """Right ascension of the centre, degrees."""
+    dec: float
+    """Declination, degrees."""
+    radius: float
+    """Degrees."""
+    epoch: float
+    """Decimal year to which the service applies proper motions."""
+
+    def holds(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+        """Tell which positions (degrees) lie in it."""
+        return np.asarray(_separation(self.ra, self.dec, ra, dec) <= self.radius)
+
+    def url(self, base: str, catalog: str, *, with_epoch: bool = True) -> str:
+        """Return the request, in the form that drizzlepac uses."""
+        where = f"RA={self.ra:.5f}&DEC={self.dec:.5f}&SR={self.radius:.4f}"
+        epoch = f"&EPOCH={self.epoch:.3f}" if with_epoch else ""
+        return f"{base}/{_SERVICE}?{where}&FORMAT=CSV&CAT={catalog}&MINDET=5{epoch}"
+
+
+def fit_cone(exposures: Sequence[Exposure]) -> Cone:
+    """Return the part of the sky that a joint fit will ask for, and a little more.
+
+    Follows ``drizzlepac.haputils.astrometric_utils.create_astrometric_catalog``: the rectangle around all chips,
+    turned like the first one, and the circle through its corners; the epoch is the day of the first exposure.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        With their chips, in the order of the fit.
+    """
+    chips = [chip for exposure in exposures for chip in exposure.chips]
+    corners = np.concatenate([_corners(chip.wcs, chip.shape) for chip in chips])
+    lon, lat = np.deg2rad(corners).T
+    mean = np.mean([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    plane = WCS(naxis=2)
+    plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    plane.wcs.crval = np.rad2deg([np.arctan2(mean[1], mean[0]) % (2 * np.pi), np.arctan2(mean[2], np.hypot(*mean[:2]))])
+    turn = chips[0].wcs.pixel_scale_matrix[:, 1]
+    east, north = turn / np.hypot(*turn)
+    plane.wcs.cd = np.array([[-north, east], [east, north]]) / 3600
+    x, y = plane.wcs_world2pix(corners, 0).T
+    middle = [(x.min() + x.max()) / 2, (y.min() + y.max()) / 2]
+    box = [(a, b) for a in (x.min(), x.max()) for b in (y.min(), y.max())]
+    (ra, dec), *edges = plane.wcs_pix2world([middle, *box], 0)
+    radius = _separation(ra, dec, *np.transpose(edges)).max()
+    day = Time(np.floor(exposures[0].expstart), format="mjd")
+    return Cone(float(ra), float(dec), float(radius) * _MARGIN + _EXTRA, float(day.decimalyear))
+
+
+def check_reply(text: str, catalog: str) -> int:
+    """Check a reply and return its number of sources.
+
+    Raises
+    ------
+    ReplyError
+        If it is an error message, no table, lacks a column that drizzlepac reads, or has values that are no numbers.
+    """
+    if text.startswith("Error"):
+        raise ReplyError(f"answers {text.splitlines()[0][:200]!r}")
+    lines = [line for line in text.split(_LINE_END)[1:] if line]
+    header = next(csv.reader(lines[:1]), [])
+    missing = [column for column in COLUMNS[catalog] if column not in header]
+    if missing:
+        start = text[:60].replace("\n", " ").replace("\r", "")
+        raise ReplyError(f"answers no table with {', '.join(missing)} but {start!r}")
+    try:
+        for row in csv.DictReader(lines):
+            if None in row.values():
+                raise ValueError(f"the row of {row['ra']}, {row['dec']} breaks off")
+            if not np.isfinite([float(row["ra"]), float(row["dec"])]).all():
+                raise ValueError(f"{row['ra']}, {row['dec']} is no position")
+    except (TypeError, ValueError) as error:
+        raise ReplyError(f"answers a broken table ({error})") from error
+    return len(lines) - 1
+
+
+def answer(url: str, text: str, cone: Cone) -> str:
+    """Answer a request of drizzlepac with what the service has answered to a larger one.
+
+    Parameters
+    ----------
+    url : str
+        The request.
+    text : str
+        The stored reply.
+    cone : Cone
+        What it covers.
+
+    Returns
+    -------
+    str
+        The stored reply without the sources beyond the radius of the request.
+
+    Raises
+    ------
+    ReplyError
+        If the request reaches beyond the cone.
+    """
+    asked = parse_qs(urlsplit(url).query)
+    request = Cone(float(asked["RA"][0]), float(asked["DEC"][0]), float(asked["SR"][0]), cone.epoch)
+    between = _separation(request.ra, request.dec, np.array(cone.ra), np.array(cone.dec))
+    if between + request.radius > cone.radius:
+        raise ReplyError(f"the stored catalogue does not cover {url}")
+    comment, header, *rows = [line for line in text.split(_LINE_END) if line]
+    names = next(csv.reader([header]))
+    positions = [(float(row[names.index("ra")]), float(row[names.index("dec")])) for row in csv.reader(rows)]
+    inside = request.holds(*np.reshape(positions, (-1, 2)).T)
+    return _LINE_END.join([comment, header, *itertools.compress(rows, inside), ""])
+
+
+def reply_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return sources as the service writes them: a comment, then CSV, with CRLF."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator=_LINE_END).writerows([columns, *rows])
+    return f"Objects found : {len(rows)}{_LINE_END}{text.getvalue()}"
+
+
+def _corners(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
+    """Centres of the four corner pixels, degrees, shape (4, 2)."""
+    ny, nx = shape
+    return np.column_stack(wcs.all_pix2world([0, 0, nx - 1, nx - 1], [0, ny - 1, ny - 1, 0], 0))
+
+
+def _separation(ra1: float, dec1: float, ra2: np.ndarray, dec2: np.ndarray) -> np.ndarray:
+    """Distance of positions from one of them; all in degrees."""
+    return np.asarray(np.rad2deg(angular_separation(*(np.deg2rad(angle) for angle in (ra1, dec1, ra2, dec2)))))

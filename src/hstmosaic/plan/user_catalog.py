@@ -1,0 +1,200 @@
+"""Catalogues that users bring, and those fetched ahead of time for them."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy import units as u
+from astropy.table import Table
+from astropy.time import Time
+
+from hstmosaic.errors import AlignmentError
+from hstmosaic.plan.catalog import COLUMNS, USER_CATALOG, reply_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hstmosaic.plan.catalog import Cone
+
+FORMATS = {
+    ".ecsv": "ascii.ecsv",
+    ".csv": "ascii.csv",
+    ".fits": "fits",
+    ".fit": "fits",
+    ".vot": "votable",
+    ".votable": "votable",
+    ".xml": "votable",
+}
+"""File name suffixes and what astropy calls their formats."""
+_UNITS = {
+    "ra": u.deg,
+    "dec": u.deg,
+    "ra_error": u.mas,
+    "dec_error": u.mas,
+    "pmra": u.mas / u.yr,
+    "pmdec": u.mas / u.yr,
+    "mag": None,
+    "epoch": u.yr,
+}
+_SYNONYMS = {"phot_g_mean_mag": "mag", "ref_epoch": "epoch"}
+_COLUMNS = "the columns are ra, dec, and if known ra_error, dec_error, pmra, pmdec, mag, epoch"
+_SERVICE_NAMES = {
+    "GAIAeDR3": {name: name for name in _UNITS},
+    "GSC242": {"ra": "ra", "dec": "dec", "ra_error": "raErr", "dec_error": "decErr", "pmra": "rapm", "pmdec": "decpm",
+               "mag": "mag", "epoch": "epoch"},
+    "2MASS": {"ra": "ra", "dec": "dec", "mag": "mag", "epoch": "jdate"},
+}  # fmt: skip
+_JULIAN = 2_400_000
+
+
+def read_catalog(path: Path) -> dict[str, np.ndarray]:
+    """Read a user's catalogue.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ECSV, CSV, FITS or VOTable, told by its suffix. Columns, in any case of letters: ``ra``, ``dec`` (degrees),
+        ``ra_error``, ``dec_error`` (mas), ``pmra`` (mas/yr, with the cosine of the declination as Gaia has it),
+        ``pmdec`` (mas/yr), ``mag``, ``epoch`` (decimal years, of the positions; a table's ``epoch`` in its meta data
+        will do). Columns with units are converted. Gaia's names ``phot_g_mean_mag`` and ``ref_epoch`` are known.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        The columns that are there, NaN where a value is missing; rows without a position are left out.
+
+    Raises
+    ------
+    AlignmentError
+        If it cannot be read, has no positions, or proper motions without an epoch.
+    """
+    table = _read(path)
+    names = {_SYNONYMS.get(name.lower(), name.lower()): name for name in table.colnames}
+    if not {"ra", "dec"} <= names.keys():
+        raise AlignmentError(f"{path}: no columns ra and dec among {', '.join(table.colnames)}", _COLUMNS)
+    columns = {key: _values(table, names[key], unit, path) for key, unit in _UNITS.items() if key in names}
+    epoch = table.meta.get("epoch", table.meta.get("EPOCH"))
+    if "epoch" not in columns and epoch is not None:
+        columns["epoch"] = np.full(len(table), float(epoch))
+    if {"pmra", "pmdec"} & columns.keys() and "epoch" not in columns:
+        raise AlignmentError(f"{path}: has proper motions, but no epoch", "add a column epoch in decimal years")
+    placed = np.isfinite(columns["ra"]) & np.isfinite(columns["dec"]) & (np.abs(columns["dec"]) <= 90)
+    if not placed.any():
+        raise AlignmentError(f"{path}: has no source with a position", _COLUMNS)
+    return {key: values[placed] for key, values in columns.items()}
+
+
+def catalog_reply(columns: dict[str, np.ndarray], cone: Cone) -> str:
+    """Return the part of a user's catalogue in a cone, at its epoch, in the words of the catalogue service.
+
+    Parameters
+    ----------
+    columns : dict of str to numpy.ndarray
+        As of `read_catalog`.
+    cone : Cone
+        Where, and the epoch of the observations.
+
+    Returns
+    -------
+    str
+        A reply with the columns of GAIAeDR3. Positions are linear in time, as in the service; a source without proper
+        motion or epoch stays where it is. Where some sources have errors, the others get the largest of them; where
+        none has, all errors are 0, which drizzlepac takes for equal weights.
+    """
+    count = len(columns["ra"])
+    years = _filled(columns, "epoch", count, cone.epoch)
+    pmra, pmdec = (_filled(columns, key, count, 0.0) for key in ("pmra", "pmdec"))
+    elapsed = (cone.epoch - years) / 3.6e6
+    ra = (columns["ra"] + pmra * elapsed / np.cos(np.deg2rad(columns["dec"]))) % 360
+    dec = columns["dec"] + pmdec * elapsed
+    errors = [_filled(columns, key, count, _largest(columns, key)) for key in ("ra_error", "dec_error")]
+    mag = _filled(columns, "mag", count, 0.0)
+    rows = [
+        (number, f"{ra[k]:.10f}", f"{dec[k]:.10f}", errors[0][k], errors[1][k], pmra[k], 0.0, pmdec[k], 0.0, mag[k],
+         f"{cone.epoch:.5f}")
+        for number, k in enumerate(np.flatnonzero(cone.holds(ra, dec)), start=1)
+    ]  # fmt: skip
+    return reply_text(COLUMNS[USER_CATALOG], rows)
+
+
+def reply_table(text: str, catalog: str) -> Table:
+    """Return a reply of the service, asked for without epoch, as a table that `read_catalog` reads back."""
+    lines = [line for line in text.split("\r\n")[1:] if line]
+    rows = list(csv.DictReader(lines))
+    table = Table(meta={"catalog": catalog})
+    for name, theirs in _SERVICE_NAMES[catalog].items():
+        values = np.array([_number(row[theirs]) for row in rows])
+        if name == "epoch" and (values > _JULIAN).any():
+            values = Time(values, format="jd").decimalyear
+        table[name] = values
+        table[name].unit = _UNITS[name]
+    return table
+
+
+def write_catalog(table: Table, path: Path) -> None:
+    """Write a table in the format of its suffix.
+
+    Raises
+    ------
+    AlignmentError
+        If the suffix is none of `FORMATS`, or the file cannot be written.
+    """
+    try:
+        table.write(path, format=check_format(path), overwrite=True)
+    except OSError as error:
+        raise AlignmentError(f"{path}: cannot be written ({error})", "choose another file") from error
+
+
+def _read(path: Path) -> Table:
+    try:
+        return Table.read(path, format=check_format(path))
+    except FileNotFoundError as error:
+        raise AlignmentError(f"{path}: no such file", "check the name of the catalogue") from error
+    except (OSError, ValueError, IndexError, TypeError, KeyError) as error:
+        cause = str(error).strip().splitlines() or [type(error).__name__]
+        raise AlignmentError(f"{path}: cannot be read ({cause[0]})", f"it is read as {check_format(path)}") from error
+
+
+def check_format(path: Path) -> str:
+    """Return what astropy calls the format of a file.
+
+    Raises
+    ------
+    AlignmentError
+        If its suffix is none of `FORMATS`.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        raise AlignmentError(f"{path}: unknown kind of catalogue", f"its name must end in {', '.join(FORMATS)}")
+    return FORMATS[suffix]
+
+
+def _values(table: Table, name: str, unit: u.UnitBase | None, path: Path) -> np.ndarray:
+    column = table[name]
+    try:
+        values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+        if unit is None or column.unit is None:
+            return np.asarray(values)
+        return np.asarray((values * column.unit).to_value(unit))
+    except (TypeError, ValueError, u.UnitConversionError) as error:
+        raise AlignmentError(f"{path}: column {name} is not usable ({error})", _COLUMNS) from error
+
+
+def _filled(columns: dict[str, np.ndarray], key: str, count: int, value: float) -> np.ndarray:
+    values = columns.get(key, np.full(count, np.nan))
+    return np.where(np.isfinite(values), values, value)
+
+
+def _largest(columns: dict[str, np.ndarray], key: str) -> float:
+    known = columns.get(key, np.empty(0))
+    known = known[np.isfinite(known)]
+    return float(known.max()) if known.size else 0.0
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,121 @@
+"""What the driver makes of an alignment: the plan to go on with, header cards, files for the user."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.plan.names import COARSE_DETECTORS, product_stem
+from hstmosaic.products.notes import HeaderNotes
+from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distributed import Client
+
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.run.directory import RunDirectory
+    from hstmosaic.run.events import Teller
+
+
+@dataclass
+class Aligner:
+    """Aligns between screening and drizzling, and remembers how that went."""
+
+    directory: RunDirectory
+    client: Client
+    options: AlignOptions
+    tell: Teller
+    run: AlignedRun | None = field(default=None, init=False)
+
+    def __call__(self, plan: Plan, used: list[str]) -> tuple[Plan, HeaderNotes]:
+        """Align the exposures that will be used.
+
+        Parameters
+        ----------
+        plan : Plan
+            With its exposures' chips.
+        used : list of str
+            Names of the exposures that will be drizzled.
+
+        Returns
+        -------
+        Plan
+            To go on with.
+        HeaderNotes
+            For the products.
+
+        Raises
+        ------
+        AlignmentError
+            If alignment is required and there was none.
+        """
+        self.run = align_exposures(plan, used, self.directory, self.client, self.options, self.tell)
+        outcome = {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
+        (self.directory.path / "alignment.json").write_text(json.dumps(outcome, indent=1))
+        return self.run.plan, alignment_notes(self.run)
+
+    def files(self) -> dict[str, Path]:
+        """Return the aligned exposures, headerlets and the reference catalogue by the names that drizzlepac gives them.
+
+        The dictionary is empty where nothing was aligned.
+        """
+        if self.run is None or not self.run.aligned:
+            return {}
+        found = {}
+        for exposure in self.run.plan.exposures:
+            if exposure.name not in self.run.exposures:
+                continue
+            coarse = exposure.detector in COARSE_DETECTORS
+            stem = product_stem(
+                self.run.plan.prefix, exposure.instrument, exposure.detector, exposure.filter, coarse=coarse
+            )
+            name = f"{stem}-{exposure.name.split('_')[-2][:8]}"
+            found[f"{name}_{exposure.filetype}.fits"] = self.run.exposures[exposure.name]
+            found[f"{name}_hlet.fits"] = self.run.headerlets[exposure.name]
+        if self.run.reference_catalog is not None:
+            found[self.run.reference_catalog.name] = self.run.reference_catalog
+        return found
+
+
+def alignment_notes(run: AlignedRun) -> HeaderNotes:
+    """Say in products' headers how their exposures were aligned.
+
+    Parameters
+    ----------
+    run : AlignedRun
+        What came out of the alignment.
+
+    Returns
+    -------
+    HeaderNotes
+        ``ALIGNED`` and, after a good fit, ``ALNCAT``, ``ALNGEOM``, ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``; a
+        HISTORY record for each exposure.
+    """
+    if not run.aligned:
+        return HeaderNotes(cards={"ALIGNED": (False, "fitted to a catalogue by hstmosaic")}, history={})
+    data = run.data
+    return HeaderNotes(
+        cards={
+            "ALIGNED": (True, "fitted to a catalogue by hstmosaic"),
+            "ALNCAT": (data["catalog"], "catalogue of the joint fit"),
+            "ALNGEOM": (data["fitgeom"], "geometry of the joint fit"),
+            "ALNMATCH": (data["matches"], "stars in the joint fit"),
+            "ALNRMSRA": (round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
+            "ALNRMSDE": (round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
+        },
+        history={name: _record(name, outcome) for name, outcome in data["exposures"].items()}
+        | {name: f"{name} keeps its WCS: {reason}" for name, reason in data["left_out"].items()},
+    )
+
+
+def _record(name: str, outcome: dict[str, Any]) -> str:
+    east, north = outcome["shift_mas"]
+    rms = outcome["rms_mas"]
+    spread = f", RMS {rms[0]:.1f} {rms[1]:.1f} mas" if rms else ""
+    return (
+        f"{name} aligned: {east:+.1f} mas east, {north:+.1f} mas north, {outcome['rotation_deg']:+.5f} deg, "
+        f"scale {outcome['scale']:.7f}, {outcome['matches']} matches{spread}"
+    )

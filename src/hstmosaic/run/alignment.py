@@ -1,0 +1,239 @@
+"""The alignment stage: sources of all exposures side by side, the catalogue, one joint fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.errors import AlignmentError
+from hstmosaic.plan.alignment import estimate_fit, fit_order
+from hstmosaic.plan.catalog import CATALOGS, USER_CATALOG, Cone, check_reply, fit_cone
+from hstmosaic.plan.replan import replan
+from hstmosaic.plan.specs import AlignSpec
+from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
+from hstmosaic.run.alignment_tasks import Stage, content_state, file_states, sources_task
+from hstmosaic.run.catalog import Service, ServiceDownError, fetch, nothing_there
+from hstmosaic.run.directory import task_key
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from distributed import Client
+
+    from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.plan.specs import TaskResult
+    from hstmosaic.run.directory import RunDirectory, TaskDirectory
+    from hstmosaic.run.events import Teller
+
+ALIGN_TASK = "align"
+_NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
+
+
+@dataclass(frozen=True)
+class AlignOptions:
+    """How to align."""
+
+    catalog: Path | None = None
+    """The user's catalogue; the service is asked when None."""
+    required: bool = False
+    """Whether a run without alignment is an error."""
+    service: Service = field(default_factory=Service)
+    log_level: str = "info"
+
+
+@dataclass(frozen=True)
+class AlignedRun:
+    """What came out of the alignment."""
+
+    plan: Plan
+    """The plan for drizzling: with the aligned copies, or as it was."""
+    aligned: bool
+    cause: str = ""
+    """Why not, in one clause."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """The findings of `hstmosaic.tasks.align.align`: catalogue, fit, and numbers for each exposure."""
+    exposures: dict[str, Path] = field(default_factory=dict)
+    """Aligned copies by name."""
+    headerlets: dict[str, Path] = field(default_factory=dict)
+    """Headerlets by name of their exposure."""
+    reference_catalog: Path | None = None
+
+
+def align_exposures(
+    plan: Plan,
+    used: Collection[str],
+    directory: RunDirectory,
+    client: Client,
+    options: AlignOptions,
+    tell: Teller,
+) -> AlignedRun:
+    """Align all exposures of all filters together, and plan their grids again.
+
+    Parameters
+    ----------
+    plan : Plan
+        With its exposures' chips.
+    used : collection of str
+        Names of the exposures that will be drizzled.
+    directory : RunDirectory
+        Where tasks live. The aligned copies stay in ``tasks/align/work``, the catalogues in ``catalogs``.
+    client : distributed.Client
+        The cluster.
+    options : AlignOptions
+        How to align.
+    tell : Teller
+        Hears what happens.
+
+    Returns
+    -------
+    AlignedRun
+        Also when there was no good fit: then with the plan as it was, and the cause, which has been told.
+
+    Raises
+    ------
+    AlignmentError
+        If the user's catalogue cannot be used; if there was no good fit and `options` require one.
+    """
+    order = fit_order(exposure for exposure in plan.exposures if exposure.name in used)
+    stage = Stage(plan, directory, client)
+    cone = fit_cone(order)
+    user_reply = catalog_reply(read_catalog(options.catalog), cone) if options.catalog else None
+    try:
+        replies = _store_replies(cone, directory.path / "catalogs", user_reply, options, tell)
+        data, work = _fit(stage, order, cone, replies, options, tell)
+    except AlignmentError as error:
+        return _not_aligned(plan, str(error), {}, options, tell)
+    if not data["aligned"]:
+        return _not_aligned(plan, data["cause"], data, options, tell)
+    _tell_fit(data, tell)
+    exposures = {name: work / name for name in data["exposures"]}
+    return AlignedRun(
+        plan=replan(plan, exposures),
+        aligned=True,
+        data=data,
+        exposures=exposures,
+        headerlets={name: work / file for name, file in data["headerlets"].items()},
+        reference_catalog=work / data["reference_catalog"],
+    )
+
+
+def _store_replies(
+    cone: Cone, folder: Path, user_reply: str | None, options: AlignOptions, tell: Teller
+) -> tuple[tuple[str, str], ...]:
+    """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them."""
+    folder.mkdir(exist_ok=True)
+    failed: list[AlignmentError] = []
+    stored: list[tuple[str, str]] = []
+    for catalog in (USER_CATALOG,) if user_reply is not None else CATALOGS:
+        try:
+            text = user_reply if user_reply is not None else fetch(options.service, cone, catalog)
+        except AlignmentError as error:
+            failed.append(error)
+            # what is only there for want of a better one is missed only without that
+            tell("catalog", f"{catalog}: {error.message}", "debug" if stored else "warning", catalog=catalog)
+            if isinstance(error, ServiceDownError):
+                break
+            continue
+        count = check_reply(text, catalog)
+        tell("catalog", f"{catalog} has {count} source(s) in the field", "debug", catalog=catalog, sources=count)
+        if count:
+            path = folder / f"{catalog}.csv"
+            path.write_bytes(text.encode())
+            stored.append((catalog, str(path)))
+    if not stored:
+        raise failed[0] if failed else nothing_there(cone)
+    return tuple(stored)
+
+
+def _fit(
+    stage: Stage,
+    order: Sequence[Exposure],
+    cone: Cone,
+    replies: Sequence[tuple[str, str]],
+    options: AlignOptions,
+    tell: Teller,
+) -> tuple[dict[str, Any], Path]:
+    """Find the sources of all exposures, then fit those that have any."""
+    first = order[0]
+    tell("aligning", f"finding stars in {len(order)} exposure(s)", exposures=len(order))
+    found: dict[str, tuple[TaskDirectory, TaskResult]] = {}
+    waiting, fwhm = list(order), None
+    while waiting and fwhm is None:
+        # All later exposures start from the width of a star in the first one, as in drizzlepac's serial pass.
+        leading = waiting.pop(0)
+        found |= _find(stage, [leading], first, None)
+        fwhm = found[leading.name][1].data.get("fwhm")
+    found |= _find(stage, waiting, first, fwhm)
+    lost = {name: result.error for name, (_, result) in found.items() if not result.ok}
+    if any(result.retry for _, result in found.values()):
+        raise AlignmentError("; ".join(f"{name}: {cause}" for name, cause in lost.items()))
+    members = [exposure for exposure in order if exposure.name not in lost]
+    if not members:
+        raise AlignmentError(f"no exposure has stars to align it by ({first.name}: {lost[first.name]})", _NEXT_STEP)
+    tables = {name: _tables(task, result) for name, (task, result) in found.items() if result.ok}
+    spec = AlignSpec(
+        exposures=tuple((exposure.name, str(exposure.path)) for exposure in members),
+        sources=tuple((exposure.name, tables[exposure.name]) for exposure in members),
+        replies=tuple(replies),
+        cone=(cone.ra, cone.dec, cone.radius),
+        instrument=first.instrument,
+        detector=first.detector,
+        prefix=stage.plan.prefix,
+        log_level=options.log_level,
+    )
+    files = [path for _, path in replies] + [path for paths in tables.values() for path in paths if path]
+    inputs = file_states(members) | {path: content_state(Path(path)) for path in files}
+    key = task_key(spec, inputs, stage.plan.versions)
+    tell("aligning", f"fitting {len(members)} exposure(s) to {', '.join(name for name, _ in replies)}")
+    task, answer = stage.start(ALIGN_TASK, spec, key, estimate_fit(members))
+    result = stage.result(answer)
+    if not result.ok:
+        raise AlignmentError(f"the fit failed: {result.error} (log: {task.log})", _NEXT_STEP)
+    result.data["left_out"] |= lost
+    return result.data, task.work
+
+
+def _find(
+    stage: Stage, exposures: Iterable[Exposure], first: Exposure, fwhm: float | None
+) -> dict[str, tuple[TaskDirectory, TaskResult]]:
+    started = {}
+    for exposure in exposures:
+        wanted = sources_task(stage.plan, exposure, first, fwhm)
+        started[exposure.name] = stage.start(wanted.name, wanted.spec, wanted.key, wanted.estimate)
+    return {name: (task, stage.result(answer)) for name, (task, answer) in started.items()}
+
+
+def _tables(task: TaskDirectory, result: TaskResult) -> tuple[str, ...]:
+    return tuple(str(task.work / file) if file else "" for file in result.data["tables"])
+
+
+def _tell_fit(data: Mapping[str, Any], tell: Teller) -> None:
+    ra, dec = data["rms_mas"]
+    tell(
+        "aligned",
+        f"aligned {len(data['exposures'])} exposure(s) to {data['catalog']}: {data['matches']} stars, "
+        f"RMS {ra:.1f} and {dec:.1f} mas ({data['method']} fit, {data['fitgeom']})",
+        **{key: data[key] for key in ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out")},
+    )
+    for name, outcome in data["exposures"].items():
+        east, north = outcome["shift_mas"]
+        rms = "no match" if outcome["rms_mas"] is None else "RMS {:.1f} and {:.1f} mas".format(*outcome["rms_mas"])
+        tell(
+            "aligned",
+            f"{name}: moved {east:+.1f} mas east, {north:+.1f} mas north, turned {outcome['rotation_deg']:+.4f} deg, "
+            f"scale {outcome['scale']:.6f}; {outcome['matches']} of {outcome['sources']} sources match, {rms}",
+            "info",
+            exposure=name,
+        )
+    for name, reason in data["left_out"].items():
+        tell("not aligned", f"{name} keeps its WCS: {reason}", "warning", exposure=name, reason=reason)
+
+
+def _not_aligned(plan: Plan, cause: str, data: dict[str, Any], options: AlignOptions, tell: Teller) -> AlignedRun:
+    if options.required:
+        raise AlignmentError(f"the exposures cannot be aligned: {cause}", _NEXT_STEP)
+    cause = cause.splitlines()[0]
+    tell("not aligned", f"NOT aligned: {cause}; going on with the WCS that the exposures have", "warning", cause=cause)
+    return AlignedRun(plan=plan, aligned=False, cause=cause, data=data)

@@ -1,0 +1,210 @@
+"""Asking the catalogue service, on the node that has a route to it."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hstmosaic.errors import AlignmentError
+from hstmosaic.plan.alignment import fit_order
+from hstmosaic.plan.catalog import CATALOGS, ReplyError, check_reply, fit_cone
+from hstmosaic.plan.user_catalog import check_format, reply_table, write_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hstmosaic.plan.catalog import Cone
+    from hstmosaic.plan.exposures import Exposure
+
+URL_VARIABLE = "ASTROMETRIC_CATALOG_URL"
+"""Environment variable that names another service, as drizzlepac has it."""
+DEFAULT_URL = "http://gsss.stsci.edu/webservices"
+_NEXT_STEP = (
+    f"check the network and {URL_VARIABLE}, give a catalogue with --catalog FILE, or add -s to use the WCS that the "
+    "exposures have"
+)
+_CHUNK = 65536
+_LATER = frozenset({408, 425, 429})
+
+
+def service_url() -> str:
+    """Return the address of the catalogue service, without a slash at its end."""
+    return os.environ.get(URL_VARIABLE, DEFAULT_URL).rstrip("/")
+
+
+def user_cache() -> Path:
+    """Return the folder that keeps replies across runs; it need not exist."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "hstmosaic" / "catalogs"
+
+
+class ServiceDownError(AlignmentError):
+    """The service does not answer; there is no point in asking it for another catalogue."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """The catalogue service and how patient to be with it."""
+
+    url: str = field(default_factory=service_url)
+    cache: Path | None = field(default_factory=user_cache)
+    """Folder of earlier replies; None to keep none."""
+    timeout: float = 60.0
+    """Seconds that one request may take, from connecting to the last byte."""
+    attempts: int = 3
+    pause: float = 2.0
+    """Seconds before the second attempt; doubled for each one more."""
+    sleep: Callable[[float], None] = time.sleep
+
+
+def fetch(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True) -> str:
+    """Return the reply of the service, from the cache where it is there.
+
+    Parameters
+    ----------
+    service : Service
+        Whom to ask.
+    cone : Cone
+        Where, and for which epoch.
+    catalog : str
+        Name of the catalogue.
+    with_epoch : bool
+        Have proper motions applied; a service that cannot is asked again without, as drizzlepac does.
+
+    Returns
+    -------
+    str
+        The reply as it came, checked; it may hold no source.
+
+    Raises
+    ------
+    AlignmentError
+        If there is no usable reply; names the URL.
+    """
+    url = cone.url(service.url, catalog, with_epoch=with_epoch)
+    kept = service.cache / f"{catalog}-{_digest(url)}.csv" if service.cache else None
+    if kept is not None and kept.is_file():
+        text = kept.read_bytes().decode()
+        if not _problem(text, catalog):
+            return text
+    text = _ask(service, url)
+    if with_epoch and text.startswith("Error"):
+        url = cone.url(service.url, catalog, with_epoch=False)
+        text = _ask(service, url)
+    problem = _problem(text, catalog)
+    if problem:
+        raise AlignmentError(f"the catalogue service {problem} to {url}", _NEXT_STEP)
+    if kept is not None:
+        _keep(kept, text)
+    return text
+
+
+def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> tuple[str, int]:
+    """Fetch a catalogue for a list of exposures and write it to a file for ``--catalog``.
+
+    Parameters
+    ----------
+    exposures : iterable of Exposure
+        With their chips.
+    path : pathlib.Path
+        The file; its suffix tells the format.
+    service : Service
+        Whom to ask.
+
+    Returns
+    -------
+    catalog : str
+        Name of the first catalogue that has sources there.
+    count : int
+        Number of its sources, with their positions at the catalogue's epoch.
+
+    Raises
+    ------
+    AlignmentError
+        If no catalogue can be had, or the file cannot be written.
+    """
+    check_format(path)
+    cone = fit_cone(fit_order(exposures))
+    for catalog in CATALOGS:
+        text = fetch(service, cone, catalog, with_epoch=False)
+        if count := check_reply(text, catalog):
+            write_catalog(reply_table(text, catalog), path)
+            return catalog, count
+    raise nothing_there(cone)
+
+
+def nothing_there(cone: Cone) -> AlignmentError:
+    """Return the error that no catalogue has a source in a cone."""
+    where = f"within {cone.radius * 60:.1f}' of RA {cone.ra:.5f}, Dec {cone.dec:.5f}"
+    return AlignmentError(f"no catalogue has a source {where}", _NEXT_STEP)
+
+
+def _ask(service: Service, url: str) -> str:
+    cause = ""
+    for attempt in range(service.attempts):
+        if attempt:
+            service.sleep(service.pause * 2 ** (attempt - 1))
+        try:
+            return _get(url, service.timeout)
+        except urllib.error.HTTPError as error:
+            error.close()
+            cause = f"HTTP status {error.code}"
+            if error.code < 500 and error.code not in _LATER:
+                raise AlignmentError(f"the catalogue service refuses {url} ({cause})", _NEXT_STEP) from error
+        except UnicodeDecodeError:
+            cause = "a reply that is no text"
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            cause = str(reason) or type(error).__name__
+    raise ServiceDownError(
+        f"the catalogue service does not answer {url} ({cause}, {service.attempts} attempts)", _NEXT_STEP
+    )
+
+
+def _get(url: str, timeout: float) -> str:
+    deadline = time.monotonic() + timeout
+    chunks = []
+    request = urllib.request.Request(url, headers={"Content-Type": "text/csv"})
+    with urllib.request.urlopen(request, timeout=timeout) as reply:
+        # a service that sends a byte now and then never runs into the timeout of the socket
+        while chunk := reply.read1(_CHUNK):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not finished after {timeout:g} s")
+        announced = reply.headers.get("Content-Length")
+    content = b"".join(chunks)
+    if announced is not None and len(content) < int(announced):
+        raise ConnectionError(f"the reply breaks off after {len(content)} of {announced} bytes")
+    return content.decode()
+
+
+def _problem(text: str, catalog: str) -> str:
+    try:
+        check_reply(text, catalog)
+    except ReplyError as error:
+        return str(error)
+    return ""
+
+
+def _keep(path: Path, text: str) -> None:
+    """Keep a reply for the next run; a cache that cannot be written is as good as none."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(text.encode())
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:24]

@@ -1,0 +1,243 @@
+"""The joint fit: one run of drizzlepac's alignment for all exposures of all filters, in the current directory."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from drizzlepac.haputils import align_utils, product
+from drizzlepac.haputils import astrometric_utils as catalogs
+
+from hstmosaic.plan.catalog import USER_CATALOG, Cone, answer
+from hstmosaic.plan.exposures import read_exposure
+from hstmosaic.plan.specs import TaskResult
+from hstmosaic.tasks import upstream
+from hstmosaic.tasks.outcome import exposure_outcome
+from hstmosaic.tasks.sources import alignment_parameters, read_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from astropy.table import Table
+
+    from hstmosaic.plan.specs import AlignSpec
+
+_LABEL = "MVM"
+_MOST_FITS = 20
+
+
+def align(spec: AlignSpec) -> TaskResult:
+    """Fit all exposures to a catalogue, on copies of them in the current directory.
+
+    Exposures that cannot take part (too few sources, no match with the others) are left out of the fit and keep their
+    WCS, where drizzlepac would give up on all of them.
+
+    Parameters
+    ----------
+    spec : AlignSpec
+        The exposures, their sources and the stored replies of the catalogue service.
+
+    Returns
+    -------
+    TaskResult
+        ``data`` holds ``aligned`` (bool), ``cause`` (why not), ``left_out`` (exposure: reason), and after a good fit
+        ``catalog``, ``method``, ``fitgeom``, ``matches``, ``rms_mas`` (right ascension, declination),
+        ``reference_catalog`` (file), ``headerlets`` (exposure: file) and ``exposures`` (see
+        `hstmosaic.tasks.outcome.exposure_outcome`), the files lying in the current directory.
+    """
+    for name, path in spec.exposures:
+        shutil.copyfile(path, name)
+    tables = {name: functools.partial(read_sources, paths) for name, paths in spec.sources}
+    upstream.name_multivisit_fits()
+    upstream.take_middle_detections()
+    upstream.outline_ensembles_fast()
+    upstream.use_found_sources(tables)
+    upstream.serve_catalogs(_service(spec))
+    catalogs.SUPPORTED_CATALOGS.setdefault(USER_CATALOG, dict(catalogs.SUPPORTED_CATALOGS["GAIAEDR3"]))
+    needed = min(alignment_parameters(spec.instrument, spec.detector)["run_align"]["mosaic_fitgeom_list"].values())
+    found = {name: sum(len(table) for table in read().values()) for name, read in tables.items()}
+    left_out = {
+        name: f"only {count} source(s) were found in it, {needed} are needed"
+        for name, count in found.items()
+        if count < needed
+    }
+    fit, left_out, cause = _largest_fit(left_out, spec)
+    if fit is None:
+        return TaskResult(ok=True, data={"aligned": False, "cause": cause, "left_out": left_out})
+    return TaskResult(ok=True, data=_outcome(fit, spec, tables, left_out))
+
+
+def _largest_fit(left_out: dict[str, str], spec: AlignSpec) -> tuple[Fit | None, dict[str, str], str]:
+    """Fit all exposures; where that fails, as many as can be, at least half.
+
+    Returns
+    -------
+    fit : Fit or None
+        A good one.
+    left_out : dict of str to str
+        Exposures without part in it, and why.
+    cause : str
+        Why the fit of all failed.
+    """
+    count = len(spec.exposures) - len(left_out)
+    cause = "" if count else "no exposure has enough sources"
+    waiting, known = [left_out], {frozenset(left_out)}
+    for _ in range(_MOST_FITS):
+        waiting = [left for left in waiting if 0 < count <= 2 * (len(spec.exposures) - len(left))]
+        if not waiting:
+            break
+        left = waiting.pop(min(range(len(waiting)), key=lambda i: len(waiting[i])))
+        fit = _fit([name for name, _ in spec.exposures if name not in left], spec)
+        if fit.good:
+            return fit, left, cause
+        cause = cause or fit.cause()
+        for more in fit.suspects():
+            wider = left | more
+            if frozenset(wider) not in known:
+                known.add(frozenset(wider))
+                waiting.append(wider)
+    return None, left_out, cause
+
+
+class JointTable(align_utils.AlignmentTable):  # type: ignore[misc]
+    """An `AlignmentTable` that remembers what drizzlepac's loop over fits swallows."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.tried = ("", "", "")
+        self.attempts: list[Any] = []
+        self.errors: list[Exception] = []
+        self.applied = False
+        super().__init__(*args, **options)
+
+    def perform_fit(self, method_name: str, catalog_name: str, *args: Any, **options: Any) -> Any:
+        """Fit, and remember how that ended."""
+        self.tried = (catalog_name, method_name, options.get("fitgeom", ""))
+        try:
+            self.attempts.append(super().perform_fit(method_name, catalog_name, *args, **options))
+        except Exception as error:
+            self.errors.append(error)
+            raise
+        return self.attempts[-1]
+
+    def apply_fit(self, *args: Any, **options: Any) -> None:
+        """Write the new WCSs, and remember that they are written."""
+        super().apply_fit(*args, **options)
+        self.applied = True
+
+
+@dataclass
+class Fit:
+    """One run of drizzlepac's alignment."""
+
+    members: Sequence[str]
+    table: JointTable
+    joint: Any
+    good: bool = field(default=False)
+
+    def suspects(self) -> list[dict[str, str]]:
+        """Exposures to leave out for another try, and why; several guesses, the better ones first."""
+        guesses = []
+        for attempt in self.table.attempts:
+            failed = {
+                item.meta["name"]: f"it could not be matched ({item.meta['fit_info']['status']})"
+                for item in attempt
+                if item.meta["fit_info"]["status"].startswith("FAILED")
+            }
+            if 0 < len(failed) < len(self.members):
+                guesses.append(failed)
+        # The second one is matched with the first alone, so that either may be the odd one.
+        if len(self.members) > 1 and any(self.members[1] in failed for failed in guesses):
+            guesses.append({self.members[0]: "the others could not be matched with it"})
+        return guesses
+
+    def cause(self) -> str:
+        """Why no fit was good, in one clause."""
+        if self.table.applied:
+            return "the new WCS could not be written"
+        stars = ", ".join(f"{count} in {catalog}" for catalog, count in self.stars.items())
+        if not self.table.attempts and not self.table.errors:
+            return f"too few stars in the field ({stars or 'no catalogue could be read'})"
+        reasons = {str(row["processMsg"]) for row in self.table.filtered_table} | {str(e) for e in self.table.errors}
+        said = "; ".join(sorted(reason.rstrip(".") for reason in reasons if reason))
+        return f"the stars of the catalogue could not be matched with the exposures ({stars}; {said or 'no good fit'})"
+
+    @property
+    def stars(self) -> dict[str, int]:
+        """Stars in the field, by catalogue."""
+        ours, ending = f"{self.joint.product_basename}_", "_ref_cat.ecsv"
+        tables = self.table.reference_catalogs.items()
+        return {name.removeprefix(ours).removesuffix(ending): len(table) for name, table in tables}
+
+
+def _fit(members: Sequence[str], spec: AlignSpec) -> Fit:
+    """Let drizzlepac align some of the exposures, as `hapmultisequencer.run_align_to_gaia` means to."""
+    level = getattr(logging, spec.log_level.upper())
+    parameters = alignment_parameters(spec.instrument, spec.detector)
+    joint = product.FilterProduct(
+        "hst", spec.prefix, spec.instrument, spec.detector, "", "metawcs", "all", "all", level
+    )
+    joint.product_basename = spec.prefix
+    joint.configobj_pars = SimpleNamespace(get_pars=lambda _: parameters)
+    for name in members:
+        joint.add_member(
+            SimpleNamespace(
+                full_filename=name, headerlet_filename=name.replace(".fits", "_hlet.fits"), crclean=False
+            )
+        )
+    table = JointTable(list(members), process_type=_LABEL, log_level=level, **parameters)
+    missing = sorted(set(members) - set(table.process_list or ()))
+    if missing:
+        raise ValueError(f"drizzlepac does not align {', '.join(missing)}")
+    table.find_alignment_sources(output=False, crclean=[False] * len(members))
+    fit = Fit(members, table, joint)
+    answered, _ = joint.align_to_gaia(
+        catalog_list=[catalog for catalog, _ in spec.replies], output=False, fit_label=_LABEL, align_table=table
+    )
+    fit.good = answered is not None and table.applied
+    if table.selected_fit and not fit.good:
+        raise ValueError("the new WCS could not be written to the exposures' copies")
+    return fit
+
+
+def _service(spec: AlignSpec) -> Any:
+    cone = Cone(*spec.cone, epoch=0.0)
+    stored = dict(spec.replies)
+
+    def reply(url: str) -> str:
+        catalog = parse_qs(urlsplit(url).query)["CAT"][0]
+        return answer(url, Path(stored[catalog]).read_bytes().decode(), cone)
+
+    return reply
+
+
+def _outcome(
+    fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]
+) -> dict[str, Any]:
+    catalog, method, fitgeom = fit.table.tried
+    info = fit.table.selected_fit[0].meta["fit_info"]
+    reference: Table = fit.table.reference_catalogs[catalog]
+    originals = {name: Path(path) for name, path in spec.exposures}
+    return {
+        "aligned": True,
+        "cause": "",
+        "left_out": dict(left_out),
+        "catalog": catalog,
+        "method": method,
+        "fitgeom": fitgeom,
+        "matches": int(info["nmatches"]),
+        "rms_mas": [float(info["RMS_RA"].mas), float(info["RMS_DEC"].mas)],
+        "reference_catalog": fit.joint.refname,
+        "headerlets": {name: name.replace(".fits", "_hlet.fits") for name in fit.members},
+        "exposures": {
+            name: exposure_outcome(
+                read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference
+            )
+            for name in fit.members
+        },
+    }

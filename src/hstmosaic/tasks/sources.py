@@ -1,0 +1,79 @@
+"""Finding the sources of one exposure, the longest part of the alignment, with drizzlepac's own detection."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from astropy.table import Table
+from drizzlepac.haputils import align_utils, config_utils
+
+from hstmosaic.plan.specs import TaskResult
+from hstmosaic.tasks import upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hstmosaic.plan.specs import SourcesSpec
+
+_FORMAT = "ascii.ecsv"
+
+
+def find_sources(spec: SourcesSpec) -> TaskResult:
+    """Find the sources of one exposure as the joint fit's serial pass would, and write a table per chip.
+
+    Parameters
+    ----------
+    spec : SourcesSpec
+        The exposure, the parameters, and what the serial pass would carry over from the first exposure.
+
+    Returns
+    -------
+    TaskResult
+        ``data`` holds ``fwhm`` (arcsec, of a star), ``counts`` (sources per chip) and ``tables`` (their files in the
+        current directory, an empty string for a chip without sources).
+    """
+    name = Path(spec.path).name
+    Path(name).symlink_to(spec.path)
+    upstream.remember_backgrounds()
+    parameters = alignment_parameters(spec.instrument, spec.detector)
+    if spec.fwhm is not None:
+        parameters["generate_source_catalogs"]["fwhmpsf"] = spec.fwhm
+    table = align_utils.AlignmentTable([name], process_type="MVM", log_level=logging.INFO, **parameters)
+    if not table.process_list:
+        message = str(table.filtered_table[0]["processMsg"]).strip()
+        return TaskResult(ok=False, error=f"drizzlepac does not align it ({message})")
+    if len(table.haplist) != 1:
+        return TaskResult(ok=False, error="drizzlepac could not model its background")
+    fwhm = float(table.haplist[0].fwhmpsf)
+    table.find_alignment_sources(output=False, crclean=[False])
+    chips = table.extracted_sources[name]
+    files = [write_sources(chips[chip], Path(f"sci{chip}.ecsv")) for chip in sorted(chips)]
+    counts = [0 if chips[chip] is None else len(chips[chip]) for chip in sorted(chips)]
+    return TaskResult(ok=True, data={"fwhm": fwhm, "counts": counts, "tables": files})
+
+
+def alignment_parameters(instrument: str, detector: str) -> dict[str, Any]:
+    """Return drizzlepac's parameters for the alignment of multi-visit mosaics, a copy of one's own."""
+    index, folder = config_utils.read_index(instrument, detector, "mvm")
+    pars = config_utils.AlignmentPars(index["alignment"], [], "mvm", folder, "alignment", True, None)
+    return copy.deepcopy(pars.outpars)
+
+
+def write_sources(sources: Table | None, path: Path) -> str:
+    """Write the sources of a chip and return the file's name, or nothing if there are none."""
+    if sources is None or len(sources) == 0:
+        return ""
+    sources.write(path, format=_FORMAT, overwrite=True)
+    return path.name
+
+
+def read_sources(paths: Sequence[str]) -> dict[int, Table]:
+    """Read the tables of an exposure's chips, by number of the chip; a chip without sources has an empty one."""
+    empty = {"xcentroid": float, "ycentroid": float, "mag": float}
+    return {
+        chip: Table.read(path, format=_FORMAT) if path else Table(names=list(empty), dtype=list(empty.values()))
+        for chip, path in enumerate(paths, start=1)
+    }

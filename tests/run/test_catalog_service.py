@@ -1,0 +1,160 @@
+"""Asking a catalogue service that may be down, slow, rude or empty."""
+
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from catalog_service import Stars, catalog_service
+
+from hstmosaic.errors import AlignmentError, ExitCode
+from hstmosaic.plan.catalog import Cone, check_reply
+from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
+from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, service_url, user_cache
+
+
+def exposure():
+    return SimpleNamespace(detector="uvis", filter="f606w", exptime=1.0, photflam=1.0)
+
+
+CONE = Cone(150.1, 2.2, 0.05, 2012.2)
+
+
+@pytest.fixture
+def stars():
+    rng = np.random.default_rng(4)
+    truth = Table({"ra": 150.1 + rng.uniform(-0.1, 0.1, 50), "dec": 2.2 + rng.uniform(-0.1, 0.1, 50)})
+    truth["kind"], truth["magnitude"] = "star", 20.0
+    return Stars.from_truth(truth, 2012.2, motion=20.0)
+
+
+@pytest.fixture
+def patient(tmp_path):
+    """Make services that do not really sleep, and write down how long they would."""
+    naps = []
+
+    def make(url, **options):
+        return Service(**{"url": url, "cache": tmp_path / "cache", "timeout": 5.0, "sleep": naps.append} | options)
+
+    make.naps = naps
+    return make
+
+
+def test_address_is_read_as_drizzlepac_does(monkeypatch):
+    monkeypatch.delenv("ASTROMETRIC_CATALOG_URL", raising=False)
+    assert service_url() == DEFAULT_URL
+    monkeypatch.setenv("ASTROMETRIC_CATALOG_URL", "http://mirror/web/")
+    assert Service().url == "http://mirror/web"
+
+
+def test_cache_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert user_cache() == tmp_path / "hstmosaic" / "catalogs"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_cache() == tmp_path / ".cache" / "hstmosaic" / "catalogs"
+
+
+def test_a_reply_is_fetched_once(stars, patient):
+    with catalog_service(stars) as service:
+        first = fetch(patient(service.url), CONE, "GAIAeDR3")
+        assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
+        fetch(patient(service.url), CONE, "GSC242")
+        fetch(patient(service.url), Cone(150.1, 2.2, 0.05, 2013.2), "GAIAeDR3")
+        assert len(service.asked) == 3
+    assert 0 < check_reply(first, "GAIAeDR3") < 50
+    assert "EPOCH=2012.200" in service.asked[0]
+    assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
+    assert not patient.naps
+
+
+def test_a_spoilt_cache_is_filled_again(stars, patient, tmp_path):
+    with catalog_service(stars) as service:
+        first = fetch(patient(service.url), CONE, "GAIAeDR3")
+        (kept,) = (tmp_path / "cache").iterdir()
+        kept.write_text(first[:100])
+        assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
+        assert kept.read_bytes().decode() == first
+
+
+def test_a_cache_that_cannot_be_written_does_not_matter(stars, patient, tmp_path):
+    (tmp_path / "file").touch()
+    with catalog_service(stars) as service:
+        assert fetch(patient(service.url, cache=tmp_path / "file" / "cache"), CONE, "GAIAeDR3")
+        assert fetch(patient(service.url, cache=None), CONE, "GAIAeDR3")
+
+
+def test_patience(stars, patient):
+    with catalog_service(stars, "500", "cut", "good") as service:
+        assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3"), "GAIAeDR3")
+    assert patient.naps == [2.0, 4.0]
+
+
+def test_asked_again_without_epoch(stars, patient):
+    with catalog_service(stars, "no-epoch") as service:
+        assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3"), "GAIAeDR3")
+        assert ["EPOCH" in path for path in service.asked] == [True, False]
+
+
+def test_an_empty_reply_is_a_reply(stars, patient):
+    with catalog_service(stars, "empty") as service:
+        assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3"), "GAIAeDR3") == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause", "asked"),
+    [
+        ("500", "HTTP status 500, 3 attempts", 3),
+        ("404", "refuses .*HTTP status 404", 1),
+        ("rubbish", "no table with .*<html>", 1),
+        ("error", "Cannot find table 0", 2),
+        ("cut", "3 attempts", 3),
+        ("hang", "timed out, 3 attempts", 3),
+        ("slow", "not finished after 0.2 s, 3 attempts", 3),
+    ],
+)
+def test_no_usable_reply(stars, patient, mode, cause, asked):
+    timeout = 0.2 if mode in ("hang", "slow") else 5.0
+    started = time.monotonic()
+    with catalog_service(stars, mode) as service:
+        with pytest.raises(AlignmentError, match=cause) as caught:
+            fetch(patient(service.url, timeout=timeout), CONE, "GAIAeDR3")
+        assert time.monotonic() - started < 3
+        assert len(service.asked) == asked
+        assert f"{service.url}/vo/CatalogSearch.aspx?RA=150.1" in str(caught.value)
+    assert "--catalog FILE" in caught.value.next_step
+    assert caught.value.exit_code == ExitCode.ALIGNMENT
+
+
+def test_nobody_there(patient):
+    with pytest.raises(AlignmentError, match=r"does not answer .*refused, 3 attempts"):
+        fetch(patient("http://127.0.0.1:9"), CONE, "GAIAeDR3")
+    with pytest.raises(AlignmentError, match="does not answer"):
+        fetch(patient("no such thing"), CONE, "GAIAeDR3")
+
+
+def test_fetching_ahead(stars, patient, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.catalog.fit_cone", lambda _: CONE)
+    with catalog_service(stars) as service:
+        catalog, count = fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))
+        assert "EPOCH" not in service.asked[0]
+    columns = read_catalog(tmp_path / "stars.ecsv")
+    assert catalog == "GAIAeDR3"
+    assert len(columns["ra"]) == count > 0
+    assert set(columns["epoch"]) == {2016.0}
+    # positions at the epoch of the observations are the same by both ways
+    with catalog_service(stars) as service:
+        direct = fetch(patient(service.url), CONE, catalog).split("\r\n")[2:-1]
+    ahead = catalog_reply(columns, CONE).split("\r\n")[2:-1]
+    positions = [np.array([row.split(",")[1:3] for row in rows], dtype=float) for rows in (direct, ahead)]
+    np.testing.assert_allclose(*positions, atol=1e-9)
+
+
+def test_fetching_ahead_where_nothing_is(stars, patient, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.catalog.fit_cone", lambda _: Cone(10.0, 2.2, 0.05, 2012.2))
+    with catalog_service(stars) as service, pytest.raises(AlignmentError, match="no catalogue has a source"):
+        fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))
+    with pytest.raises(AlignmentError, match="unknown kind"):
+        fetch_ahead([exposure()], tmp_path / "stars.dat", patient("http://127.0.0.1:9"))
+    assert not (tmp_path / "stars.ecsv").exists()

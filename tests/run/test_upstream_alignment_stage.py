@@ -1,0 +1,273 @@
+"""The alignment stage on simulated visits of three cameras, against a catalogue service on the loopback."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from alignment_fields import OBSERVED, distances_from_truth, product_offsets, three_cameras
+from astropy.io import fits
+from astropy.table import Table
+from catalog_service import Stars, catalog_service
+
+from hstmosaic.errors import AlignmentError
+from hstmosaic.plan.build import make_plan
+from hstmosaic.run.alignment import AlignOptions, align_exposures
+from hstmosaic.run.catalog import Service
+from hstmosaic.run.cluster import local_cluster
+from hstmosaic.run.directory import run_directory
+from hstmosaic.run.events import Teller
+from hstmosaic.run.schedule import Schedule, Settings
+from hstmosaic.simulate import simulate_field
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+NOWHERE = Service(url="http://127.0.0.1:9", cache=None, attempts=1, timeout=2)
+
+
+class Bench:
+    """A simulated field, a cluster, and a run directory whose finished tasks are used again."""
+
+    def __init__(self, folder, client):
+        self.field = three_cameras()
+        self.paths = simulate_field(self.field, folder / "exposures")
+        self.truth = Table.read(folder / "exposures" / "truth.ecsv")
+        self.before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.paths}
+        self.stars = Stars.from_truth(self.truth, OBSERVED, motion=8.0)
+        self.plan = make_plan(str(folder / "exposures" / "list.txt"))
+        self.directory = run_directory(folder / "out", "field")
+        self.directory.create()
+        self.client = client
+
+    def align(self, plan=None, **options):
+        plan, events = plan or self.plan, []
+        used = [exposure.name for exposure in plan.exposures]
+        run = align_exposures(
+            plan, used, self.directory, self.client, AlignOptions(**options), Teller(events.append)
+        )
+        return run, events
+
+    def aligned(self, **changes):
+        stars = Stars(**{**vars(self.stars), **changes})
+        with catalog_service(stars) as service:
+            return self.align(service=Service(url=service.url, cache=None))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    with local_cluster(2) as client:
+        yield Bench(tmp_path_factory.mktemp("stage"), client)
+
+
+@pytest.fixture(scope="module")
+def first(bench):
+    return bench.aligned()
+
+
+def test_every_exposure_is_where_it_was_taken(bench, first):
+    run, _ = first
+    assert run.aligned
+    assert set(run.exposures) == {path.name for path in bench.paths}
+    for plan in bench.field.exposures:
+        before = distances_from_truth(plan, next(p for p in bench.paths if p.name == plan.filename))
+        assert np.hypot(*before.mean(axis=0)) > 90
+        after = distances_from_truth(plan, run.exposures[plan.filename])
+        assert np.hypot(*after.mean(axis=0)) < 5, plan.filename
+        assert np.sqrt((after**2).sum(axis=1).mean()) < 5, plan.filename
+        if not plan.camera.is_infrared:
+            assert np.hypot(*after.T).max() < 4, plan.filename
+
+
+def test_the_users_files_are_not_touched(bench, first):
+    assert {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in bench.paths} == bench.before
+
+
+def test_files_are_as_upstream_makes_them(first):
+    run, _ = first
+    for name, path in run.exposures.items():
+        header = fits.getheader(path, "SCI", 1)
+        assert header["WCSNAME"].endswith("-FIT_MVM_GAIAeDR3")
+        assert header["WCSTYPE"] == "undistorted a posteriori solution aligned across visits to GAIAEDR3"
+        assert header["NMATCHES"] == run.data["matches"]
+        assert fits.getheader(path, 0)["ROOTNAME"] in name
+        with fits.open(path) as hdus:
+            assert "HDRLET" in [hdu.name for hdu in hdus]
+        assert fits.getheader(run.headerlets[name], "SIPWCS", 1)["WCSNAME"] == header["WCSNAME"]
+    reference = Table.read(run.reference_catalog, format="ascii.ecsv")
+    assert run.reference_catalog.name == f"{run.plan.prefix}_GAIAeDR3_ref_cat.ecsv"
+    assert {"RA", "DEC", "mag"} <= set(reference.colnames)
+
+
+def test_the_outcome_is_said(bench, first):
+    run, events = first
+    assert run.data["catalog"] == "GAIAeDR3"
+    assert run.data["matches"] > 200
+    for plan in bench.field.exposures:
+        outcome = run.data["exposures"][plan.filename]
+        assert outcome["rotation_deg"] == pytest.approx(-plan.error.roll, abs=0.004)
+        before = distances_from_truth(plan, next(p for p in bench.paths if p.name == plan.filename))
+        np.testing.assert_allclose(outcome["shift_mas"], -before.mean(axis=0), atol=8)
+        assert outcome["matches"] > 0.9 * outcome["sources"]
+        assert any(plan.filename in event.message and "mas east" in event.message for event in events)
+    assert json.dumps(run.data)
+
+
+def test_grids_follow_the_aligned_exposures(bench, first):
+    run, _ = first
+    assert run.plan.limits == bench.plan.limits
+    assert run.plan.sky_cells == bench.plan.sky_cells
+    assert run.plan.tight_limits != bench.plan.tight_limits
+    assert {e.name: e.path for e in run.plan.exposures} == run.exposures
+    assert [layer.name for layer in run.plan.layers] == [layer.name for layer in bench.plan.layers]
+
+
+def test_filters_are_registered_in_the_products(bench, first):
+    run, _ = first
+    progress = Schedule(run.plan, bench.directory, bench.client, Settings(), Teller()).run()
+    assert not progress.failures
+    medians = {}
+    for layer in run.plan.layers:
+        flux = f"flux_{layer.name}"
+        for product in layer.products:
+            path = bench.directory.output / product.name
+            offsets = product_offsets(path, bench.truth, flux, infrared=layer.detector == "ir")
+            assert len(offsets) > 40
+            medians[product.name] = np.median(offsets, axis=0)
+            header = fits.getheader(path, "SCI") + fits.getheader(path)
+            assert header["NMATCHES"] == run.data["matches"]
+    assert len(medians) == 4
+    for median in medians.values():
+        assert np.hypot(*median) < 5
+        for other in medians.values():
+            assert np.hypot(*(median - other)) < 3
+
+
+def test_a_finished_stage_is_not_done_again(bench, first):
+    tasks = bench.directory.path / "tasks"
+    results = {p: p.stat().st_mtime_ns for k in ("sources-*", "align") for p in tasks.glob(f"{k}/result.json")}
+    assert len(results) == 7
+    again, _ = bench.aligned()
+    assert again.data == first[0].data
+    assert {path: path.stat().st_mtime_ns for path in results} == results
+
+
+SERIAL = """
+import json, sys
+from drizzlepac.haputils.align_utils import AlignmentTable
+from drizzlepac.haputils.config_utils import AlignmentPars, read_index
+index, folder = read_index("wfc3", "uvis", "mvm")
+pars = AlignmentPars(index["alignment"], [], "mvm", folder, "alignment", True, None).outpars
+table = AlignmentTable(sys.argv[1:], process_type="MVM", **pars)
+table.find_alignment_sources(output=False, crclean=[False] * len(sys.argv[1:]))
+for name, chips in table.extracted_sources.items():
+    for chip, sources in chips.items():
+        sources.write(f"{name}-{chip}.ecsv", format="ascii.ecsv")
+"""
+
+
+def test_sources_are_those_of_the_serial_pass(bench, first, tmp_path):
+    spec = json.loads((bench.directory.task("align").path / "spec.json").read_text())
+    names = [name for name, _ in spec["exposures"]]
+    assert names[0].startswith("i")
+    assert (spec["instrument"], spec["detector"]) == ("wfc3", "uvis")
+    for path in bench.paths:
+        (tmp_path / path.name).symlink_to(path)
+    done = subprocess.run(
+        [sys.executable, "-c", SERIAL, *names], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for name, tables in spec["sources"]:
+        for chip, table in enumerate(tables, start=1):
+            serial = (tmp_path / f"{name}-{chip}.ecsv").read_text()
+            assert Path(table).read_text() == serial, name
+
+
+def test_a_users_catalogue_needs_no_network(bench, tmp_path):
+    stars = bench.stars
+    table = Table({"RA": stars.ra, "DEC": stars.dec, "pmra": stars.pmra, "pmdec": stars.pmdec, "mag": stars.mag})
+    table.meta["epoch"] = stars.epoch
+    table.write(tmp_path / "own.ecsv")
+    run, _ = bench.align(catalog=tmp_path / "own.ecsv", service=NOWHERE)
+    assert run.aligned
+    for plan in bench.field.exposures:
+        path = run.exposures[plan.filename]
+        assert fits.getheader(path, "SCI", 1)["WCSNAME"].endswith("-FIT_MVM_USER")
+        assert np.hypot(*distances_from_truth(plan, path).mean(axis=0)) < 5
+
+
+def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
+    run, events = bench.align(service=NOWHERE)
+    assert not run.aligned
+    assert "http://127.0.0.1:9" in run.cause
+    assert run.plan is bench.plan
+    assert any(event.kind == "not aligned" and event.level == "warning" for event in events)
+    with pytest.raises(AlignmentError, match="cannot be aligned"):
+        bench.align(service=NOWHERE, required=True)
+
+
+@pytest.mark.parametrize("count", [3, 11])
+def test_too_few_stars_in_the_catalogue(bench, count):
+    few = {key: getattr(bench.stars, key)[:count] for key in ("ra", "dec", "mag", "pmra", "pmdec")}
+    middle = np.argsort(np.hypot(bench.stars.ra - 150.1, bench.stars.dec - 2.2))[:count]
+    few = {key: getattr(bench.stars, key)[middle] for key in few}
+    run, events = bench.aligned(**few)
+    assert not run.aligned
+    assert f"{count} in" in run.cause
+    assert any(event.kind == "not aligned" for event in events)
+
+
+def test_stars_of_another_field(bench):
+    run, _ = bench.aligned(ra=bench.stars.ra, dec=2.2 - (bench.stars.dec - 2.2))
+    assert not run.aligned
+    assert run.cause
+
+
+def spoil(bench, folder, rootname, change):
+    """Plan the field with one exposure spoilt."""
+    for path in bench.paths:
+        (folder / path.name).symlink_to(path)
+    spoilt = next(folder.glob(f"*{rootname}*"))
+    original = spoilt.resolve()
+    spoilt.unlink()
+    shutil.copyfile(original, spoilt)
+    with fits.open(spoilt, mode="update") as hdus:
+        change(hdus)
+    (folder / "list.txt").write_text("\n".join(path.name for path in bench.paths))
+    return make_plan(str(folder / "list.txt")), spoilt.name
+
+
+def empty(hdus):
+    hdus["SCI"].data = np.random.default_rng(1).normal(1, 0.02, hdus["SCI"].data.shape).astype(np.float32)
+
+
+def upside_down(hdus):
+    for kind in ("SCI", "DQ"):
+        hdus[kind].data = hdus[kind].data[::-1].copy()
+
+
+@pytest.mark.parametrize(
+    ("rootname", "change", "reason"),
+    [
+        ("02a1", empty, "background|source"),
+        ("02a1", upside_down, "could not be matched"),
+        ("01a0", upside_down, "could not be matched"),
+    ],
+)
+def test_a_bad_exposure_among_good_ones(bench, tmp_path, rootname, change, reason):
+    plan, name = spoil(bench, tmp_path, rootname, change)
+    with catalog_service(bench.stars) as service:
+        run, events = bench.align(plan=plan, service=Service(url=service.url, cache=None))
+    assert run.aligned
+    assert list(run.data["left_out"]) == [name]
+    assert re.search(reason, run.data["left_out"][name])
+    assert set(run.exposures) == {path.name for path in bench.paths} - {name}
+    assert any(name in event.message and event.level == "warning" for event in events)
+    for exposure in bench.field.exposures:
+        if exposure.filename != name:
+            after = distances_from_truth(exposure, run.exposures[exposure.filename])
+            assert np.hypot(*after.mean(axis=0)) < 5
