@@ -1,0 +1,132 @@
+"""Runs with alignment: what the user finds, and what is said when there is none."""
+
+import json
+
+import pytest
+from alignment_fields import OBSERVED, distances_from_truth, three_cameras
+from astropy.io import fits
+from astropy.table import Table
+from catalog_service import Stars, catalog_service
+
+from hstmosaic import make_custom_mosaic
+from hstmosaic.cli import main
+from hstmosaic.errors import AlignmentError, ExitCode
+from hstmosaic.run.catalog import URL_VARIABLE
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.simulate import simulate_field
+
+pytestmark = [pytest.mark.upstream, pytest.mark.slow]
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory):
+    """The WFC3/IR and WFC3/UVIS visits of a field with pointing errors, and its stars."""
+    folder = tmp_path_factory.mktemp("exposures")
+    planned = three_cameras(rows=900)
+    paths = simulate_field(planned, folder)
+    used = {plan.filename: plan for plan in planned.exposures if not plan.filename.startswith("j")}
+    (folder / "list.txt").write_text("".join(f"{name}\n" for name in used))
+    stars = Stars.from_truth(Table.read(folder / "truth.ecsv"), OBSERVED, motion=5.0)
+    return folder / "list.txt", used, stars, {path: path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def service(field, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with catalog_service(field[2]) as running:
+        monkeypatch.setenv(URL_VARIABLE, running.url)
+        yield running
+
+
+@pytest.fixture
+def no_service(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv(URL_VARIABLE, NOWHERE)
+
+
+def test_an_aligned_run(field, service, tmp_path):
+    source, used, _, before = field
+    events = []
+    options = RunOptions(source=str(source), prefix="foo", output=tmp_path / "out")
+    outcome = run_mosaic(options, events.append)
+    assert outcome.exit_code is ExitCode.OK
+    assert {path: path.read_bytes() for path in before} == before
+
+    manifest = (options.output / "foo_manifest.txt").read_text().split()
+    assert sorted(path.name for path in options.output.iterdir() if path.is_file()) == sorted(
+        [*manifest, "foo_manifest.txt"]
+    )
+    aligned = [name for name in manifest if name.endswith(("_flc.fits", "_flt.fits"))]
+    assert sorted(name.rsplit("-", 1)[1][:8] for name in aligned) == sorted(name[:8] for name in used)
+    assert len([name for name in manifest if name.endswith("_hlet.fits")]) == len(used)
+    assert [name for name in manifest if name.endswith(".ecsv")] == ["foo_GAIAeDR3_ref_cat.ecsv"]
+    for name in aligned:
+        plan = next(plan for file, plan in used.items() if file[:8] in name)
+        (tmp_path / plan.filename).symlink_to(options.output / name)
+        assert abs(distances_from_truth(plan, tmp_path / plan.filename).mean(axis=0)).max() < 5
+
+    said = json.loads((outcome.directory / "alignment.json").read_text())
+    for product in options.output.glob("*_dr?.fits"):
+        header = fits.getheader(product)
+        assert (header["ALIGNED"], header["ALNCAT"]) == (True, "GAIAeDR3")
+        assert header["ALNMATCH"] == said["matches"]
+        inside = [name for name in used if any(name[:8] in str(value) for value in header["D*DATA"].values())]
+        history = " ".join(str(header["HISTORY"]).split("\n"))
+        assert all(name in history for name in inside)
+        assert not any(name in history for name in set(used) - set(inside))
+
+    asked = len(service.asked)
+    again = []
+    run_mosaic(options, again.append)
+    assert {event.data["layer"] for event in again if event.kind == "reused"} == {"wfc3_ir_f160w", "wfc3_uvis_f606w"}
+    assert len(service.asked) == asked, "replies are kept"
+
+
+def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp_path):
+    source, *_ = field
+    events = []
+    outcome = run_mosaic(RunOptions(source=str(source), prefix="foo", output=tmp_path / "out"), events.append)
+    assert outcome.exit_code is ExitCode.OK
+    (warning,) = [event for event in events if event.kind == "not aligned"]
+    assert NOWHERE in warning.message
+    for product in (tmp_path / "out").glob("*_dr?.fits"):
+        assert fits.getval(product, "ALIGNED") is False
+    assert not list((tmp_path / "out").glob("*_hlet.fits"))
+    assert not json.loads((outcome.directory / "alignment.json").read_text())["aligned"]
+
+
+def test_alignment_that_is_required_ends_the_run_before_drizzling(field, no_service, tmp_path):
+    source, *_ = field
+    options = RunOptions(source=str(source), prefix="foo", output=tmp_path / "out", require_alignment=True)
+    events = []
+    with pytest.raises(AlignmentError) as raised:
+        run_mosaic(options, events.append)
+    assert raised.value.exit_code is ExitCode.ALIGNMENT
+    assert not [event for event in events if event.kind == "drizzling"]
+    assert not list((tmp_path / "out").glob("*.fits"))
+
+
+def test_a_catalogue_fetched_ahead_needs_no_service_later(field, service, tmp_path, monkeypatch, capsys):
+    source, *_ = field
+    stars = tmp_path / "stars.ecsv"
+    monkeypatch.setattr("sys.argv", ["hstmosaic", "catalog", str(source), "-o", str(stars)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.OK
+    assert "GAIAeDR3" in capsys.readouterr().out
+    monkeypatch.setenv(URL_VARIABLE, NOWHERE)
+    asked = len(service.asked)
+    options = RunOptions(str(source), prefix="foo", output=tmp_path / "out", catalog=stars, require_alignment=True)
+    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+    assert len(service.asked) == asked
+
+
+def test_perform_aligns_by_default(field, service, tmp_path, monkeypatch):
+    source, *_ = field
+    monkeypatch.chdir(tmp_path)
+    assert make_custom_mosaic.perform(str(source), output_file_prefix="foo") == 0
+    products = list(tmp_path.glob("foo_*_dr?.fits"))
+    assert len(products) == 3
+    assert all(fits.getval(product, "ALIGNED") for product in products)
