@@ -16,11 +16,12 @@ BASE_MEMORY_MB = 600
 """Python with drizzlepac, one exposure and its working arrays."""
 BYTES_PER_PIXEL = 26
 """Peak of drizzlepac's S_REGION step per output pixel of the fine grid."""
-_SCREEN_BYTES_PER_PIXEL = 110
+_SCREEN_BASE_MB = 300
+_SCREEN_BYTES_PER_PIXEL = 40
 _START_S = 2.0
 _KERNEL_PIXELS_PER_S = 2.6e6
 _FOOTPRINT_S_PER_MEGAPIXEL = 0.25
-_SCREEN_S_PER_MEGAPIXEL = 0.6
+_SCREEN_S_PER_MEGAPIXEL = 0.2
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ def estimate_screen(exposure: Exposure) -> Estimate:
     """
     first_chip = exposure.chips[0].shape[0] * exposure.chips[0].shape[1]
     return Estimate(
-        memory_mb=round(BASE_MEMORY_MB + _SCREEN_BYTES_PER_PIXEL * first_chip / _MB),
-        seconds=round(0.5 + _SCREEN_S_PER_MEGAPIXEL * first_chip / 1e6, 1),
+        memory_mb=round(_SCREEN_BASE_MB + _SCREEN_BYTES_PER_PIXEL * first_chip / _MB),
+        seconds=round(0.3 + _SCREEN_S_PER_MEGAPIXEL * first_chip / 1e6, 1),
         disk_mb=1,
     )
 

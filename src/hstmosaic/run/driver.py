@@ -17,7 +17,7 @@ from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import local_cluster
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
-from hstmosaic.run.events import Teller, log_to
+from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
 from hstmosaic.run.zygote import warm_zygote
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.events import Event
+
+
+_MANY = 100
+"""So many exposures take seconds to read."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,12 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
 
 
 def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
-    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
+
+    def on_read(done: int, total: int) -> None:
+        if total >= _MANY and is_milestone(done, total):
+            tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
+
+    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep, on_read=on_read)
     check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
     directory = run_directory(options.output.absolute(), plan.prefix)
     directory.create()

@@ -28,6 +28,11 @@ class Event:
     """Seconds since 1970."""
 
 
+def is_milestone(done: int, total: int) -> bool:
+    """Tell whether progress is worth a line: at every tenth of the whole."""
+    return done == total or (done % max(total // 10, 1) == 0 and total >= 10)
+
+
 class Teller:
     """Tells events to listeners.
 

@@ -16,6 +16,7 @@ from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
 from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
+from hstmosaic.run.events import is_milestone
 from hstmosaic.run.work import run_task
 
 if TYPE_CHECKING:
@@ -146,6 +147,9 @@ class Schedule:
 
     def _judge(self, exposure: Exposure, result: TaskResult, task: TaskDirectory, measured: Any = None) -> None:
         self._verdicts[exposure.name] = result
+        done, total = len(self._verdicts), len(self.plan.exposures)
+        if is_milestone(done, total):
+            self.tell("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
         reason = result.data.get("reason", "") if result.ok else f"screening failed: {result.error}"
         kept = {exposure.name, exposure.rootname} & self.settings.keep
         told = {"exposure": exposure.name, "measured": _as_dict(measured), "reason": reason}
