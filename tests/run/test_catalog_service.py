@@ -97,9 +97,10 @@ def test_asked_again_without_epoch(stars, patient):
         assert ["EPOCH" in path for path in service.asked] == [True, False]
 
 
-def test_an_empty_reply_is_a_reply(stars, patient):
-    with catalog_service(stars, "empty") as service:
+def test_an_empty_reply_is_a_reply_but_not_kept(stars, patient):
+    with catalog_service(stars, "empty", "good") as service:
         assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3"), "GAIAeDR3") == 0
+        assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3"), "GAIAeDR3") > 0
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def fetch(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True
     problem = _problem(text, catalog)
     if problem:
         raise AlignmentError(f"the catalogue service {problem} to {url}", _NEXT_STEP)
-    if kept is not None:
+    if kept is not None and check_reply(text, catalog):
         _keep(kept, text)
     return text
 
