@@ -32,7 +32,9 @@ lint: .venv/.dev-stamp  ## check style, types and who imports whom
 	$(BIN)/lint-imports --no-logo
 
 bench: .venv/.dev-stamp  ## measure against drizzlepac's own make_custom_mosaic
+	$(BIN)/python tests/bench_plan.py
 	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench_align.py
 
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
