@@ -20,7 +20,7 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.cells import SkyCell, load_sky_grid
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
-from hstmosaic.plan.limits import Limits, limits_wcs, mosaic_limits, product_grid, tight_limits
+from hstmosaic.plan.limits import Limits, framing_exposures, limits_wcs, mosaic_limits, product_grid, tight_limits
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
 
@@ -243,3 +243,33 @@ def test_pixels_of_chips_that_limits_cut_through(upstream, seed, tmp_path, monke
         grid = product_grid(exposures, cell, inner, ratio)
         assert grid.shape == footprint.bounded_wcs.array_shape
         assert grid.crpix == tuple(footprint.bounded_wcs.wcs.crpix)
+
+
+@pytest.mark.parametrize("cut_off", [False, True], ids=["whole", "clipped"])
+def test_framing_exposures_fix_the_grid_of_all(upstream, tmp_path, monkeypatch, cut_off):
+    """drizzlepac paints the same box for the framing exposures alone as for all of them."""
+    monkeypatch.chdir(tmp_path)
+    rng, cell = np.random.default_rng(4), load_sky_grid().cell(1889)
+    places = rng.uniform(5e4, 5.3e4, (16, 2))
+    aims = [
+        Aim(*sky_of(1889, x, y), rng.uniform(0, 360), more=visit(k // 9 + 1, k % 9 + 1))
+        for k, (x, y) in enumerate(places)
+    ]
+    exposures = [read_exposure(write_aimed(tmp_path, aim)) for aim in aims]
+    outlines = np.concatenate([to_pixels(cell.wcs, o) for e in exposures for o in exposure_outlines(e)])
+    (xmin, ymin), (xmax, ymax) = outlines.min(axis=0), outlines.max(axis=0)
+    pad = -60 if cut_off else 12
+    limits = Limits(*(int(v) for v in (xmin - pad, xmax + pad, ymin - pad, ymax + pad)))
+    frame = framing_exposures(exposures, cell, limits)
+    assert 1 <= len(frame) < len(exposures)
+    for ratio in (1, 3):
+        plane = limits_wcs(cell, limits, ratio)
+        plane.pixel_shape = limits.shape(ratio)[::-1]
+        boxes = []
+        for names in ([exposure.name for exposure in exposures], list(frame)):
+            footprint = upstream.cells.SkyFootprint(plane)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                footprint.build(names)
+            boxes.append((footprint.bounded_wcs.array_shape, tuple(footprint.bounded_wcs.wcs.crpix)))
+        assert boxes[0] == boxes[1]

@@ -75,7 +75,8 @@ def make_plan(
     notes += _other_cells(choice)
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
-    layers = make_layers(exposures, common_geometry(exposures, choice.cell, limits, tight), prefix)
+    geometry = common_geometry(exposures, choice.cell, limits, tight)
+    layers = make_layers(exposures, geometry, prefix)
     return Plan(
         source=source,
         prefix=prefix,
@@ -86,6 +87,7 @@ def make_plan(
         corner_sky_cell=corner_sky_cell(choice.sky_cells).sky_cell_id,
         limits=limits,
         tight_limits=tight,
+        frame=geometry.frame,
         exposures=tuple(exposures),
         layers=layers,
         excluded=tuple(excluded),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.coverage import coverage
 from hstmosaic.plan.estimates import Estimate, estimate_drizzle
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
-from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, product_grid
+from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, trailer_name
 
 if TYPE_CHECKING:
@@ -71,12 +71,14 @@ class Geometry:
     """The part of them that holds data."""
     fine: Grid
     coarse: Grid
+    frame: tuple[str, ...]
+    """Names of the exposures that decide about the grids."""
 
 
 def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, tight: Limits) -> Geometry:
     """Work out the grids that all layers share."""
     fine, coarse = (product_grid(exposures, cell, tight, ratio) for ratio in (1, COARSE_RATIO))
-    return Geometry(cell, limits, tight, fine, coarse)
+    return Geometry(cell, limits, tight, fine, coarse, framing_exposures(exposures, cell, tight))
 
 
 def make_layers(exposures: Sequence[Exposure], geometry: Geometry, prefix: str) -> tuple[Layer, ...]:

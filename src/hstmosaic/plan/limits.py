@@ -163,6 +163,30 @@ def product_grid(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Li
     )
 
 
+def framing_exposures(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits) -> tuple[str, ...]:
+    """Name the exposures that decide about the grid of the products; the others lie well inside of them.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        All exposures of the mosaic, of every filter.
+    cell : ProjectionCell
+        The projection cell of the mosaic.
+    limits : Limits
+        The limits that drizzlepac is given.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `exposures`; drizzlepac's common grid is the same for these as for all of them.
+    """
+    names = set()
+    for ratio in (1, COARSE_RATIO):
+        height, width = limits.shape(ratio)
+        names |= {e.name for e in _outermost(exposures, limits_wcs(cell, limits, ratio), (width, height))}
+    return tuple(exposure.name for exposure in exposures if exposure.name in names)
+
+
 def limits_wcs(cell: ProjectionCell, limits: Limits, ratio: int) -> WCS:
     """Return the tangent plane of `cell` with its origin at the lower left of `limits`, on a coarser grid."""
     plane = WCS(naxis=2)
@@ -179,17 +203,20 @@ def _box(exposure: Exposure, plane: WCS) -> tuple[np.ndarray, np.ndarray]:
     return points.min(axis=0), points.max(axis=0)
 
 
-def _painted_box(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """First and last pixel, x and y, that drizzlepac paints when it draws every chip's edge pixels."""
+def _outermost(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> list[Exposure]:
+    """Exposures that reach, but for a few pixels, as far as any other, and those that the plane's edge clips."""
     boxes = {exposure.name: _box(exposure, plane) for exposure in exposures}
     whole = [box for box in boxes.values() if (box[0] >= 0).all() and (box[1] <= np.array(naxis) - 1).all()]
     low = np.min([box[0] for box in whole], axis=0, initial=np.inf) + _NEAR_EXTREME
     high = np.max([box[1] for box in whole], axis=0, initial=-np.inf) - _NEAR_EXTREME
+    inner = {name for name, box in boxes.items() if (box[0] > low).all() and (box[1] < high).all()}
+    return [exposure for exposure in exposures if exposure.name not in inner]
+
+
+def _painted_box(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """First and last pixel, x and y, that drizzlepac paints when it draws every chip's edge pixels."""
     first, last = np.array(naxis), np.zeros(2, dtype=int)
-    for exposure in exposures:
-        box = boxes[exposure.name]
-        if (box[0] > low).all() and (box[1] < high).all():
-            continue
+    for exposure in _outermost(exposures, plane, naxis):
         for chip in exposure.chips:
             pixels = to_pixels(plane, chip_outline(chip, step=1)).astype(np.int32)
             beyond = (pixels.max(axis=0) <= 0) | (pixels.min(axis=0) > np.array(naxis) - 1)

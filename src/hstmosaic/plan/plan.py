@@ -40,6 +40,8 @@ class Plan:
     """Whole sky cells, as ``compute_mosaic_limits`` documents them."""
     tight_limits: Limits
     """The part of them that holds data."""
+    frame: tuple[str, ...]
+    """Names of the exposures that decide about the grid; every layer's poller holds them."""
     exposures: tuple[Exposure, ...]
     """All exposures of the mosaic, in the order of the list."""
     layers: tuple[Layer, ...]
@@ -73,7 +75,8 @@ def plan_from_json(text: str) -> Plan:
     raw: dict[str, Any] = json.loads(text)
     raw["limits"], raw["tight_limits"] = Limits(*raw["limits"]), Limits(*raw["tight_limits"])
     raw["projection_center"] = tuple(raw["projection_center"])
-    raw["sky_cells"], raw["notes"] = tuple(raw["sky_cells"]), tuple(raw["notes"])
+    for key in ("sky_cells", "frame", "notes"):
+        raw[key] = tuple(raw[key])
     raw["exposures"] = tuple(Exposure.from_dict(exposure) for exposure in raw["exposures"])
     raw["layers"] = tuple(_layer(layer) for layer in raw["layers"])
     raw["excluded"] = tuple(Exclusion(e["exposure"], e["reason"], e["next_step"]) for e in raw["excluded"])

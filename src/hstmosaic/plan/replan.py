@@ -40,4 +40,4 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
     tight = tight_limits(exposures, cell, plan.limits)
     geometry = common_geometry(exposures, cell, plan.limits, tight)
     layers = make_layers(exposures, geometry, plan.prefix)
-    return replace(plan, exposures=exposures, tight_limits=tight, layers=layers)
+    return replace(plan, exposures=exposures, tight_limits=tight, frame=geometry.frame, layers=layers)

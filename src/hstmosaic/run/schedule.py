@@ -196,7 +196,7 @@ class Schedule:
             self._fail(layer, cause, self.directory.task(f"screen-{_stem(self.plan.exposure(layer.exposures[0]))}"))
             return
         spec = self._drizzle_spec(layer, used)
-        key = self._key(spec, self.plan.exposures)
+        key = self._key(spec, self._listed(layer))
         there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
         if there is not None:
             self.progress.gathered += there
@@ -236,12 +236,18 @@ class Schedule:
             if _usable(self._verdicts[name]) or {name, self.plan.exposure(name).rootname} & keep
         )
 
+    def _listed(self, layer: Layer) -> list[Exposure]:
+        """Return the exposures of a layer's poller: its own, and those of other layers that keep the common grid."""
+        wanted = {*layer.exposures, *self.plan.frame}
+        return [exposure for exposure in self.plan.exposures if exposure.name in wanted]
+
     def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> DrizzleSpec:
         plan, limits = self.plan, self.plan.tight_limits
+        listed = self._listed(layer)
         return DrizzleSpec(
             poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
-            poller=poller_text(plan.exposures, plan.corner_sky_cell, new=set(used)),
-            links=tuple((exposure.name, str(exposure.path)) for exposure in plan.exposures),
+            poller=poller_text(listed, plan.corner_sky_cell, new=set(used)),
+            links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
             limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
             prefix=plan.prefix,
             products=tuple(name for product in layer.products for name in (product.name, product.trailer)),
