@@ -46,7 +46,7 @@ def main() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     inputs = [InputFile(exposure.name, exposure.path) for exposure in every]
     with (
-        mock.patch("hstmosaic.plan.build.resolve_inputs", lambda _: inputs),
+        mock.patch("hstmosaic.plan.build.find_inputs", lambda _: (inputs, [])),
         mock.patch("hstmosaic.plan.build.read_exposures", lambda _: (every, [])),
     ):
         cpu, wall = time.process_time(), time.perf_counter()

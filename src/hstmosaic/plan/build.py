@@ -8,7 +8,7 @@ from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_duplicates, exclude_unusable, find_name_clashes
 from hstmosaic.plan.exposures import read_exposures
-from hstmosaic.plan.inputs import resolve_inputs
+from hstmosaic.plan.inputs import find_inputs
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
@@ -61,7 +61,7 @@ def make_plan(
     """
     if prefix is not None:
         check_prefix(prefix)
-    exposures, excluded = _usable(resolve_inputs(source), keep, on_read)
+    exposures, excluded = _usable(source, keep, on_read)
     if not exposures:
         raise BadInputError(_as_problems(excluded))
     choice = choose_projection_cell(_sky_cells(exposures))
@@ -97,9 +97,11 @@ def make_plan(
 
 
 def _usable(
-    inputs: Sequence[InputFile], keep: Sequence[str], on_read: Callable[[int, int], None] | None
+    source: str, keep: Sequence[str], on_read: Callable[[int, int], None] | None
 ) -> tuple[list[Exposure], list[Exclusion]]:
-    exposures, problems = read_exposures(_counted(inputs, on_read))
+    inputs, missing = find_inputs(source)
+    exposures, unreadable = read_exposures(_counted(inputs, on_read))
+    problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
     problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
     if problems:

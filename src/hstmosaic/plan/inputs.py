@@ -54,12 +54,38 @@ def resolve_inputs(source: str) -> list[InputFile]:
     name, patterns, any line ends and a byte-order mark. Relative names belong to the folder of the list;
     one that is not there is looked for in the current directory, which is where drizzlepac looks.
     """
+    files, problems = find_inputs(source)
+    if problems:
+        raise BadInputError(problems)
+    return files
+
+
+def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
+    """Find what can be found of the files that INPUT stands for; see `resolve_inputs`.
+
+    Parameters
+    ----------
+    source : str
+        A search pattern, a file, or a list.
+
+    Returns
+    -------
+    files : list of InputFile
+        Those that are there.
+    problems : list of Problem
+        One for each name of a list that cannot be found.
+
+    Raises
+    ------
+    BadInputError
+        If there is no list to read, or the pattern or the single file names nothing.
+    """
     if source.startswith("@"):
         return _from_list(source, _expand(source[1:]).absolute())
     path = _expand(source).absolute()
     if _kind(path) == "file" and not source.endswith(".fits"):
         return _from_list(source, path)
-    return _lookup(source, [Path.cwd()])
+    return _lookup(source, [Path.cwd()]), []
 
 
 def parse_list(text: str) -> list[tuple[int, str]]:
@@ -85,7 +111,7 @@ def parse_list(text: str) -> list[tuple[int, str]]:
     return names
 
 
-def _from_list(written: str, path: Path) -> list[InputFile]:
+def _from_list(written: str, path: Path) -> tuple[list[InputFile], list[Problem]]:
     """Read a list and find each of its names."""
     text = _read_text(written, path)
     names = parse_list(text)
@@ -101,9 +127,7 @@ def _from_list(written: str, path: Path) -> list[InputFile]:
         except BadInputError as error:
             (found,) = error.problems
             problems.append(replace(found, cause=f"line {number} of {path.name}: {found.cause}"))
-    if problems:
-        raise BadInputError(problems)
-    return files
+    return files, problems
 
 
 def _read_text(written: str, path: Path) -> str:

@@ -11,6 +11,7 @@ from hstmosaic.errors import ExitCode
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.names import manifest_name
+from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.products.manifest import write_manifest
 from hstmosaic.run.aligner import Aligner
@@ -115,6 +116,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
 
 
 def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
+    if options.catalog is not None and not options.skip_alignment:
+        read_catalog(options.catalog)  # an error in it is told before anything is started
 
     def on_read(done: int, total: int) -> None:
         if total >= _MANY and is_milestone(done, total):
