@@ -95,6 +95,7 @@ def test_files_are_as_upstream_makes_them(first):
         assert header["WCSTYPE"] == "undistorted a posteriori solution aligned across visits to GAIAEDR3"
         assert header["NMATCHES"] == run.data["matches"]
         assert fits.getheader(path, 0)["ROOTNAME"] in name
+        assert fits.getheader(path, 0)["HAPLEVEL"] == 1
         with fits.open(path) as hdus:
             assert "HDRLET" in [hdu.name for hdu in hdus]
         assert fits.getheader(run.headerlets[name], "SIPWCS", 1)["WCSNAME"] == header["WCSNAME"]

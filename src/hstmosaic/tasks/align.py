@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
+from astropy.io import fits
 from drizzlepac.haputils import align_utils, product
 from drizzlepac.haputils import astrometric_utils as catalogs
 
@@ -70,6 +71,8 @@ def align(spec: AlignSpec) -> TaskResult:
     fit, left_out, cause = _largest_fit(left_out, spec)
     if fit is None:
         return TaskResult(ok=True, data={"aligned": False, "cause": cause, "left_out": left_out})
+    for name in fit.members:
+        fits.setval(name, "HAPLEVEL", value=1, comment="Classification level of this product")
     return TaskResult(ok=True, data=_outcome(fit, spec, tables, left_out))
 
 
