@@ -81,6 +81,7 @@ def test_ties_are_broken_by_memory_address_upstream():
 def test_ties_are_broken_in_order(monkeypatch):
     monkeypatch.setattr(simplifiers.Point, "__init__", simplifiers.Point.__init__)
     monkeypatch.setattr(simplifiers.Point, "_sorting_key", simplifiers.Point._sorting_key)
+    monkeypatch.setattr(simplifiers.Point, "__lt__", simplifiers.Point.__lt__)
     upstream.break_ties_in_order()
     points = [simplifiers.Point((0, 0)) for _ in range(50)]
     assert sorted(points[25:] + points[:25]) == points
