@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from mini_slurm import MiniSlurm
+from mini_slurm import MiniSlurm, wait_until
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
@@ -37,6 +37,8 @@ def no_job_left(request):
     yield
     if "slurm" in request.fixturenames:
         cluster = request.getfixturevalue("slurm")
+        # a job that has ended is listed until its node says so
+        wait_until(lambda: "COMPLETING" not in cluster.jobs().values())
         left = cluster.jobs()
         cluster.clear()
         assert left == {}
