@@ -22,6 +22,7 @@ LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 FIELDS = ("demo", "corner", "three-camera")
 _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
+_PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -93,7 +94,7 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where the products go."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: the usable cores]")
-@click.option("--profile", default="local", show_default=True, type=click.Choice(["local"]), help="Where tasks run.")
+@click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
 @click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
@@ -105,10 +106,10 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 def run(log_level: str, output_dir: Path, profile: str, **given: Any) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
+    from hstmosaic.run.profile import load_profile
 
-    del profile  # there is one: the embedded cluster
     signal.signal(signal.SIGTERM, _interrupt)
-    options = RunOptions(log_level=log_level, output=output_dir, **given)
+    options = RunOptions(log_level=log_level, output=output_dir, profile=load_profile(profile), **given)
     outcome = run_mosaic(options, printer(log_level))
     sys.exit(outcome.exit_code)
 

@@ -102,7 +102,10 @@ class RunDirectory:
             If they cannot be made.
         """
         try:
-            (self.path / "tasks").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            # other users could have a run do what they like by what they write here
+            self.path.chmod(0o700)
+            (self.path / "tasks").mkdir(exist_ok=True)
             (self.path / "logs").mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}", "choose another --output-dir") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.products.manifest import write_manifest
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
-from hstmosaic.run.cluster import local_cluster
+from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, log_to
+from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
 from hstmosaic.run.zygote import warm_zygote
 
@@ -53,6 +55,8 @@ class RunOptions:
     """Turn every exclusion into an error."""
     keep_work: bool = False
     """Keep the working directories of finished tasks."""
+    profile: Profile = field(default_factory=lambda: Profile("local"))
+    """Where tasks run."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     ------
     AlignmentError
         If alignment is required and there was no good fit, or the user's catalogue cannot be used.
+    ClusterError
+        If the batch system refuses the run's jobs or a task is too large for any.
     BadInputError
         If an input cannot be used, with all problems; nothing has been written then.
     OutputError
@@ -105,8 +111,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
         If another driver works on the same run.
     """
     started = time.time()
-    # drizzlepac's import goes on while headers are read
-    with warm_zygote():
+    # drizzlepac's import goes on while headers are read; on a login node there is none
+    with warm_zygote() if options.profile.cluster == "local" else nullcontext():
         return _run(options, Teller(listener), started)
 
 
@@ -153,12 +159,13 @@ def _run_plan(
         keep_work=options.keep_work,
         strict=options.strict,
     )
-    with local_cluster(options.workers) as client:
+    with open_pool(options.profile, directory, tell, options.workers) as pool:
+        pool.check([layer.estimate for layer in plan.layers])
         if options.skip_alignment:
-            return Schedule(plan, directory, client, settings, tell).run(), ()
+            return Schedule(plan, directory, pool, settings, tell).run(), ()
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
-        aligner = Aligner(directory, client, how, tell)
-        progress = Schedule(plan, directory, client, settings, tell, before_drizzling=aligner).run()
+        aligner = Aligner(directory, pool, how, tell)
+        progress = Schedule(plan, directory, pool, settings, tell, before_drizzling=aligner).run()
         return progress, publish(aligner.files(), directory.output) if progress.gathered else ()
 
 

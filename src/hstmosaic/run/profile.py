@@ -88,7 +88,7 @@ def profile_from_yaml(text: str, name: str) -> Profile:
         raise ProfileError("not a mapping of keys to values")
     raw = _with_hyphens(raw)
     own = raw.pop("hstmosaic", None) or {}
-    problems = [*_unknown(own, _own_keys(), "hstmosaic"), *_unknown(raw, _dask_keys(), "")]
+    problems = [*_unknown(own, _own_keys(), "hstmosaic"), *_unknown(raw, _dask_keys() if raw else {}, "")]
     if problems:
         raise ProfileError("; ".join(problems))
     if own.get("cluster", "local") not in _CLUSTERS:
@@ -118,8 +118,9 @@ def _own_keys() -> dict[str, Any]:
 
 def _dask_keys() -> dict[str, Any]:
     """Return the defaults of Dask and its parts, whose keys are all that there are."""
-    import dask_jobqueue  # noqa: F401  # adds its own when it is imported
-    import distributed  # noqa: F401
+    import distributed  # noqa: F401  # adds its own when it is imported
+
+    import hstmosaic.run.jobqueue  # noqa: F401
 
     known: dict[str, Any] = {}
     for defaults in dask.config.defaults:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
-
-from distributed import as_completed
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
 from hstmosaic.plan.estimates import Estimate, estimate_screen
@@ -14,20 +13,17 @@ from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, TaskResult
 from hstmosaic.products.gather import Gathered, gather_layer, still_gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
-from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
-from hstmosaic.run.work import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from distributed import Client
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
     from hstmosaic.plan.specs import TaskSpec
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.pool import Pool
 
 _OVERRULE = "use it all the same with --keep {name}"
 
@@ -66,7 +62,7 @@ class Progress:
 
 
 class Schedule:
-    """Runs the tasks of a plan on a Dask cluster.
+    """Runs the tasks of a plan in a pool.
 
     Parameters
     ----------
@@ -74,8 +70,8 @@ class Schedule:
         With its exposures' chips.
     directory : RunDirectory
         Where tasks live; finished ones are not done again.
-    client : distributed.Client
-        The cluster.
+    pool : Pool
+        Runs them, and tries again where that can help.
     settings : Settings
         How tasks are to be done.
     tell : Teller
@@ -89,19 +85,19 @@ class Schedule:
         self,
         plan: Plan,
         directory: RunDirectory,
-        client: Client,
+        pool: Pool,
         settings: Settings,
         tell: Teller,
         before_drizzling: Callable[[Plan, list[str]], tuple[Plan, HeaderNotes]] | None = None,
     ) -> None:
-        self.directory, self.client, self.settings, self.tell = directory, client, settings, tell
+        self.directory, self.pool, self.settings, self.tell = directory, pool, settings, tell
         self.progress = Progress()
         self._before_drizzling = before_drizzling
         self._notes = HeaderNotes()
         self._verdicts: dict[str, TaskResult] = {}
         self._go_on_with(plan)
-        self._running: Any = as_completed()
-        self._tasks: dict[str, TaskDirectory] = {}
+        self._ended: SimpleQueue[tuple[TaskDirectory, Any]] = SimpleQueue()
+        self._running: set[str] = set()
 
     def _go_on_with(self, plan: Plan) -> None:
         self.plan = plan
@@ -114,13 +110,10 @@ class Schedule:
         for exposure in sorted(self.plan.exposures, key=lambda e: longest_first[e.name]):
             self._start_screen(exposure)
         self._start_layers()
-        for future in self._running:
-            task = self._tasks.pop(str(future.key))
-            try:
-                result, measured = future.result()
-            except Exception as error:
-                result, measured = TaskResult(ok=False, error=str(error), retry=True), None
-            future.release()
+        while self._running:
+            task, answer = self._ended.get()
+            self._running.remove(task.name)
+            result, measured = answer.result()
             if task.name in self._layers:
                 self._end_layer(self._layers[task.name], task, result, measured)
             else:
@@ -250,17 +243,9 @@ class Schedule:
 
     def _submit(self, task: TaskDirectory, spec: TaskSpec, key: str, estimate: Estimate, priority: int) -> None:
         task.prepare(spec, key)
-        capacity = min(w["resources"][MEMORY] for w in self.client.scheduler_info()["workers"].values())
-        future = self.client.submit(
-            run_task,
-            str(task.path),
-            key=task.name,
-            pure=False,
-            priority=priority,
-            resources={MEMORY: min(estimate.memory_mb, capacity)},
-        )
-        self._tasks[str(future.key)] = task
-        self._running.add(future)
+        self._running.add(task.name)
+        answer = self.pool.submit(task.path, estimate, priority)
+        answer.add_done_callback(lambda done: self._ended.put((task, done)))
 
 
 def _usable(result: TaskResult) -> bool:
