@@ -97,19 +97,27 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 @click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
 @click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
+@click.option("--show-jobs", is_flag=True, help="Print the scripts of the jobs and submit none.")
+@click.option("--stub", is_flag=True, help="Only pretend, with tiny files: for trying out a cluster.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
 @examples(
     "hstmosaic run list.txt -s",
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
     "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
+    "hstmosaic run list.txt -s --profile slurm --show-jobs",
 )
-def run(log_level: str, output_dir: Path, profile: str, **given: Any) -> None:
+def run(log_level: str, output_dir: Path, profile: str, show_jobs: bool, **given: Any) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
     from hstmosaic.run.profile import load_profile
 
     signal.signal(signal.SIGTERM, _interrupt)
     options = RunOptions(log_level=log_level, output=output_dir, profile=load_profile(profile), **given)
+    if show_jobs:
+        from hstmosaic.run.show import shown_jobs
+
+        click.echo(shown_jobs(options))
+        return
     outcome = run_mosaic(options, printer(log_level))
     sys.exit(outcome.exit_code)
 

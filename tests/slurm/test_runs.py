@@ -78,6 +78,25 @@ def test_a_run_that_is_stopped_leaves_no_job(slurm, field, tmp_path, number):
     assert "the same command goes on" in (tmp_path / "words.txt").read_text()
 
 
+def test_the_whole_plumbing_with_stubs(slurm, field, tmp_path):
+    run = start(field, tmp_path, "--stub")
+    assert run.wait(timeout=90) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    made = list(tmp_path.glob("*_dr?.fits"))
+    assert len(made) == 4
+    assert all(path.name.startswith("stub-foo") and path.stat().st_size < 10000 for path in made)
+
+
+def test_jobs_are_shown_and_not_submitted(slurm, field, tmp_path):
+    run = start(field, tmp_path, "--show-jobs")
+    assert run.wait(timeout=60) == ExitCode.OK
+    words = (tmp_path / "words.txt").read_text()
+    assert words.count("#!/usr/bin/env bash") >= 2
+    assert "#SBATCH -p batch" in words
+    assert "# drizzling: " in words
+    assert not (tmp_path / "foo_run").exists()
+    assert slurm.jobs() == {}
+
+
 def test_a_run_that_sbatch_refuses_says_why(slurm, field, tmp_path):
     refused = tmp_path / "refused.yaml"
     refused.write_text(PROFILE.replace("queue: batch", "queue: nowhere"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import dask
 from distributed import Client, LocalCluster
 
+from hstmosaic.errors import ClusterError
 from hstmosaic.run.events import Teller
 from hstmosaic.run.pool import Pool
 from hstmosaic.run.retries import Cause, Lost
@@ -39,13 +40,22 @@ def usable_memory_mb() -> int:
 
 
 class FixedStaff:
-    """The workers that there are: none is hired, and a task that is lost with one is not tried again."""
+    """The workers that there are: none is hired.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    attempts : int
+        How often a task is started at most.
+    strict : bool
+        Whether a task that is estimated to need more memory than a worker has is an error; else it may try it alone.
+    """
 
     period = 0.5
-    attempts = 1
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, attempts: int = 1, *, strict: bool = False) -> None:
+        self.client, self.attempts, self._strict = client, attempts, strict
         self._largest = max(room.memory_mb for _, room in self.rooms().values())
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
@@ -56,7 +66,12 @@ class FixedStaff:
         }
 
     def adjust(self, need: Need) -> Need:
-        """Have a task that is estimated to need more than there is try it alone."""
+        """Return the need within what there is."""
+        if self._strict and need.memory_mb > self._largest:
+            raise ClusterError(
+                f"a task needs {need.memory_mb} MB, but a worker of this allocation has {self._largest} MB",
+                "ask for more memory, or for fewer tasks in a node",
+            )
         return replace(need, memory_mb=min(need.memory_mb, self._largest))
 
     def more_memory(self, memory_mb: int) -> int | None:
@@ -68,12 +83,18 @@ class FixedStaff:
         return Lost(Cause.WORKER, f"worker {name} was lost")
 
     def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
-        """Do nothing: there is nobody to hire."""
+        """Hire nobody, but give up where nobody is left."""
+        if waiting and not self.rooms():
+            raise ClusterError("all workers are lost", "the same command goes on where this run stopped")
 
 
 @contextmanager
 def open_pool(
-    profile: Profile, directory: RunDirectory, tell: Teller, workers: int | None = None
+    profile: Profile,
+    directory: RunDirectory,
+    tell: Teller,
+    workers: int | None = None,
+    client: Client | None = None,
 ) -> Iterator[Pool]:
     """Open the pool of a profile.
 
@@ -87,12 +108,20 @@ def open_pool(
         Hears of jobs and retries.
     workers : int, optional
         Tasks at a time.
+    client : distributed.Client, optional
+        Of the allocation, where the run is in one.
     """
     if profile.cluster == "slurm":
         from hstmosaic.run.slurm_pool import slurm_pool
 
         with slurm_pool(profile, directory, tell, workers) as pool:
             yield pool
+    elif client is not None:
+        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, profile.memory_growth)
+        try:
+            yield pool
+        finally:
+            pool.close()
     else:
         with local_cluster(workers, tell=tell) as pool:
             yield pool

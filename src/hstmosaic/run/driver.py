@@ -25,6 +25,9 @@ from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from distributed import Client
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.events import Event
@@ -55,6 +58,8 @@ class RunOptions:
     """Turn every exclusion into an error."""
     keep_work: bool = False
     """Keep the working directories of finished tasks."""
+    stub: bool = False
+    """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
 
@@ -112,18 +117,32 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     """
     started = time.time()
     # drizzlepac's import goes on while headers are read; on a login node there is none
-    with warm_zygote() if options.profile.cluster == "local" else nullcontext():
-        return _run(options, Teller(listener), started)
+    with _ready(options) as client:
+        return _run(options, Teller(listener), started, client)
 
 
-def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
-    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
+def _ready(options: RunOptions) -> AbstractContextManager[Client | None]:
+    if options.profile.cluster == "local":
+        return warm_zygote()
+    if options.profile.cluster == "allocation":
+        from hstmosaic.run.allocation import allocation_client
+
+        return allocation_client(options.profile, options.output.absolute())
+    return nullcontext()
+
+
+def _run(options: RunOptions, tell: Teller, started: float, client: Client | None) -> Outcome:
+    prefix = options.prefix
+    if options.stub:
+        # never in the place of a mosaic
+        prefix = f"stub-{prefix}" if prefix else "stub"
+    plan = make_plan(options.source, prefix=prefix, strict=options.strict, keep=options.keep)
     check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
     directory = run_directory(options.output.absolute(), plan.prefix)
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        progress, aligned = _run_plan(plan, directory, options, tell)
+        progress, aligned = _run_plan(plan, directory, options, tell, client)
         outcome = Outcome(
             plan=plan,
             products=(*progress.gathered, *aligned),
@@ -141,7 +160,7 @@ def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
 
 
 def _run_plan(
-    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller
+    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller, client: Client | None
 ) -> tuple[Progress, tuple[Gathered, ...]]:
     directory.plan_file.write_text(plan.to_json())
     names = ", ".join(layer.name for layer in plan.layers)
@@ -158,10 +177,11 @@ def _run_plan(
         keep=frozenset(options.keep),
         keep_work=options.keep_work,
         strict=options.strict,
+        stub=options.stub,
     )
-    with open_pool(options.profile, directory, tell, options.workers) as pool:
+    with open_pool(options.profile, directory, tell, options.workers, client) as pool:
         pool.check([layer.estimate for layer in plan.layers])
-        if options.skip_alignment:
+        if options.skip_alignment or options.stub:
             return Schedule(plan, directory, pool, settings, tell).run(), ()
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
         aligner = Aligner(directory, pool, how, tell)

@@ -6,8 +6,8 @@ import signal
 
 _before = signal.getsignal(signal.SIGINT)
 
-from dask_jobqueue.slurm import SLURMCluster, SLURMJob  # noqa: E402
+from dask_jobqueue.slurm import SLURMCluster, SLURMJob, SLURMRunner  # noqa: E402
 
 signal.signal(signal.SIGINT, _before)
 
-__all__ = ["SLURMCluster", "SLURMJob"]
+__all__ = ["SLURMCluster", "SLURMJob", "SLURMRunner"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.plan.checks import Exclusion, apply_strict
 from hstmosaic.plan.estimates import Estimate, estimate_screen
 from hstmosaic.plan.pollers import poller_text
-from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, TaskResult
-from hstmosaic.products.gather import Gathered, gather_layer, still_gathered
+from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, StubSpec, TaskResult
+from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
@@ -39,6 +39,8 @@ class Settings:
     """Keep working directories of finished tasks."""
     strict: bool = False
     """Drizzle nothing if screening leaves anything out."""
+    stub: bool = False
+    """Only pretend."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Schedule:
 
     def _start_screen(self, exposure: Exposure) -> None:
         task = self.directory.task(f"screen-{_stem(exposure)}")
-        spec = ScreenSpec(path=str(exposure.path))
+        spec = StubSpec() if self.settings.stub else ScreenSpec(path=str(exposure.path))
         key = self._key(spec, [exposure])
         finished = task.finished(key)
         if finished is not None:
@@ -199,8 +201,12 @@ class Schedule:
             self._fail(layer, result.error, task)
             return
         try:
-            gathered = gather_layer(
-                layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
+            gathered = (
+                gather_stub(layer, task.path, self.directory.output)
+                if self.settings.stub
+                else gather_layer(
+                    layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
+                )
             )
         except (ProductError, OSError) as error:
             self._fail(layer, str(error), task)
@@ -225,15 +231,17 @@ class Schedule:
             if _usable(self._verdicts[name]) or {name, self.plan.exposure(name).rootname} & keep
         )
 
-    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> DrizzleSpec:
+    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> TaskSpec:
         plan, limits = self.plan, self.plan.tight_limits
+        if self.settings.stub:
+            return StubSpec(products=product_names(layer))
         return DrizzleSpec(
             poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
             poller=poller_text(plan.exposures, plan.corner_sky_cell, new=set(used)),
             links=tuple((exposure.name, str(exposure.path)) for exposure in plan.exposures),
             limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
             prefix=plan.prefix,
-            products=tuple(name for product in layer.products for name in (product.name, product.trailer)),
+            products=product_names(layer),
             log_level=self.settings.log_level,
         )
 
