@@ -123,6 +123,33 @@ def run(log_level: str, output_dir: Path, profile: str, show_jobs: bool, **given
 
 
 @cli.command(context_settings=_CONTEXT)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@examples("hstmosaic status mosaics/goods-south_run")
+def status(run: Path) -> None:
+    """Say how a run is doing: stages, tasks, jobs, retries, time left."""
+    from hstmosaic.run.status import read_status
+
+    click.echo(str(read_status(run)))
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
+@click.option(
+    "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where products would go."
+)
+@examples("hstmosaic doctor", "hstmosaic doctor --profile my-site.yaml --output-dir /scratch/mosaics")
+def doctor(profile: str, output_dir: Path) -> None:
+    """Try out what a profile needs, and say what to mend."""
+    from hstmosaic.run.doctor import examine
+    from hstmosaic.run.profile import load_profile
+
+    findings = examine(load_profile(profile), output_dir.absolute())
+    for finding in findings:
+        click.echo(str(finding))
+    sys.exit(ExitCode.OK if all(finding.good for finding in findings) else ExitCode.CLUSTER)
+
+
+@cli.command(context_settings=_CONTEXT)
 @click.argument("source", metavar="INPUT")
 @click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The catalogue.")
 @examples("hstmosaic catalog list.txt -o stars.ecsv", "hstmosaic run list.txt --catalog stars.ecsv")

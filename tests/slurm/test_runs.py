@@ -14,6 +14,7 @@ from stubs import PROFILE
 from hstmosaic.errors import ExitCode
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.profile import load_profile
+from hstmosaic.run.status import read_status
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
@@ -80,7 +81,18 @@ def test_a_run_that_is_stopped_leaves_no_job(slurm, field, tmp_path, number):
 
 def test_the_whole_plumbing_with_stubs(slurm, field, tmp_path):
     run = start(field, tmp_path, "--stub")
+    folder = tmp_path / "stub-foo_run"
+    wait_until((folder / "logs" / "run.jsonl").exists)
+    meanwhile = read_status(folder)
+    assert f"process {run.pid}" in meanwhile.driver
+    assert [stage.planned for stage in meanwhile.stages] == [6, 3]
+    assert "of 6 finished" in str(meanwhile)
     assert run.wait(timeout=90) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    after = read_status(folder)
+    assert after.driver == ""
+    assert [(stage.finished, stage.running, stage.failed) for stage in after.stages] == [(6, 0, 0), (3, 0, 0)]
+    assert len(after.jobs) >= 1
+    assert "time left  none" in str(after)
     made = list(tmp_path.glob("*_dr?.fits"))
     assert len(made) == 4
     assert all(path.name.startswith("stub-foo") and path.stat().st_size < 10000 for path in made)

@@ -129,7 +129,8 @@ class RunDirectory:
                     "wait for it, stop it, or choose another --output-dir or prefix",
                 ) from error
             lock.truncate(0)
-            lock.write(f"host {platform.node()}, process {os.getpid()}")
+            job = os.environ.get("SLURM_JOB_ID")
+            lock.write(f"host {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else ""))
             lock.flush()
             yield
 

@@ -50,6 +50,9 @@ class Staff(Protocol):
     def more_memory(self, memory_mb: int) -> int | None:
         """Return the memory for another attempt, None if there is no more."""
 
+    def more_time(self, seconds: float) -> float:
+        """Return an estimate of time within what can be had."""
+
     def ending(self, name: str, since: float) -> Lost | None:
         """Return how a worker that is gone has ended, None while that is not known."""
 
@@ -256,7 +259,9 @@ class Pool:
             return
         words = "; ".join(part for part in (lost.words, work.words) if part)
         memory: int | None = work.need.memory_mb
-        seconds = work.need.seconds * (2.0 if lost.cause is Cause.WALLTIME else 1.0)
+        seconds = work.need.seconds
+        if lost.cause is Cause.WALLTIME:
+            seconds = self.staff.more_time(max(2 * seconds, lost.seconds))
         if lost.cause is Cause.MEMORY:
             memory = self.staff.more_memory(work.need.memory_mb)
         if work.attempt >= self.staff.attempts or memory is None:

@@ -31,6 +31,8 @@ class Lost:
     cause: Cause
     words: str
     """The same for people, one clause."""
+    seconds: float = 0.0
+    """Walltime that has not sufficed."""
 
 
 def cause_of(result: TaskResult) -> Cause | None:

@@ -118,6 +118,10 @@ class SlurmStaff:
         """Return the memory for another attempt, None if there is no more."""
         return self.limits.more_memory(memory_mb, self.profile.memory_growth)
 
+    def more_time(self, seconds: float) -> float:
+        """Return an estimate of time within the longest job that may be asked for."""
+        return min(seconds, self.limits.max_seconds - START_SECONDS)
+
     def ending(self, name: str, since: float) -> Lost | None:
         """Return how a worker that is gone has ended, None while that is not known."""
         job = self.jobs.get(name)
@@ -133,7 +137,9 @@ class SlurmStaff:
             words = f"the worker of its job {job.number} was lost"
         if state.for_want_of_memory(self._log(job)):
             return Lost(Cause.MEMORY, f"{words} for want of memory")
-        return Lost(Cause.WALLTIME if state.state == "TIMEOUT" else Cause.WORKER, words)
+        if state.state == "TIMEOUT":
+            return Lost(Cause.WALLTIME, words, job.size.seconds)
+        return Lost(Cause.WORKER, words)
 
     def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
         """Hire for what waits, dismiss what is over or idle."""
