@@ -4,7 +4,7 @@ import stat
 
 import pytest
 from distributed import Client
-from mini_slurm import ask
+from mini_slurm import ask, wait_until
 from stubs import bench, profile
 
 from hstmosaic.errors import ClusterError, ExitCode
@@ -79,6 +79,66 @@ def test_memory_grows_up_to_the_maximum_of_the_profile(slurm, tmp_path):
         assert not result.ok
         assert "for want of memory with 500 MB, the most that can be had" in result.error
         assert [retry.data["memory_mb"] for retry in on.told("retrying")] == [500]
+
+
+@pytest.mark.slow
+def test_a_job_whose_time_is_over(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        answer = on.start("long", seconds=35.0)
+        on.started("long")
+        (job,) = slurm.running()
+        # Slurm looks at time limits every 30 s
+        ask("scontrol", "update", f"jobid={job}", "endtime=now+1seconds")
+        assert answer.result(150)[0].ok
+        (retry,) = on.told("retrying")
+        assert retry.data["cause"] == "walltime"
+        assert f"job {job} has ended (TIMEOUT" in retry.message
+
+
+def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", "timeout 2 sbatch")
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
+        assert on.start("first").result(60)[0].ok
+        slurm.do("stop-controller")
+        try:
+            assert on.start("second").result(60)[0].ok
+            third = on.start("third", estimate_mb=3000)
+            wait_until(lambda: on.told("refused"))
+            assert not third.done()
+        finally:
+            slurm.do("start-controller")
+        assert third.result(60)[0].ok
+        assert not on.told("retrying")
+
+
+def test_jobs_with_nothing_to_do_are_given_back(slurm, tmp_path):
+    with bench(tmp_path, profile(**{"max-jobs: 4": "idle: '0:03'"})) as on:
+        assert on.start("only").result(60)[0].ok
+        assert slurm.jobs()
+        wait_until(lambda: not slurm.jobs(), seconds=20)
+        assert on.start("later").result(60)[0].ok
+
+
+def test_jobs_that_end_before_they_work_are_not_submitted_for_ever(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.5)
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 2, python: /no/such/python"})) as on:
+        with pytest.raises(ClusterError, match=r"(?s)before its worker came up.*/no/such/python.*so did 2 before"):
+            on.start("task").result(60)
+        assert len(on.told("job")) == 3
+
+
+def test_the_jobs_of_a_killed_driver_are_ended_first(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        name = on.pool.staff.name
+    ask("sbatch", "-J", name, "-o", "/dev/null", "--wrap", "sleep 300")
+    with bench(tmp_path):
+        assert slurm.jobs() == {}
+
+
+def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        listening = {sock.getsockname()[0] for sock in on.pool.staff.cluster.scheduler.http_server._sockets.values()}
+        assert listening == {"127.0.0.1"}
 
 
 def test_a_task_that_the_data_make_fail_is_not_tried_again(slurm, tmp_path):
