@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.config
 from distributed import Client
@@ -20,7 +20,7 @@ from hstmosaic.run.slurm_jobs import QUIET, SizedCluster, check_path, config, jo
 from hstmosaic.run.slurm_staff import SlurmStaff
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.events import Teller
@@ -53,6 +53,8 @@ def slurm_pool(
 
     Raises
     ------
+    ClusterError
+        If Slurm does not answer.
     ProfileError
         If the path of the run cannot be used.
     """
@@ -60,7 +62,8 @@ def slurm_pool(
     keys, logs = directory.path / "tls", directory.path / "logs" / "jobs"
     with dask.config.set(QUIET | dict(profile.dask)):
         name, limits = job_name(directory), job_limits(profile)
-        # a driver that was killed cannot have cleared up
+        # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run
+        queue(name)
         _clear(name, tell)
         cluster = SizedCluster(
             **job_options(limits.shared, name, logs),
@@ -88,6 +91,7 @@ def slurm_pool(
 def _clear(name: str, tell: Teller, *, wait: bool = True) -> None:
     """Cancel all jobs of the run, and see to it that they are gone."""
     deadline = time.monotonic() + _GONE_SECONDS
+    left: Mapping[str, Any]
     while True:
         try:
             left = queue(name)
@@ -96,11 +100,11 @@ def _clear(name: str, tell: Teller, *, wait: bool = True) -> None:
             if not left or not wait:
                 return
         except SlurmSilentError as error:
-            if time.monotonic() > deadline:
-                tell("jobs left", f"jobs may be left ({error.message}); scancel --name {name}", "error", name=name)
+            if not wait:
                 return
+            left = {error.message: None}
         if time.monotonic() > deadline:
-            tell("jobs left", f"jobs {', '.join(left)} have not ended; scancel --name {name}", "error", name=name)
+            tell("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)
             return
         time.sleep(0.5)
 
