@@ -10,7 +10,7 @@ RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $
     $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS"))
 
 .DELETE_ON_ERROR:
-.PHONY: help venv mosaic test test-quick lint bench lock clean
+.PHONY: help venv mosaic test test-quick test-slurm lint bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -20,11 +20,14 @@ venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses th
 mosaic: .venv/.stamp $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 PROFILE= LOG_LEVEL= WORKERS=], or a demo
 	$(BIN)/hstmosaic run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
 
-test: .venv/.dev-stamp  ## run all tests
-	$(BIN)/python -m pytest -n auto --dist loadfile
+test: .venv/.dev-stamp  ## run all tests (those of Slurm too, where it is installed)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+
+test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt install slurm-wlm munge)
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac and take seconds
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm"
 
 lint: .venv/.dev-stamp  ## check style, types and who imports whom
 	$(BIN)/ruff check

@@ -22,6 +22,7 @@ LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 FIELDS = ("demo", "corner", "three-camera")
 _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
+_PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -93,24 +94,59 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where the products go."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: the usable cores]")
-@click.option("--profile", default="local", show_default=True, type=click.Choice(["local"]), help="Where tasks run.")
+@click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
 @click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
+@click.option("--show-jobs", is_flag=True, help="Print the scripts of the jobs and submit none.")
+@click.option("--stub", is_flag=True, help="Only pretend, with tiny files: for trying out a cluster.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
 @examples(
     "hstmosaic run list.txt -s",
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
     "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
+    "hstmosaic run list.txt -s --profile slurm --show-jobs",
 )
-def run(log_level: str, output_dir: Path, profile: str, **given: Any) -> None:
+def run(log_level: str, output_dir: Path, profile: str, show_jobs: bool, **given: Any) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
+    from hstmosaic.run.profile import load_profile
 
-    del profile  # there is one: the embedded cluster
     signal.signal(signal.SIGTERM, _interrupt)
-    options = RunOptions(log_level=log_level, output=output_dir, **given)
+    options = RunOptions(log_level=log_level, output=output_dir, profile=load_profile(profile), **given)
+    if show_jobs:
+        from hstmosaic.run.show import shown_jobs
+
+        click.echo(shown_jobs(options))
+        return
     outcome = run_mosaic(options, printer(log_level))
     sys.exit(outcome.exit_code)
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@examples("hstmosaic status mosaics/goods-south_run")
+def status(run: Path) -> None:
+    """Say how a run is doing: stages, tasks, jobs, retries, time left."""
+    from hstmosaic.run.status import read_status
+
+    click.echo(str(read_status(run)))
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
+@click.option(
+    "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where products would go."
+)
+@examples("hstmosaic doctor", "hstmosaic doctor --profile my-site.yaml --output-dir /scratch/mosaics")
+def doctor(profile: str, output_dir: Path) -> None:
+    """Try out what a profile needs, and say what to mend."""
+    from hstmosaic.run.doctor import examine
+    from hstmosaic.run.profile import load_profile
+
+    findings = examine(load_profile(profile), output_dir.absolute())
+    for finding in findings:
+        click.echo(str(finding))
+    sys.exit(ExitCode.OK if all(finding.good for finding in findings) else ExitCode.CLUSTER)
 
 
 @cli.command(context_settings=_CONTEXT)

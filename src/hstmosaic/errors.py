@@ -31,6 +31,8 @@ class ExitCode(IntEnum):
     """At least one layer failed; the products of the others are whole."""
     BUSY = 8
     """Another driver works on this run directory."""
+    CLUSTER = 9
+    """The batch system refused jobs, lost them again and again, or cannot run a task that large."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C or SIGTERM; the same command goes on where it stopped."""
 
@@ -112,3 +114,15 @@ class RunBusyError(HstMosaicError):
     """Another driver works on the run directory."""
 
     exit_code = ExitCode.BUSY
+
+
+class ProfileError(HstMosaicError):
+    """A profile cannot be found or understood."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ClusterError(HstMosaicError):
+    """The batch system cannot do what the run needs."""
+
+    exit_code = ExitCode.CLUSTER

@@ -85,7 +85,21 @@ class AlignSpec:
     kind: str = "align"
 
 
-TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec
+@dataclass(frozen=True)
+class StubSpec:
+    """Pretend to be a task: for trying out a cluster."""
+
+    products: tuple[str, ...] = ()
+    """Names of tiny files to write."""
+    seconds: float = 1.0
+    memory_mb: int = 0
+    """Memory to use meanwhile, 10^6 bytes."""
+    failure: str = ""
+    """What to fail with, as if the data were at fault."""
+    kind: str = "stub"
+
+
+TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | StubSpec
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,9 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["replies"] = tuple((catalog, path) for catalog, path in raw["replies"])
             raw["cone"] = tuple(raw["cone"])
             return AlignSpec(**raw)
+        case "stub":
+            raw["products"] = tuple(raw["products"])
+            return StubSpec(**raw)
         case kind:
             raise ValueError(f"no task of kind {kind!r}")
 

@@ -68,7 +68,21 @@ def gather_layer(
     for product in layer.products:
         refer_npixfrac(work / product.name, product, tight)
         add_notes(work / product.name, notes, used)
-    names = [name for product in layer.products for name in (product.name, product.trailer)]
+    return _move(product_names(layer), task, output)
+
+
+def gather_stub(layer: Layer, task: Path, output: Path) -> tuple[Gathered, ...]:
+    """Move what a task has only pretended to make; see `gather_layer`."""
+    return _move(product_names(layer), task, output)
+
+
+def product_names(layer: Layer) -> tuple[str, ...]:
+    """Return the names of the files that a layer gives, trailers included."""
+    return tuple(name for product in layer.products for name in (product.name, product.trailer))
+
+
+def _move(names: Collection[str], task: Path, output: Path) -> tuple[Gathered, ...]:
+    work = task / "work"
     gathered = tuple(Gathered(name, (work / name).stat().st_size, sha256(work / name)) for name in names)
     for name in names:
         (work / name).replace(output / name)

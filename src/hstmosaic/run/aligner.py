@@ -13,11 +13,10 @@ from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from distributed import Client
-
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.pool import Pool
 
 
 @dataclass
@@ -25,7 +24,7 @@ class Aligner:
     """Aligns between screening and drizzling, and remembers how that went."""
 
     directory: RunDirectory
-    client: Client
+    pool: Pool
     options: AlignOptions
     tell: Teller
     run: AlignedRun | None = field(default=None, init=False)
@@ -52,7 +51,7 @@ class Aligner:
         AlignmentError
             If alignment is required and there was none.
         """
-        self.run = align_exposures(plan, used, self.directory, self.client, self.options, self.tell)
+        self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
         outcome = {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
         (self.directory.path / "alignment.json").write_text(json.dumps(outcome, indent=1))
         return self.run.plan, alignment_notes(self.run)

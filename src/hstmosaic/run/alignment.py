@@ -19,13 +19,12 @@ from hstmosaic.run.directory import task_key
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from distributed import Client
-
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
     from hstmosaic.plan.specs import TaskResult
     from hstmosaic.run.directory import RunDirectory, TaskDirectory
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.pool import Pool
 
 ALIGN_TASK = "align"
 _NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
@@ -65,7 +64,7 @@ def align_exposures(
     plan: Plan,
     used: Collection[str],
     directory: RunDirectory,
-    client: Client,
+    pool: Pool,
     options: AlignOptions,
     tell: Teller,
 ) -> AlignedRun:
@@ -79,8 +78,8 @@ def align_exposures(
         Names of the exposures that will be drizzled.
     directory : RunDirectory
         Where tasks live. The aligned copies stay in ``tasks/align/work``, the catalogues in ``catalogs``.
-    client : distributed.Client
-        The cluster.
+    pool : Pool
+        Runs the tasks.
     options : AlignOptions
         How to align.
     tell : Teller
@@ -97,7 +96,7 @@ def align_exposures(
         If the user's catalogue cannot be used; if there was no good fit and `options` require one.
     """
     order = fit_order(exposure for exposure in plan.exposures if exposure.name in used)
-    stage = Stage(plan, directory, client)
+    stage = Stage(plan, directory, pool)
     cone = fit_cone(order)
     user_reply = catalog_reply(read_catalog(options.catalog), cone) if options.catalog else None
     try:

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.plan.alignment import estimate_sources
 from hstmosaic.plan.specs import SourcesSpec, TaskResult
-from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.directory import task_key
-from hstmosaic.run.work import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from concurrent.futures import Future
     from pathlib import Path
-
-    from distributed import Client, Future
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
     from hstmosaic.plan.specs import TaskSpec
     from hstmosaic.run.directory import RunDirectory, TaskDirectory
+    from hstmosaic.run.pool import Answer, Pool
 
 
 @dataclass(frozen=True)
 class SourcesTask:
-    """The search for sources in one exposure, as `Client.submit` and `TaskDirectory.prepare` need it."""
+    """The search for sources in one exposure, as `Pool.submit` and `TaskDirectory.prepare` need it."""
 
     name: str
     spec: SourcesSpec
@@ -55,42 +53,26 @@ def sources_task(plan: Plan, exposure: Exposure, first: Exposure, fwhm: float | 
 
 
 class Stage:
-    """Runs the tasks of the stage on a Dask cluster; finished ones are not done again."""
+    """Runs the tasks of the stage in a pool; finished ones are not done again."""
 
-    def __init__(self, plan: Plan, directory: RunDirectory, client: Client) -> None:
-        self.plan, self.directory, self.client = plan, directory, client
+    def __init__(self, plan: Plan, directory: RunDirectory, pool: Pool) -> None:
+        self.plan, self.directory, self.pool = plan, directory, pool
 
     def start(
         self, name: str, spec: TaskSpec, key: str, estimate: Estimate
-    ) -> tuple[TaskDirectory, TaskResult | Future[Any]]:
+    ) -> tuple[TaskDirectory, TaskResult | Future[Answer]]:
         """Return a task's directory and its result, or where it is still to be done, the future of it."""
         task = self.directory.task(name)
         finished = task.finished(key)
         if finished is not None and task.work.is_dir():
             return task, finished
         task.prepare(spec, key)
-        capacity = min(w["resources"][MEMORY] for w in self.client.scheduler_info()["workers"].values())
-        future = self.client.submit(
-            run_task,
-            str(task.path),
-            key=name,
-            pure=False,
-            priority=round(estimate.seconds),
-            resources={MEMORY: min(estimate.memory_mb, capacity)},
-        )
-        return task, future
+        return task, self.pool.submit(task.path, estimate, priority=round(estimate.seconds))
 
     @staticmethod
-    def result(answer: TaskResult | Future[Any]) -> TaskResult:
-        """Wait for a task; one whose worker is lost has failed and may be tried again."""
-        if isinstance(answer, TaskResult):
-            return answer
-        try:
-            result: TaskResult = answer.result()[0]
-        except Exception as error:  # a lost worker raises whatever it died of
-            result = TaskResult(ok=False, error=str(error), retry=True)
-        answer.release()
-        return result
+    def result(answer: TaskResult | Future[Answer]) -> TaskResult:
+        """Wait for a task."""
+        return answer if isinstance(answer, TaskResult) else answer.result()[0]
 
 
 def file_states(exposures: Iterable[Exposure]) -> dict[str, tuple[int, int]]:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dask
 from distributed import Client, LocalCluster
 
+from hstmosaic.errors import ClusterError
+from hstmosaic.run.events import Teller
+from hstmosaic.run.pool import Pool
+from hstmosaic.run.retries import Cause, Lost
+from hstmosaic.run.sizes import Need, Room
 from hstmosaic.run.zygote import close_zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
+
+    from hstmosaic.run.directory import RunDirectory
+    from hstmosaic.run.profile import Profile
 
 MEMORY = "MB"
-"""Name of the Dask resource that tasks claim, 10^6 bytes each."""
+"""Name of the Dask resource by which a worker says what memory its tasks may take, 10^6 bytes each."""
 _USABLE_MEMORY = 0.9
 
 
@@ -30,8 +39,102 @@ def usable_memory_mb() -> int:
     return round(_USABLE_MEMORY * pages / 1e6)
 
 
+class FixedStaff:
+    """The workers that there are: none is hired.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    attempts : int
+        How often a task is started at most.
+    strict : bool
+        Whether a task that is estimated to need more memory than a worker has is an error; else it may try it alone.
+    """
+
+    period = 0.5
+
+    def __init__(self, client: Client, attempts: int = 1, *, strict: bool = False) -> None:
+        self.client, self.attempts, self._strict = client, attempts, strict
+        self._largest = max(room.memory_mb for _, room in self.rooms().values())
+
+    def rooms(self) -> dict[str, tuple[str, Room]]:
+        """Return address and capacity of the workers, by name."""
+        return {
+            str(worker["name"]): (address, Room(str(worker["name"]), worker["nthreads"], worker["resources"][MEMORY]))
+            for address, worker in self.client.scheduler_info()["workers"].items()
+        }
+
+    def adjust(self, need: Need) -> Need:
+        """Return the need within what there is."""
+        if self._strict and need.memory_mb > self._largest:
+            raise ClusterError(
+                f"a task needs {need.memory_mb} MB, but a worker of this allocation has {self._largest} MB",
+                "ask for more memory, or for fewer tasks in a node",
+            )
+        return replace(need, memory_mb=min(need.memory_mb, self._largest))
+
+    def more_memory(self, memory_mb: int) -> int | None:
+        """Return what there is."""
+        return self._largest if memory_mb < self._largest else None
+
+    def more_time(self, seconds: float) -> float:
+        """Return what is asked for."""
+        return seconds
+
+    def ending(self, name: str, since: float) -> Lost | None:
+        """Say that a worker was lost."""
+        return Lost(Cause.WORKER, f"worker {name} was lost")
+
+    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
+        """Hire nobody, but give up where nobody is left."""
+        if waiting and not self.rooms():
+            raise ClusterError("all workers are lost", "the same command goes on where this run stopped")
+
+
 @contextmanager
-def local_cluster(workers: int | None = None, memory_mb: int | None = None) -> Iterator[Client]:
+def open_pool(
+    profile: Profile,
+    directory: RunDirectory,
+    tell: Teller,
+    workers: int | None = None,
+    client: Client | None = None,
+) -> Iterator[Pool]:
+    """Open the pool of a profile.
+
+    Parameters
+    ----------
+    profile : Profile
+        Where tasks run.
+    directory : RunDirectory
+        Of the run.
+    tell : Teller
+        Hears of jobs and retries.
+    workers : int, optional
+        Tasks at a time.
+    client : distributed.Client, optional
+        Of the allocation, where the run is in one.
+    """
+    if profile.cluster == "slurm":
+        from hstmosaic.run.slurm_pool import slurm_pool
+
+        with slurm_pool(profile, directory, tell, workers) as pool:
+            yield pool
+    elif client is not None:
+        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, profile.memory_growth)
+        try:
+            yield pool
+        finally:
+            pool.close()
+    else:
+        with local_cluster(workers, tell=tell) as pool:
+            yield pool
+
+
+@contextmanager
+def local_cluster(
+    workers: int | None = None, memory_mb: int | None = None, tell: Teller | None = None
+) -> Iterator[Pool]:
     """Start an embedded Dask cluster in this process.
 
     Parameters
@@ -40,11 +143,13 @@ def local_cluster(workers: int | None = None, memory_mb: int | None = None) -> I
         Number of tasks at a time; the number of usable cores when None.
     memory_mb : int, optional
         Memory that tasks may claim together, 10^6 bytes; what is free when None.
+    tell : Teller, optional
+        Hears what happens.
 
     Yields
     ------
-    distributed.Client
-        Connected to it. On leaving, tasks that still run are killed.
+    Pool
+        Of its one worker. On leaving, tasks that still run are killed.
     """
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
     with (
@@ -61,7 +166,9 @@ def local_cluster(workers: int | None = None, memory_mb: int | None = None) -> I
         ) as cluster,
         Client(cluster) as client,
     ):
+        pool = Pool(client, FixedStaff(client), tell or Teller())
         try:
-            yield client
+            yield pool
         finally:
+            pool.close()
             close_zygote()

@@ -102,7 +102,10 @@ class RunDirectory:
             If they cannot be made.
         """
         try:
-            (self.path / "tasks").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            # other users could have a run do what they like by what they write here
+            self.path.chmod(0o700)
+            (self.path / "tasks").mkdir(exist_ok=True)
             (self.path / "logs").mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}", "choose another --output-dir") from error
@@ -126,7 +129,8 @@ class RunDirectory:
                     "wait for it, stop it, or choose another --output-dir or prefix",
                 ) from error
             lock.truncate(0)
-            lock.write(f"host {platform.node()}, process {os.getpid()}")
+            job = os.environ.get("SLURM_JOB_ID")
+            lock.write(f"host {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else ""))
             lock.flush()
             yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +17,18 @@ from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.products.manifest import write_manifest
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
-from hstmosaic.run.cluster import local_cluster
+from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, is_milestone, log_to
+from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from distributed import Client
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.events import Event
@@ -58,6 +63,10 @@ class RunOptions:
     """Turn every exclusion into an error."""
     keep_work: bool = False
     """Keep the working directories of finished tasks."""
+    stub: bool = False
+    """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
+    profile: Profile = field(default_factory=lambda: Profile("local"))
+    """Where tasks run."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     ------
     AlignmentError
         If alignment is required and there was no good fit, or the user's catalogue cannot be used.
+    ClusterError
+        If the batch system refuses the run's jobs or a task is too large for any.
     BadInputError
         If an input cannot be used, with all problems; nothing has been written then.
     OutputError
@@ -110,12 +121,22 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
         If another driver works on the same run.
     """
     started = time.time()
-    # drizzlepac's import goes on while headers are read
-    with warm_zygote():
-        return _run(options, Teller(listener), started)
+    # drizzlepac's import goes on while headers are read; on a login node there is none
+    with _ready(options) as client:
+        return _run(options, Teller(listener), started, client)
 
 
-def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
+def _ready(options: RunOptions) -> AbstractContextManager[Client | None]:
+    if options.profile.cluster == "local":
+        return warm_zygote()
+    if options.profile.cluster == "allocation":
+        from hstmosaic.run.allocation import allocation_client
+
+        return allocation_client(options.profile, options.output.absolute())
+    return nullcontext()
+
+
+def _run(options: RunOptions, tell: Teller, started: float, client: Client | None) -> Outcome:
     if options.catalog is not None and not options.skip_alignment:
         read_catalog(options.catalog)  # an error in it is told before anything is started
 
@@ -123,13 +144,17 @@ def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
         if total >= _MANY and is_milestone(done, total):
             tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
 
-    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep, on_read=on_read)
+    prefix = options.prefix
+    if options.stub:
+        # never in the place of a mosaic
+        prefix = f"stub-{prefix}" if prefix else "stub"
+    plan = make_plan(options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read)
     check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
     directory = run_directory(options.output.absolute(), plan.prefix)
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        progress, aligned = _run_plan(plan, directory, options, tell)
+        progress, aligned = _run_plan(plan, directory, options, tell, client)
         outcome = Outcome(
             plan=plan,
             products=(*progress.gathered, *aligned),
@@ -147,7 +172,7 @@ def _run(options: RunOptions, tell: Teller, started: float) -> Outcome:
 
 
 def _run_plan(
-    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller
+    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller, client: Client | None
 ) -> tuple[Progress, tuple[Gathered, ...]]:
     directory.plan_file.write_text(plan.to_json())
     names = ", ".join(layer.name for layer in plan.layers)
@@ -164,13 +189,15 @@ def _run_plan(
         keep=frozenset(options.keep),
         keep_work=options.keep_work,
         strict=options.strict,
+        stub=options.stub,
     )
-    with local_cluster(options.workers) as client:
-        if options.skip_alignment:
-            return Schedule(plan, directory, client, settings, tell).run(), ()
+    with open_pool(options.profile, directory, tell, options.workers, client) as pool:
+        pool.check([layer.estimate for layer in plan.layers])
+        if options.skip_alignment or options.stub:
+            return Schedule(plan, directory, pool, settings, tell).run(), ()
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
-        aligner = Aligner(directory, client, how, tell)
-        progress = Schedule(plan, directory, client, settings, tell, before_drizzling=aligner).run()
+        aligner = Aligner(directory, pool, how, tell)
+        progress = Schedule(plan, directory, pool, settings, tell, before_drizzling=aligner).run()
         return progress, publish(aligner.files(), directory.output) if progress.gathered else ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -39,11 +40,12 @@ class Teller:
     Parameters
     ----------
     listeners : callables
-        Each is called with every `Event`, from the driver's thread.
+        Each is called with every `Event`, one at a time.
     """
 
     def __init__(self, *listeners: Callable[[Event], None]) -> None:
         self._listeners = list(listeners)
+        self._lock = threading.RLock()
 
     def add(self, listener: Callable[[Event], None]) -> None:
         """Let one more listen."""
@@ -52,8 +54,9 @@ class Teller:
     def __call__(self, kind: str, message: str, level: str = "info", **data: Any) -> None:
         """Tell one event; see `Event` for the arguments."""
         event = Event(kind, message, level, data)
-        for listener in self._listeners:
-            listener(event)
+        with self._lock:
+            for listener in self._listeners:
+                listener(event)
 
 
 def log_to(path: Path) -> Callable[[Event], None]:

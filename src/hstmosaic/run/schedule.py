@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
-
-from distributed import as_completed
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
 from hstmosaic.plan.estimates import Estimate, estimate_screen
 from hstmosaic.plan.pollers import poller_text
-from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, TaskResult
-from hstmosaic.products.gather import Gathered, gather_layer, still_gathered
+from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, StubSpec, TaskResult
+from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
-from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
 from hstmosaic.run.events import is_milestone
-from hstmosaic.run.work import run_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from distributed import Client
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
     from hstmosaic.plan.specs import TaskSpec
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.pool import Pool
 
 _OVERRULE = "use it all the same with --keep {name}"
 
@@ -44,6 +40,8 @@ class Settings:
     """Keep working directories of finished tasks."""
     strict: bool = False
     """Drizzle nothing if screening leaves anything out."""
+    stub: bool = False
+    """Only pretend."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Progress:
 
 
 class Schedule:
-    """Runs the tasks of a plan on a Dask cluster.
+    """Runs the tasks of a plan in a pool.
 
     Parameters
     ----------
@@ -75,8 +73,8 @@ class Schedule:
         With its exposures' chips.
     directory : RunDirectory
         Where tasks live; finished ones are not done again.
-    client : distributed.Client
-        The cluster.
+    pool : Pool
+        Runs them, and tries again where that can help.
     settings : Settings
         How tasks are to be done.
     tell : Teller
@@ -90,19 +88,19 @@ class Schedule:
         self,
         plan: Plan,
         directory: RunDirectory,
-        client: Client,
+        pool: Pool,
         settings: Settings,
         tell: Teller,
         before_drizzling: Callable[[Plan, list[str]], tuple[Plan, HeaderNotes]] | None = None,
     ) -> None:
-        self.directory, self.client, self.settings, self.tell = directory, client, settings, tell
+        self.directory, self.pool, self.settings, self.tell = directory, pool, settings, tell
         self.progress = Progress()
         self._before_drizzling = before_drizzling
         self._notes = HeaderNotes()
         self._verdicts: dict[str, TaskResult] = {}
         self._go_on_with(plan)
-        self._running: Any = as_completed()
-        self._tasks: dict[str, TaskDirectory] = {}
+        self._ended: SimpleQueue[tuple[TaskDirectory, Any]] = SimpleQueue()
+        self._running: set[str] = set()
 
     def _go_on_with(self, plan: Plan) -> None:
         self.plan = plan
@@ -115,13 +113,10 @@ class Schedule:
         for exposure in sorted(self.plan.exposures, key=lambda e: longest_first[e.name]):
             self._start_screen(exposure)
         self._start_layers()
-        for future in self._running:
-            task = self._tasks.pop(str(future.key))
-            try:
-                result, measured = future.result()
-            except Exception as error:
-                result, measured = TaskResult(ok=False, error=str(error), retry=True), None
-            future.release()
+        while self._running:
+            task, answer = self._ended.get()
+            self._running.remove(task.name)
+            result, measured = answer.result()
             if task.name in self._layers:
                 self._end_layer(self._layers[task.name], task, result, measured)
             else:
@@ -131,7 +126,7 @@ class Schedule:
 
     def _start_screen(self, exposure: Exposure) -> None:
         task = self.directory.task(f"screen-{_stem(exposure)}")
-        spec = ScreenSpec(path=str(exposure.path))
+        spec = StubSpec() if self.settings.stub else ScreenSpec(path=str(exposure.path))
         key = self._key(spec, [exposure])
         finished = task.finished(key)
         if finished is not None:
@@ -210,8 +205,12 @@ class Schedule:
             self._fail(layer, result.error, task)
             return
         try:
-            gathered = gather_layer(
-                layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
+            gathered = (
+                gather_stub(layer, task.path, self.directory.output)
+                if self.settings.stub
+                else gather_layer(
+                    layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
+                )
             )
         except (ProductError, OSError) as error:
             self._fail(layer, str(error), task)
@@ -241,8 +240,10 @@ class Schedule:
         wanted = {*layer.exposures, *self.plan.frame}
         return [exposure for exposure in self.plan.exposures if exposure.name in wanted]
 
-    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> DrizzleSpec:
+    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> TaskSpec:
         plan, limits = self.plan, self.plan.tight_limits
+        if self.settings.stub:
+            return StubSpec(products=product_names(layer))
         listed = self._listed(layer)
         return DrizzleSpec(
             poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
@@ -250,7 +251,7 @@ class Schedule:
             links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
             limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
             prefix=plan.prefix,
-            products=tuple(name for product in layer.products for name in (product.name, product.trailer)),
+            products=product_names(layer),
             log_level=self.settings.log_level,
         )
 
@@ -260,17 +261,9 @@ class Schedule:
 
     def _submit(self, task: TaskDirectory, spec: TaskSpec, key: str, estimate: Estimate, priority: int) -> None:
         task.prepare(spec, key)
-        capacity = min(w["resources"][MEMORY] for w in self.client.scheduler_info()["workers"].values())
-        future = self.client.submit(
-            run_task,
-            str(task.path),
-            key=task.name,
-            pure=False,
-            priority=priority,
-            resources={MEMORY: min(estimate.memory_mb, capacity)},
-        )
-        self._tasks[str(future.key)] = task
-        self._running.add(future)
+        self._running.add(task.name)
+        answer = self.pool.submit(task.path, estimate, priority)
+        answer.add_done_callback(lambda done: self._ended.put((task, done)))
 
 
 def _usable(result: TaskResult) -> bool:

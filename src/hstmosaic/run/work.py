@@ -54,7 +54,9 @@ def run_task(folder: str) -> tuple[TaskResult, Measured]:
     task.write_measured(asdict(measured))
     result = read_result(task.path)
     if result is None:
-        result = TaskResult(ok=False, error=_how_it_ended(ended.status), retry=ended.status < 0)
+        result = TaskResult(
+            ok=False, data={"status": ended.status}, error=_how_it_ended(ended.status), retry=ended.status < 0
+        )
         write_result(task.path, result)
     return result, measured
 

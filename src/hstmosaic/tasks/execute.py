@@ -14,6 +14,7 @@ from hstmosaic.plan.specs import (
     DrizzleSpec,
     ScreenSpec,
     SourcesSpec,
+    StubSpec,
     TaskResult,
     spec_from_json,
     write_result,
@@ -22,6 +23,7 @@ from hstmosaic.tasks.align import align
 from hstmosaic.tasks.drizzle import drizzle
 from hstmosaic.tasks.screen import screen
 from hstmosaic.tasks.sources import find_sources
+from hstmosaic.tasks.stub import stub
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +56,8 @@ def execute(folder: Path) -> bool:
                 result = find_sources(spec)
             case AlignSpec() as spec:
                 result = align(spec)
+            case StubSpec() as spec:
+                result = stub(spec)
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         last = str(error).strip().splitlines()

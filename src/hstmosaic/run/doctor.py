@@ -1,0 +1,171 @@
+"""The doctor: tries out what a profile needs, and says what to mend."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask.config
+from distributed.utils import get_ip, get_ip_interface
+
+from hstmosaic.errors import HstMosaicError
+from hstmosaic.run.directory import check_room
+from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, versions
+from hstmosaic.run.sizes import JobSize
+from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hstmosaic.run.profile import Profile
+
+PROBE_SECONDS = 300.0
+_ROOM_MB = 1000
+_SCRATCH_MB = 500
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried."""
+
+    what: str
+    good: bool
+    words: str
+    """What was found, and what to do about it."""
+
+    def __str__(self) -> str:
+        return f"{'ok  ' if self.good else 'MEND'}  {self.what}: {self.words}"
+
+
+def examine(profile: Profile, output: Path) -> list[Finding]:
+    """Try out what a profile needs; on Slurm one small job is submitted.
+
+    Parameters
+    ----------
+    profile : Profile
+        The patient.
+    output : pathlib.Path
+        Where products would go.
+    """
+    findings = [_output(output)]
+    if profile.cluster == "local":
+        return findings
+    with dask.config.set(dict(profile.dask)):
+        findings += _slurm(profile)
+        if all(finding.good for finding in findings):
+            findings += _nodes(output)
+    return findings
+
+
+def _output(output: Path) -> Finding:
+    try:
+        check_room(output, _ROOM_MB)
+    except HstMosaicError as error:
+        return Finding("output directory", False, " ".join(str(error).split()))
+    return Finding("output directory", True, f"{output} can be written")
+
+
+def _slurm(profile: Profile) -> Iterator[Finding]:
+    # only who has Slurm needs it
+    from hstmosaic.run.slurm_jobs import config
+
+    try:
+        yield Finding("sbatch", True, call("sbatch", "--version").strip())
+        limits = partition_limits(config("queue"))
+    except SlurmSilentError as error:
+        yield Finding("Slurm", False, " ".join(str(error).split()))
+        return
+    if limits is None:
+        known = sorted({line.rstrip("*") for line in call("sinfo", "-h", "-o", "%P").split()})
+        yield Finding("partition", False, f"no partition {config('queue')!r}; there are {', '.join(known)}")
+        return
+    has = f"{limits.cores} cores, {limits.memory_mb:.0f} MB, {limits.seconds / 60:.0f} min"
+    yield Finding("partition", True, f"{config('queue', 'the default')} has up to {has}")
+    if profile.max_memory_mb and profile.max_memory_mb > limits.memory_mb:
+        yield Finding("max-memory", False, f"{profile.max_memory_mb} MB is more than the partition's nodes have")
+    if profile.max_walltime and profile.max_walltime > limits.seconds:
+        yield Finding("max-walltime", False, f"{profile.max_walltime:.0f} s is longer than the partition allows")
+
+
+def _nodes(output: Path) -> Iterator[Finding]:
+    """Submit a job that looks around, and compare what it sees with what is seen here."""
+    from hstmosaic.run.slurm_jobs import config
+
+    output.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".hstmosaic-doctor-", dir=output))
+    token = secrets.token_hex(8)
+    (folder / TOKEN_FILE).write_text(token)
+    interface = config("interface")
+    host = get_ip_interface(interface) if interface else get_ip()
+    with socket.create_server((host, 0)) as listening:
+        port = listening.getsockname()[1]
+        job = ""
+        try:
+            (folder / "probe.sbatch").write_text(probe_script(folder, host, port))
+            job = call("sbatch", "--parsable", str(folder / "probe.sbatch")).strip().split(";")[0]
+            seen = _wait_for(folder / PROBE_FILE, job)
+            yield from _compare(seen, token) if isinstance(seen, dict) else [Finding("job", False, seen)]
+        except SlurmSilentError as error:
+            yield Finding("job", False, error.message)
+        finally:
+            if job:
+                call("scancel", job)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def probe_script(folder: Path, host: str, port: int) -> str:
+    """Return the script of the job that looks around, with the header of a worker's job.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        On the shared file system.
+    host, port : str and int
+        Where the doctor listens.
+    """
+    from hstmosaic.run.slurm_jobs import config, job_script
+
+    script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder)
+    head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]
+    log = [f"#SBATCH -o {folder}/job.log"]
+    python = config("python", sys.executable)
+    command = f"{python} -m hstmosaic.run.probe {shlex.quote(str(folder))} {host} {port}"
+    return "\n".join([head[0], *log, *head[1:], command, ""])
+
+
+def _wait_for(answer: Path, job: str) -> dict[str, Any] | str:
+    deadline = time.monotonic() + PROBE_SECONDS
+    while time.monotonic() < deadline:
+        if answer.exists():
+            found: dict[str, Any] = json.loads(answer.read_text())
+            return found
+        state = job_state(job)
+        if state.ended and not answer.exists():
+            log = answer.with_name("job.log")
+            words = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+            shared = "" if log.exists() else "; no file of it is here: is the output directory shared with the nodes?"
+            return f"{state} without an answer{shared}" + "".join(f": {line}" for line in words)
+        time.sleep(0.5)
+    return f"job {job} has not answered within {PROBE_SECONDS:.0f} s ({job_state(job).reason})"
+
+
+def _compare(seen: dict[str, Any], token: str) -> Iterator[Finding]:
+    node = seen["node"]
+    shared = seen["token"] == token
+    yield Finding("shared file system", shared, f"{node} sees the output directory" if shared else f"not on {node}")
+    roomy = seen["scratch_free_mb"] >= _SCRATCH_MB
+    yield Finding("scratch", roomy, f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB")
+    here, there = versions(), seen["versions"]
+    other = [f"{name} {here[name]} here, {there.get(name)} there" for name in here if here[name] != there.get(name)]
+    yield Finding("versions", not other, "; ".join(other) if other else "the same on both sides")
+    words = f"{node} cannot reach this host ({seen['network']}): set jobqueue.slurm.interface"
+    yield Finding("network", not seen["network"], words if seen["network"] else f"{node} reaches this host")

@@ -1,0 +1,283 @@
+"""The pool: hands tasks to workers, and owns what happens when one is lost."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
+from hstmosaic.run.retries import Cause, Lost, cause_of
+from hstmosaic.run.sizes import Need, Room, in_order, place
+from hstmosaic.run.work import Measured, run_task
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from distributed import Client
+
+    from hstmosaic.plan.estimates import Estimate
+    from hstmosaic.run.events import Teller
+
+Answer = tuple[TaskResult, Measured | None]
+_SETTLE_SECONDS = 5.0
+
+
+class Staff(Protocol):
+    """The workers of a pool: those that a machine has, or those that jobs bring."""
+
+    period: float
+    """Seconds between two looks."""
+    attempts: int
+    """How often a task is started at most."""
+
+    def rooms(self) -> dict[str, tuple[str, Room]]:
+        """Return address and capacity of the workers that are there, by name."""
+
+    def adjust(self, need: Need) -> Need:
+        """Return a need as it will be served.
+
+        Raises
+        ------
+        ClusterError
+            If no worker that can be had is large enough.
+        """
+
+    def more_memory(self, memory_mb: int) -> int | None:
+        """Return the memory for another attempt, None if there is no more."""
+
+    def more_time(self, seconds: float) -> float:
+        """Return an estimate of time within what can be had."""
+
+    def ending(self, name: str, since: float) -> Lost | None:
+        """Return how a worker that is gone has ended, None while that is not known."""
+
+    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
+        """Get workers for what waits, give back those that have nothing to do.
+
+        Raises
+        ------
+        ClusterError
+            If there is no hope.
+        """
+
+
+@dataclass(eq=False)
+class Work:
+    """A task in the pool."""
+
+    folder: Path
+    need: Need
+    attempt: int = 1
+    answer: Future[Answer] = field(default_factory=Future)
+    worker: str = ""
+    running: Any = None
+    """The future of Dask, while it runs."""
+    lost_since: float = 0.0
+    words: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the task."""
+        return self.folder.name
+
+
+class Pool:
+    """Hands tasks to workers, longest first, from a thread of its own.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    staff : Staff
+        Its workers.
+    tell : Teller
+        Hears of retries.
+    growth : float
+        Factor on the memory of a task that had too little.
+    """
+
+    def __init__(self, client: Client, staff: Staff, tell: Teller, growth: float = 2.0) -> None:
+        self.client, self.staff, self.tell, self.growth = client, staff, tell, growth
+        self._inbox: queue.SimpleQueue[tuple[Work, Any] | None] = queue.SimpleQueue()
+        self._waiting: list[Work] = []
+        self._running: list[Work] = []
+        self._lost: list[Work] = []
+        self._closing = False
+        self._broken: BaseException | None = None
+        self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
+        self._thread.start()
+
+    def submit(self, folder: Path, estimate: Estimate, priority: float = 0.0) -> Future[Answer]:
+        """Have the task of a prepared directory run.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+            The task directory.
+        estimate : Estimate
+            What it will need.
+        priority : float
+            The highest is served first.
+
+        Returns
+        -------
+        concurrent.futures.Future
+            Of the result and, if it has run to an end, what it took. It raises `ClusterError` if there is no hope
+            for any task.
+
+        Raises
+        ------
+        ClusterError
+            If no worker that can be had is large enough.
+        """
+        need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority))
+        work = Work(folder, need)
+        self._inbox.put((work, None))
+        return work.answer
+
+    def check(self, estimates: Iterable[Estimate]) -> None:
+        """Raise `ClusterError` if a task is larger than any worker that can be had."""
+        for estimate in estimates:
+            self.staff.adjust(Need(estimate.memory_mb, estimate.seconds))
+
+    def close(self) -> None:
+        """Serve no more; tasks that still run are the business of who ends the workers."""
+        self._closing = True
+        self._inbox.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            while not self._closing:
+                self._read_inbox()
+                if not self._closing:
+                    self._step()
+        except BaseException as error:  # every task's owner is told, in its own thread
+            self._broken = error
+        while not self._closing or not self._inbox.empty():
+            self._give_up()
+            message = self._inbox.get()
+            if message is not None and message[1] is None:
+                self._waiting.append(message[0])
+        self._give_up()
+
+    def _give_up(self) -> None:
+        for work in [*self._waiting, *self._running, *self._lost]:
+            if self._broken is not None:
+                work.answer.set_exception(self._broken)
+            else:
+                work.answer.cancel()
+        self._waiting, self._running, self._lost = [], [], []
+
+    def _read_inbox(self) -> None:
+        try:
+            message = self._inbox.get(timeout=self.staff.period)
+            while message is not None:
+                work, ended = message
+                if ended is None:
+                    self._waiting.append(work)
+                elif work in self._running and work.running is ended:
+                    self._end(work, ended)
+                message = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+
+    def _step(self) -> None:
+        rooms = self.staff.rooms()
+        for work in [work for work in self._running if work.worker not in rooms]:
+            self._lose(work, "")
+        for work in list(self._lost):
+            self._settle(work, rooms.keys())
+        needs = [work.need for work in self._waiting]
+        chosen = place(needs, self._free({name: room for name, (_, room) in rooms.items()}))
+        placed = [(self._waiting[i], chosen[i]) for i in in_order(needs)]
+        for work, name in placed:
+            if name is not None:
+                self._start(work, name, rooms[name][0])
+        busy = {work.worker for work in [*self._running, *self._lost]}
+        self.staff.tend([work.need for work in self._waiting], busy)
+
+    def _free(self, rooms: dict[str, Room]) -> list[Room]:
+        for work in self._running:
+            rooms[work.worker] = rooms[work.worker].less(work.need)
+        return list(rooms.values())
+
+    def _start(self, work: Work, name: str, address: str) -> None:
+        self._waiting.remove(work)
+        self._running.append(work)
+        work.worker = name
+        future = self.client.submit(
+            run_task, str(work.folder), key=f"{work.name}-{work.attempt}", pure=False, workers=[address]
+        )
+        work.running = future
+        future.add_done_callback(lambda ended: self._inbox.put((work, ended)))
+
+    def _end(self, work: Work, ended: Any) -> None:
+        if ended.status != "finished":
+            # a worker that is going away may still be there
+            self._lose(work, _last_line(ended.exception() if ended.status == "error" else None))
+            return
+        result, measured = ended.result()
+        ended.release()
+        work.running = None
+        self._running.remove(work)
+        cause = cause_of(result)
+        if cause is None:
+            work.answer.set_result((result, measured))
+        else:
+            self._again(work, Lost(cause, result.error), measured)
+
+    def _lose(self, work: Work, words: str) -> None:
+        self._running.remove(work)
+        self._lost.append(work)
+        work.lost_since, work.words = time.monotonic(), words
+        work.running.cancel()
+        work.running = None
+
+    def _settle(self, work: Work, there: Collection[str]) -> None:
+        since = time.monotonic() - work.lost_since
+        if work.worker not in there:
+            lost = self.staff.ending(work.worker, since)
+        elif since > _SETTLE_SECONDS:
+            # the worker lives, the process that forks its tasks does not: that is whom a system short of memory kills
+            lost = Lost(Cause.MEMORY, work.words)
+        else:
+            return
+        if lost is not None:
+            self._lost.remove(work)
+            self._again(work, lost, None)
+
+    def _again(self, work: Work, lost: Lost, measured: Measured | None) -> None:
+        result = read_result(work.folder)
+        if result is not None and result.ok:
+            work.answer.set_result((result, measured))  # only the news of it was lost
+            return
+        words = "; ".join(part for part in (lost.words, work.words) if part)
+        memory: int | None = work.need.memory_mb
+        seconds = work.need.seconds
+        if lost.cause is Cause.WALLTIME:
+            seconds = self.staff.more_time(max(2 * seconds, lost.seconds))
+        if lost.cause is Cause.MEMORY:
+            memory = self.staff.more_memory(work.need.memory_mb)
+        if work.attempt >= self.staff.attempts or memory is None:
+            why = f" (attempt {work.attempt})" if memory is not None and self.staff.attempts > 1 else ""
+            why = why or ("" if memory is not None else f" with {work.need.memory_mb} MB, the most that can be had")
+            work.answer.set_result((TaskResult(ok=False, error=words + why, retry=True), measured))
+            return
+        (work.folder / RESULT_FILE).unlink(missing_ok=True)
+        told = {"task": work.name, "cause": lost.cause.value, "attempt": work.attempt + 1, "memory_mb": memory}
+        more = f" with {memory} MB" if lost.cause is Cause.MEMORY else ""
+        self.tell("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
+        work.attempt += 1
+        work.need = Need(memory, seconds, work.need.priority)
+        self._waiting.append(work)
+
+
+def _last_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines() if error is not None else []
+    return lines[-1] if lines else ""

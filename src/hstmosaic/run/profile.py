@@ -1,0 +1,160 @@
+"""Profiles: where tasks run, as Dask configuration YAML."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dask.config
+import yaml
+from dask.utils import parse_bytes
+
+from hstmosaic.errors import ProfileError
+from hstmosaic.run.walltime import parse_walltime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_CLUSTERS = ("local", "slurm", "allocation")
+_SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Where tasks run, and what jobs may be asked for."""
+
+    name: str
+    cluster: str = "local"
+    """``local``, ``slurm`` or ``allocation``."""
+    max_memory_mb: int | None = None
+    """Of the largest job, 10^6 bytes; what the partition allows when None."""
+    max_walltime: float | None = None
+    """Of the longest job, seconds; what the partition allows when None."""
+    max_jobs: int = 20
+    """Jobs at a time."""
+    attempts: int = 4
+    """How often a task is started at most, whatever takes it down."""
+    memory_growth: float = 2.0
+    """Factor on the memory of a task that had too little."""
+    patience: float = 900.0
+    """Seconds without a controller, or without leave to submit, after which a run gives up."""
+    idle: float = 60.0
+    """Seconds after which a job that has nothing to do is given back."""
+    dask: Mapping[str, Any] = field(default_factory=dict)
+    """Dask configuration, by dotted keys."""
+
+
+def profile_names() -> list[str]:
+    """Return the names of the profiles that come with hstmosaic."""
+    return sorted(file.name.removesuffix(_SUFFIX) for file in _folder() if file.name.endswith(_SUFFIX))
+
+
+def load_profile(name: str) -> Profile:
+    """Read a profile.
+
+    Parameters
+    ----------
+    name : str
+        Name of a profile that comes with hstmosaic, or path of a file.
+
+    Raises
+    ------
+    ProfileError
+        If there is none of that name, or it says something that is not understood; all of it is named.
+    """
+    path = Path(name)
+    if path.is_file():
+        text = path.read_text()
+    elif name in profile_names():
+        text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text()
+    else:
+        raise ProfileError(f"no profile {name!r}", _suggest(name, profile_names()) or "give a name or a YAML file")
+    try:
+        return profile_from_yaml(text, path.name.removesuffix(_SUFFIX))
+    except ProfileError as error:
+        raise ProfileError(f"profile {name}: {error.message}", error.next_step) from error
+
+
+def profile_from_yaml(text: str, name: str) -> Profile:
+    """Read the text of a profile; see `load_profile`."""
+    try:
+        raw = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ProfileError(f"not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise ProfileError("not a mapping of keys to values")
+    raw = _with_hyphens(raw)
+    own = raw.pop("hstmosaic", None) or {}
+    problems = [*_unknown(own, _own_keys(), "hstmosaic"), *_unknown(raw, _dask_keys() if raw else {}, "")]
+    if problems:
+        raise ProfileError("; ".join(problems))
+    if own.get("cluster", "local") not in _CLUSTERS:
+        raise ProfileError(f"hstmosaic.cluster is {own['cluster']!r}", f"choose one of {', '.join(_CLUSTERS)}")
+    given = {key.replace("-", "_"): value for key, value in own.items() if value is not None}
+    try:
+        if "max_memory" in given:
+            given["max_memory_mb"] = parse_bytes(given.pop("max_memory")) // 1_000_000
+        for key in {"max_walltime", "patience", "idle"} & given.keys():
+            given[key] = parse_walltime(str(given[key]))
+        for key, kind in {"max_jobs": int, "attempts": int, "memory_growth": float}.items():
+            if key in given:
+                given[key] = kind(given[key])
+    except (ValueError, TypeError) as error:
+        raise ProfileError(f"hstmosaic: {error}") from error
+    return Profile(name=name, dask=dict(_flat(raw)), **given)
+
+
+def _folder() -> Iterable[Any]:
+    return (resources.files("hstmosaic") / "batch").iterdir()
+
+
+def _own_keys() -> dict[str, Any]:
+    names = {item.name for item in fields(Profile)} - {"name", "dask", "max_memory_mb"} | {"max_memory"}
+    return {name.replace("_", "-"): None for name in names}
+
+
+def _dask_keys() -> dict[str, Any]:
+    """Return the defaults of Dask and its parts, whose keys are all that there are."""
+    import distributed  # noqa: F401  # adds its own when it is imported
+
+    import hstmosaic.run.jobqueue  # noqa: F401
+
+    known: dict[str, Any] = {}
+    for defaults in dask.config.defaults:
+        dask.config.update(known, _with_hyphens(defaults))
+    return known
+
+
+def _with_hyphens(raw: Any) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    return {str(key).replace("_", "-"): _with_hyphens(value) for key, value in raw.items()}
+
+
+def _unknown(raw: Any, known: Mapping[str, Any], where: str) -> Iterator[str]:
+    if not isinstance(raw, dict):
+        yield f"{where} is not a mapping of keys to values"
+        return
+    for key, value in raw.items():
+        path = f"{where}.{key}" if where else key
+        if key not in known:
+            suggestion = _suggest(key, [*known, "hstmosaic"] if not where else known)
+            yield f"unknown key {path}" + (f" ({suggestion})" if suggestion else "")
+        elif isinstance(known[key], dict) and known[key] and isinstance(value, dict):
+            yield from _unknown(value, known[key], path)
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _flat(raw: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in raw.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{where}{key}.")
+        else:
+            yield f"{where}{key}", value

@@ -1,0 +1,51 @@
+"""What would be submitted, without submitting it."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import dask.config
+
+from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.estimates import estimate_screen
+from hstmosaic.run.directory import run_directory
+from hstmosaic.run.sizes import Need, pack
+
+if TYPE_CHECKING:
+    from hstmosaic.run.driver import RunOptions
+
+
+def shown_jobs(options: RunOptions) -> str:
+    """Return the scripts of the first jobs of each stage, as a run with these options would submit them.
+
+    Parameters
+    ----------
+    options : RunOptions
+        What the user asks for.
+    """
+    profile = options.profile
+    if profile.cluster != "slurm":
+        return f"# profile {profile.name}: tasks run where the command runs; no job is submitted"
+    # only who submits jobs needs it
+    from hstmosaic.run.slurm_jobs import job_limits, job_name, job_script
+
+    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
+    directory = run_directory(options.output.absolute(), plan.prefix)
+    stages = {
+        "screening": [estimate_screen(exposure) for exposure in plan.exposures],
+        "drizzling": [layer.estimate for layer in plan.layers],
+    }
+    shown = []
+    with dask.config.set(dict(profile.dask)):
+        limits = job_limits(profile)
+        for stage, estimates in stages.items():
+            needs = [Need(estimate.memory_mb, estimate.seconds) for estimate in estimates]
+            for need in needs:
+                if limits.refusal(need):
+                    shown.append(f"# {stage}: a task {limits.refusal(need)}\n")
+            sizes = sorted(pack(needs, limits, profile.max_jobs), key=lambda size: (-size.memory_mb, -size.seconds))
+            for size, same in groupby(sizes):
+                script = job_script(size, job_name(directory), directory.path / "logs" / "jobs")
+                shown.append(f"# {stage}: {len(list(same))} job(s) for {len(needs)} task(s)\n{script}")
+    return "\n".join(shown)

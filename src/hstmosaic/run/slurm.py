@@ -1,0 +1,164 @@
+"""Slurm's client commands: each call has a timeout, each answer a parser."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import subprocess
+from dataclasses import dataclass
+
+from hstmosaic.errors import ClusterError
+from hstmosaic.run.walltime import parse_walltime
+
+CALL_SECONDS = 30
+"""Clients hang for 45 s and more where no controller answers."""
+_MB_PER_MIB = 1.048576
+_LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STAGE_OUT", "SIGNALING", "REQUEUE")
+_OUT_OF_MEMORY = re.compile(r"oom[-_ ]?kill|out of memory|exceeded (job|step) memory limit", re.IGNORECASE)
+_TRANSIENT = re.compile(
+    r"unable to contact slurm controller|timed out|connection refused|temporarily|submit ?job ?limit|job submit limit"
+    r"|unexpected message received|communications? (error|failure)|exit code: 124",
+    re.IGNORECASE,
+)
+
+
+class SlurmSilentError(ClusterError):
+    """A client command failed or had no answer in time."""
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What Slurm says of a job."""
+
+    state: str
+    """Such as ``PENDING``, ``RUNNING``, ``NODE_FAIL``; ``GONE`` if Slurm has forgotten it."""
+    exit_code: str = "0:0"
+    """Exit code and signal."""
+    reason: str = ""
+    seconds_left: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of the job runs any more."""
+        return self.state not in _LIVE
+
+    def for_want_of_memory(self, log: str) -> bool:
+        """Whether too little memory ended it: by state, by signal, or by what its log says.
+
+        Parameters
+        ----------
+        log : str
+            What the job printed. Where the kernel's killer took a child only, the state says nothing.
+        """
+        killed = self.state == "FAILED" and (self.exit_code.endswith(":9") or self.exit_code.startswith("137:"))
+        return self.state == "OUT_OF_MEMORY" or killed or _OUT_OF_MEMORY.search(log) is not None
+
+    def __str__(self) -> str:
+        code = "" if self.exit_code == "0:0" else f", exit code {self.exit_code}"
+        return f"{self.state}{code}"
+
+
+@dataclass(frozen=True)
+class PartitionLimits:
+    """What the largest node of a partition has, and for how long."""
+
+    memory_mb: float
+    """10^6 bytes."""
+    cores: int
+    seconds: float
+
+
+def call(*command: str) -> str:
+    """Return what a client command prints.
+
+    Raises
+    ------
+    SlurmSilentError
+        If it fails or does not answer in time; its words are in the message.
+    """
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False)
+    except FileNotFoundError as error:
+        raise SlurmSilentError(f"{command[0]} not found", "run where Slurm's commands are installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise SlurmSilentError(f"{command[0]} has not answered within {CALL_SECONDS} s") from error
+    if done.returncode != 0:
+        raise SlurmSilentError(f"{' '.join(command)}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def queue(name: str) -> dict[str, JobState]:
+    """Return the user's jobs of a name that have not ended, by id."""
+    return parse_queue(call("squeue", "-h", "-u", getpass.getuser(), "--name", name, "-o", "%i|%T|%r|%L"))
+
+
+def parse_queue(text: str) -> dict[str, JobState]:
+    """Read what ``squeue -o "%i|%T|%r|%L"`` prints."""
+    jobs = {}
+    for line in text.splitlines():
+        number, state, reason, left = line.split("|")
+        try:
+            seconds: float | None = parse_walltime(left)
+        except ValueError:  # INVALID or NOT_SET, of a job that does not run
+            seconds = None
+        jobs[number] = JobState(state, reason=reason, seconds_left=seconds)
+    return jobs
+
+
+def job_state(number: str) -> JobState:
+    """Ask for the state of a job, also of one that has ended a while ago."""
+    try:
+        return parse_job(call("scontrol", "show", "job", "-o", number))
+    except SlurmSilentError as error:
+        if "Invalid job id" in error.message:
+            return JobState("GONE")
+        raise
+
+
+def parse_job(text: str) -> JobState:
+    """Read what ``scontrol show job -o`` prints."""
+    found = dict(re.findall(r"\b(JobState|ExitCode|Reason)=(\S*)", text))
+    return JobState(found["JobState"], found.get("ExitCode", "0:0"), found.get("Reason", ""))
+
+
+def cancel(name: str) -> None:
+    """Cancel the user's jobs of a name."""
+    call("scancel", "-u", getpass.getuser(), "--name", name)
+
+
+def partition_limits(partition: str | None) -> PartitionLimits | None:
+    """Ask what a partition has to give; None if there is no such partition."""
+    return parse_partitions(call("sinfo", "-h", "-e", "-o", "%P|%m|%c|%l"), partition)
+
+
+def parse_partitions(text: str, partition: str | None) -> PartitionLimits | None:
+    """Read what ``sinfo -e -o "%P|%m|%c|%l"`` prints.
+
+    Parameters
+    ----------
+    text : str
+        One line for each kind of node of each partition.
+    partition : str or None
+        Name, or names with commas between; the default one when None.
+    """
+    wanted = partition.split(",") if partition else None
+    rows = [line.split("|") for line in text.splitlines()]
+    chosen = [row for row in rows if (row[0].rstrip("*") in wanted if wanted else row[0].endswith("*"))]
+    if not chosen:
+        return None
+    return PartitionLimits(
+        memory_mb=max(float(row[1].rstrip("+")) for row in chosen) * _MB_PER_MIB,
+        cores=max(int(row[2].rstrip("+")) for row in chosen),
+        seconds=max(parse_walltime(row[3]) for row in chosen),
+    )
+
+
+def refusal_words(error: str) -> str:
+    """Return what sbatch said, out of the error of dask-jobqueue that quotes it."""
+    said = error.partition("stderr:\n")[2].strip()
+    return " ".join(said.split()) if said else " ".join(error.split())
+
+
+def is_transient(error: str) -> bool:
+    """Whether waiting may help against an error of sbatch."""
+    return _TRANSIENT.search(error) is not None

@@ -1,0 +1,178 @@
+"""Jobs of dask-jobqueue: how they are asked for, one by one and each of its own size."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import platform
+from typing import TYPE_CHECKING, Any
+
+import dask.config
+from dask.utils import parse_bytes
+from distributed.core import Status
+
+from hstmosaic.errors import ProfileError
+from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
+from hstmosaic.run.sizes import JobLimits, JobSize
+from hstmosaic.run.slurm import CALL_SECONDS, SlurmSilentError, partition_limits, refusal_words
+from hstmosaic.run.walltime import format_walltime, parse_walltime
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hstmosaic.run.directory import RunDirectory
+    from hstmosaic.run.profile import Profile
+
+_BYTES_PER_MIB = 1 << 20
+_DASK_NAME = "dask-worker"
+_DEFAULTS = {"cores": 4, "memory": "16GB"}
+QUIET = {
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.worker-ttl": "2 minutes",
+    "distributed.worker.memory.terminate": False,
+    "distributed.admin.system-monitor.interval": "10s",
+    # hstmosaic watches its jobs itself
+    "distributed.deploy.lost-worker-timeout": "7 days",
+}
+
+
+class SizedJob(SLURMJob):
+    """A job whose refusal is kept, not raised into Dask's event loop, where nobody hears it."""
+
+    submit_command = f"timeout -k 5 {CALL_SECONDS} sbatch"
+    cancel_command = f"timeout -k 5 {CALL_SECONDS} scancel"
+    refusal: str = ""
+    """What sbatch said instead of a number."""
+
+    async def start(self) -> None:
+        """Submit the job."""
+        try:
+            await super().start()
+        except (RuntimeError, ValueError, OSError) as error:
+            self.refusal = refusal_words(str(error))
+            self.status = Status.running
+
+    async def close(self) -> None:
+        """Cancel the job."""
+        await super().close()
+        self.status = Status.closed
+
+
+class SizedCluster(SLURMCluster):
+    """A cluster whose jobs are each asked for with a size of their own."""
+
+    job_cls = SizedJob
+
+    def hire(self, name: str, options: dict[str, Any]) -> None:
+        """Submit one job more.
+
+        Parameters
+        ----------
+        name : str
+            Of its worker.
+        options : dict
+            As `job_options` makes them.
+        """
+        self.sync(self._hire, name, {"cls": self.job_cls, "options": self.new_spec["options"] | options})
+
+    async def _hire(self, name: str, spec: dict[str, Any]) -> None:
+        self.worker_spec[name] = spec
+        self.scale(len(self.worker_spec))  # submits what is not yet submitted, in the background
+
+    def dismiss(self, name: str) -> None:
+        """End a job and forget it."""
+        self.sync(self._dismiss, name)
+
+    async def _dismiss(self, name: str) -> None:
+        self.worker_spec.pop(name, None)
+        self.scale(len(self.worker_spec))
+
+    def job(self, name: str) -> SizedJob | None:
+        """Return a job as soon as sbatch has answered, else None."""
+        return self.workers.get(name)
+
+
+def config(key: str, default: Any = None) -> Any:
+    """Return what profile and user say under ``jobqueue.slurm``."""
+    found = dask.config.get(f"jobqueue.slurm.{key}", None)
+    return default if found is None else found
+
+
+def job_name(directory: RunDirectory) -> str:
+    """Return the name of a run's jobs, by which those that a killed driver has left are found."""
+    token = hashlib.sha256(f"{platform.node()}:{directory.path}".encode()).hexdigest()[:8]
+    name = config("name", _DASK_NAME)
+    return f"{'hstmosaic' if name == _DASK_NAME else name}-{token}"
+
+
+def job_limits(profile: Profile) -> JobLimits:
+    """Return what jobs may be asked for: the profile's limits within those of the partition."""
+    shared = JobSize(
+        cores=int(config("cores", _DEFAULTS["cores"])),
+        memory_mb=parse_bytes(config("memory", _DEFAULTS["memory"])) // 1_000_000,
+        seconds=parse_walltime(str(config("walltime"))),
+    )
+    partition = None
+    with contextlib.suppress(SlurmSilentError):  # then sbatch will say what is not allowed
+        partition = partition_limits(config("queue"))
+    memory = [limit for limit in (profile.max_memory_mb, partition and partition.memory_mb) if limit]
+    seconds = [limit for limit in (profile.max_walltime, partition and partition.seconds) if limit]
+    most_memory, most_seconds = min(memory, default=math.inf), min(seconds, default=math.inf)
+    cores = min(shared.cores, partition.cores) if partition else shared.cores
+    return JobLimits(
+        shared=JobSize(cores, int(min(shared.memory_mb, most_memory)), min(shared.seconds, most_seconds)),
+        max_memory_mb=most_memory,
+        max_seconds=most_seconds,
+    )
+
+
+def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
+    """Return the arguments of `SLURMJob` for a job.
+
+    Parameters
+    ----------
+    size : JobSize
+        What it needs.
+    name : str
+        Of the job.
+    logs : pathlib.Path
+        Where its output goes.
+    """
+    mib = math.ceil(size.memory_mb * 1e6 / _BYTES_PER_MIB)
+    return {
+        "cores": size.cores,
+        "processes": 1,
+        "memory": f"{size.memory_mb}MB",
+        "job_mem": f"{mib}M",
+        "job_cpu": config("job-cpu"),
+        "walltime": format_walltime(size.seconds),
+        "job_name": name,
+        "log_directory": str(logs),
+        "nanny": False,
+        # Slurm enforces memory and the driver restarts; Slurm's own requeueing would do things twice
+        "job_extra_directives": ["--no-requeue", *config("job-extra-directives", [])],
+        "worker_extra_args": [
+            *config("worker-extra-args", []),
+            *("--memory-limit", "0", "--no-dashboard", "--preload", "hstmosaic.run.worker"),
+        ],
+    }
+
+
+def job_script(size: JobSize, name: str, logs: Path, scheduler: str = "tls://DRIVER:PORT") -> str:
+    """Return the script that a job of a size would be submitted with; nothing is submitted."""
+    options = job_options(size, name, logs) | {"log_directory": None}
+    shown = SLURMJob(scheduler, name="WORKER", **options)
+    return str(shown.job_script())
+
+
+def check_path(path: Path) -> None:
+    """Refuse what dask-jobqueue cannot write into a script.
+
+    Raises
+    ------
+    ProfileError
+        If the path has a blank.
+    """
+    if len(str(path).split()) != 1:
+        raise ProfileError(f"{path}: the path of a run on Slurm cannot have blanks", "choose another --output-dir")

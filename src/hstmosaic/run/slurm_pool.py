@@ -1,0 +1,123 @@
+"""A run on Slurm with the driver outside: a cluster of its own behind TLS, and no job left at the end."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import dask.config
+from distributed import Client
+
+from hstmosaic.run.keys import run_keys
+from hstmosaic.run.pool import Pool
+from hstmosaic.run.slurm import SlurmSilentError, cancel, queue
+from hstmosaic.run.slurm_jobs import QUIET, SizedCluster, check_path, config, job_limits, job_name, job_options
+from hstmosaic.run.slurm_staff import SlurmStaff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hstmosaic.run.directory import RunDirectory
+    from hstmosaic.run.events import Teller
+    from hstmosaic.run.profile import Profile
+
+_GONE_SECONDS = 90.0
+
+
+@contextmanager
+def slurm_pool(
+    profile: Profile, directory: RunDirectory, tell: Teller, workers: int | None = None
+) -> Iterator[Pool]:
+    """Run tasks in Slurm jobs that are submitted as they are needed.
+
+    Parameters
+    ----------
+    profile : Profile
+        Where and how large.
+    directory : RunDirectory
+        Seen by the nodes under the same path; keys and the jobs' logs go there.
+    tell : Teller
+        Hears of jobs.
+    workers : int, optional
+        Tasks at a time at most.
+
+    Yields
+    ------
+    Pool
+        On leaving, however that comes about, no job of the run is left.
+
+    Raises
+    ------
+    ClusterError
+        If Slurm does not answer.
+    ProfileError
+        If the path of the run cannot be used.
+    """
+    check_path(directory.path)
+    keys, logs = directory.path / "tls", directory.path / "logs" / "jobs"
+    with dask.config.set(QUIET | dict(profile.dask)):
+        name, limits = job_name(directory), job_limits(profile)
+        # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run
+        queue(name)
+        _clear(name, tell)
+        cluster = SizedCluster(
+            **job_options(limits.shared, name, logs),
+            security=run_keys(keys),
+            scheduler_options={"dashboard_address": "127.0.0.1:0"} | config("scheduler-options", {}),
+            silence_logs="CRITICAL",
+        )
+        try:
+            with Client(cluster) as client:
+                staff = SlurmStaff(cluster, client, profile, limits, name, logs, tell, workers or math.inf)
+                pool = Pool(client, staff, tell, profile.memory_growth)
+                try:
+                    yield pool
+                finally:
+                    with _undisturbed():
+                        pool.close()
+                        _clear(name, tell, wait=False)
+        finally:
+            with _undisturbed():
+                cluster.close(timeout=60)
+                _clear(name, tell)
+                shutil.rmtree(keys, ignore_errors=True)
+
+
+def _clear(name: str, tell: Teller, *, wait: bool = True) -> None:
+    """Cancel all jobs of the run, and see to it that they are gone."""
+    deadline = time.monotonic() + _GONE_SECONDS
+    left: Mapping[str, Any]
+    while True:
+        try:
+            left = queue(name)
+            if left:
+                cancel(name)
+            if not left or not wait:
+                return
+        except SlurmSilentError as error:
+            if not wait:
+                return
+            left = {error.message: None}
+        if time.monotonic() > deadline:
+            tell("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)
+            return
+        time.sleep(0.5)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let neither Ctrl-C nor SIGTERM interrupt clearing up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,240 @@
+"""The workers that Slurm jobs bring: hired as tasks need them, replaced when lost, given back when idle."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hstmosaic.errors import ClusterError
+from hstmosaic.run.retries import Cause, Lost
+from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
+from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
+from hstmosaic.run.slurm_jobs import job_options
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from distributed import Client
+
+    from hstmosaic.run.events import Teller
+    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.slurm_jobs import SizedCluster
+
+_POLL_SECONDS = 10.0
+_ENDING_SECONDS = 30.0
+_FAILED_STARTS = 3
+_FIRST_PAUSE = 5.0
+_HOLD_SECONDS = 1.0
+_IDLE_WHILE_OTHERS_WAIT = 10.0
+
+
+@dataclass
+class Job:
+    """A job and its worker, which have one name."""
+
+    name: str
+    size: JobSize
+    number: str = ""
+    """Its id, as soon as sbatch has said it."""
+    came: float | None = None
+    """When its worker was first seen."""
+    until: float = math.inf
+    """When its walltime is over."""
+    idle_since: float = 0.0
+
+
+class SlurmStaff:
+    """Jobs of one run.
+
+    Parameters
+    ----------
+    cluster, client : SizedCluster and distributed.Client
+        Of Dask.
+    profile : Profile
+        How many jobs, and how patient.
+    limits : JobLimits
+        How large.
+    name : str
+        Of the jobs.
+    logs : pathlib.Path
+        Where their output goes.
+    tell : Teller
+        Hears of jobs.
+    slots : float
+        Tasks at a time at most.
+    """
+
+    period = 0.5
+
+    def __init__(
+        self,
+        cluster: SizedCluster,
+        client: Client,
+        profile: Profile,
+        limits: JobLimits,
+        name: str,
+        logs: Path,
+        tell: Teller,
+        slots: float = math.inf,
+    ) -> None:
+        self.cluster, self.client, self.profile, self.limits = cluster, client, profile, limits
+        self.name, self.logs, self.tell, self.slots = name, logs, tell, slots
+        self.attempts = profile.attempts
+        self.jobs: dict[str, Job] = {}
+        self._there: Collection[str] = ()
+        self._hired = self._failed_starts = 0
+        self._polled = self._wanted_since = time.monotonic()
+        self._not_before = 0.0
+        self._pause, self._refused_since = _FIRST_PAUSE, 0.0
+
+    def rooms(self) -> dict[str, tuple[str, Room]]:
+        """Return address and capacity of the workers that are there, by name."""
+        now = time.monotonic()
+        found = {}
+        for address, worker in self.client.scheduler_info()["workers"].items():
+            job = self.jobs.get(str(worker["name"]))
+            if job is None:
+                continue
+            if job.came is None:
+                job.came = job.idle_since = now
+                job.until = now + job.size.seconds - START_SECONDS
+                self._failed_starts = 0
+            room = job.size.room(job.name)
+            found[job.name] = address, Room(job.name, room.slots, room.memory_mb, job.until - now)
+        self._there = found.keys()
+        return found
+
+    def adjust(self, need: Need) -> Need:
+        """Return the need, or raise `ClusterError` if no job is large enough."""
+        refusal = self.limits.refusal(need)
+        if refusal:
+            raise ClusterError(f"a task {refusal}", "name a larger partition or larger limits in the profile")
+        return need
+
+    def more_memory(self, memory_mb: int) -> int | None:
+        """Return the memory for another attempt, None if there is no more."""
+        return self.limits.more_memory(memory_mb, self.profile.memory_growth)
+
+    def more_time(self, seconds: float) -> float:
+        """Return an estimate of time within the longest job that may be asked for."""
+        return min(seconds, self.limits.max_seconds - START_SECONDS)
+
+    def ending(self, name: str, since: float) -> Lost | None:
+        """Return how a worker that is gone has ended, None while that is not known."""
+        job = self.jobs.get(name)
+        if job is None:
+            return Lost(Cause.WORKER, "its worker was lost")
+        state = self._ended(job)
+        if state is None:
+            if since < _ENDING_SECONDS:
+                return None
+            state = JobState("RUNNING", reason="worker lost")
+        words = f"its job {job.number} has ended ({state})"
+        if not state.ended:
+            words = f"the worker of its job {job.number} was lost"
+        if state.for_want_of_memory(self._log(job)):
+            return Lost(Cause.MEMORY, f"{words} for want of memory")
+        if state.state == "TIMEOUT":
+            return Lost(Cause.WALLTIME, words, job.size.seconds)
+        return Lost(Cause.WORKER, words)
+
+    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
+        """Hire for what waits, dismiss what is over or idle."""
+        now = time.monotonic()
+        self._hear_sbatch(now)
+        if now - self._polled > _POLL_SECONDS:
+            self._poll(now, busy)
+        # an idle worker has room for nothing that waits
+        idle = min(self.profile.idle, _IDLE_WHILE_OTHERS_WAIT) if waiting else self.profile.idle
+        for job in list(self.jobs.values()):
+            if job.name in busy:
+                job.idle_since = now
+            elif job.came is not None and (job.name not in self._there or now - job.idle_since > idle):
+                self._dismiss(job)
+        coming = [job for job in self.jobs.values() if job.came is None]
+        placed = place(waiting, [job.size.room(job.name) for job in coming])
+        wanted = [need for need, name in zip(waiting, placed, strict=True) if name is None]
+        if not wanted:
+            self._wanted_since = now
+        # tasks that come one after the other are to share jobs
+        elif now >= max(self._not_before, self._wanted_since + _HOLD_SECONDS):
+            slots = self.slots - sum(job.size.cores for job in self.jobs.values())
+            for size in pack(wanted, self.limits, self.profile.max_jobs - len(self.jobs), slots):
+                self._hire(size)
+
+    def _hire(self, size: JobSize) -> None:
+        self._hired += 1
+        job = Job(f"{self.name}-{self._hired}", size)
+        self.jobs[job.name] = job
+        self.cluster.hire(job.name, job_options(size, self.name, self.logs))
+
+    def _dismiss(self, job: Job) -> None:
+        del self.jobs[job.name]
+        self.cluster.dismiss(job.name)
+
+    def _hear_sbatch(self, now: float) -> None:
+        for job in [job for job in self.jobs.values() if not job.number]:
+            submitted = self.cluster.job(job.name)
+            if submitted is None:
+                continue
+            if submitted.job_id:
+                job.number = submitted.job_id
+                self._pause, self._refused_since = _FIRST_PAUSE, 0.0
+                size = job.size
+                what = f"{size.cores} core(s), {size.memory_mb} MB, {size.seconds / 60:.0f} min"
+                told = {"job": job.number, "memory_mb": size.memory_mb}
+                self.tell("job", f"job {job.number} submitted ({what})", "debug", **told)
+            elif submitted.refusal:
+                self._dismiss(job)
+                self._refused(submitted.refusal, now)
+
+    def _refused(self, words: str, now: float) -> None:
+        self._refused_since = self._refused_since or now
+        hopeless = now - self._refused_since > self.profile.patience and not self.jobs
+        if not is_transient(words) or hopeless:
+            raise ClusterError(f"sbatch refuses the run's jobs: {words}", "mend the profile, or ask the site")
+        if now >= self._not_before:
+            self.tell("refused", f"sbatch takes no job now: {words}; trying again", "warning", words=words)
+            self._not_before = now + self._pause
+            self._pause = min(2 * self._pause, 60.0)
+
+    def _poll(self, now: float, busy: Collection[str]) -> None:
+        self._polled = now
+        try:
+            known = queue(self.name)
+        except SlurmSilentError as error:
+            self.tell("silent", error.message, "debug")
+            return
+        for job in [job for job in self.jobs.values() if job.number]:
+            state = known.get(job.number)
+            if state is not None and state.seconds_left is not None and job.came is not None:
+                job.until = now + state.seconds_left
+            elif state is None and job.came is None and job.name not in busy:
+                self._lost_before_it_worked(job)
+
+    def _lost_before_it_worked(self, job: Job) -> None:
+        state = self._ended(job)
+        if state is None:
+            return
+        said = self._log(job).strip().splitlines()
+        self._dismiss(job)
+        self._failed_starts += 1
+        words = f"job {job.number} has ended ({state}) before its worker came up" + (f": {said[-1]}" if said else "")
+        if self._failed_starts >= _FAILED_STARTS:
+            raise ClusterError(f"{words}; so did {_FAILED_STARTS - 1} before it", f"see the logs in {self.logs}")
+        self.tell("job lost", f"{words}; submitting another", "warning", job=job.number)
+
+    def _ended(self, job: Job) -> JobState | None:
+        try:
+            state = job_state(job.number)
+        except SlurmSilentError as error:
+            self.tell("silent", error.message, "debug")
+            return None
+        return state if state.ended else None
+
+    def _log(self, job: Job) -> str:
+        files = self.logs.glob(f"*-{job.number}.err") if job.number else ()
+        return "".join(file.read_text(errors="replace") for file in files)

@@ -1,0 +1,127 @@
+"""Profiles: Dask configuration, checked to the last key."""
+
+import math
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from hstmosaic.errors import ExitCode, ProfileError
+from hstmosaic.run.profile import Profile, load_profile, profile_from_yaml, profile_names
+from hstmosaic.run.walltime import format_walltime, parse_walltime
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_the_profiles_that_come_along_are_understood(name):
+    profile = load_profile(name)
+    assert profile.name == name
+    assert load_profile(str(ROOT / "batch" / f"{name}.yaml")) == profile
+
+
+def test_there_are_the_three_ways_and_examples():
+    assert {"local", "slurm", "allocation"} < set(profile_names())
+    assert len([name for name in profile_names() if name.startswith("example-")]) == 3
+
+
+def test_keys_of_dask_keep_their_meaning():
+    text = """
+    jobqueue: {slurm: {queue: fast, job_extra_directives: [--qos=high], scheduler-options: {host: 127.0.0.1}}}
+    distributed: {comm: {timeouts: {connect: 20s}}}
+    hstmosaic: {cluster: slurm, max-memory: 64GB, max-walltime: "1-00:00:00", max_jobs: 7, idle: 2}
+    """
+    profile = profile_from_yaml(text, "mine")
+    assert profile == Profile(
+        name="mine",
+        cluster="slurm",
+        max_memory_mb=64000,
+        max_walltime=86400.0,
+        max_jobs=7,
+        idle=120.0,
+        dask={
+            "jobqueue.slurm.queue": "fast",
+            "jobqueue.slurm.job-extra-directives": ["--qos=high"],
+            "jobqueue.slurm.scheduler-options.host": "127.0.0.1",
+            "distributed.comm.timeouts.connect": "20s",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("jobqueue: {slurm: {wall-time: '1:00:00'}}", "jobqueue.slurm.wall-time (did you mean walltime?)"),
+        ("jobqueue: {slrum: {}}", "jobqueue.slrum (did you mean slurm?)"),
+        ("hstmosaic: {max-job: 3}", "hstmosaic.max-job (did you mean max-jobs?)"),
+        ("hstmosiac: {}", "hstmosiac (did you mean hstmosaic?)"),
+        ("hstmosaic: {cluster: pbs}", "'pbs'"),
+        ("hstmosaic: {max-walltime: soon}", "'soon'"),
+        ("hstmosaic: {max-jobs: many}", "many"),
+        ("hstmosaic: [a", "not YAML"),
+        ("just words", "not a mapping"),
+        ("jobqueue: {slurm: 3}\nhstmosaic: 4", "hstmosaic is not a mapping"),
+    ],
+)
+def test_what_is_not_understood_is_an_error(text, told, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ProfileError) as raised:
+        load_profile(str(path))
+    assert told in str(raised.value)
+    assert "mine.yaml" in str(raised.value)
+    assert raised.value.exit_code is ExitCode.USAGE
+
+
+def test_all_unknown_keys_are_named_at_once():
+    with pytest.raises(ProfileError, match=r"(?s)queu .*memry "):
+        profile_from_yaml("jobqueue: {slurm: {queu: a, memry: 3GB}}", "mine")
+
+
+def test_an_unknown_profile_is_an_error_with_a_suggestion():
+    with pytest.raises(ProfileError, match="did you mean slurm"):
+        load_profile("slrum")
+
+
+def test_profiles_are_installed_with_the_package(tmp_path):
+    build = "import flit_core.buildapi, sys; print(flit_core.buildapi.build_wheel(sys.argv[1]))"
+    made = subprocess.run(
+        [sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names = zipfile.ZipFile(tmp_path / made.stdout.split()[-1]).namelist()
+    assert {f"hstmosaic/batch/{name}.yaml" for name in profile_names()} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 1800),
+        ("2:30", 150),
+        ("01:00:05", 3605),
+        ("1-12", 129600),
+        ("1-00:30", 88200),
+        ("2-01:00:01", 176401),
+        ("UNLIMITED", math.inf),
+        ("infinite", math.inf),
+    ],
+)
+def test_times_as_slurm_writes_them(text, seconds):
+    assert parse_walltime(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1:2:3:4", "-5"])
+def test_what_is_no_time(text):
+    with pytest.raises(ValueError, match="is no time"):
+        parse_walltime(text)
+
+
+def test_times_are_rounded_up_to_minutes():
+    assert [format_walltime(seconds) for seconds in (1, 60, 61, 3600, 90000)] == [
+        "00:01:00",
+        "00:01:00",
+        "00:02:00",
+        "01:00:00",
+        "25:00:00",
+    ]

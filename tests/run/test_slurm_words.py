@@ -1,0 +1,108 @@
+"""What Slurm's commands say, as captured, and what is understood."""
+
+import math
+import time
+
+import pytest
+
+from hstmosaic.errors import ProfileError
+from hstmosaic.run import slurm
+from hstmosaic.run.sizes import JobSize
+from hstmosaic.run.slurm import JobState, PartitionLimits, SlurmSilentError, parse_job, parse_partitions, parse_queue
+from hstmosaic.run.slurm_jobs import check_path, job_script
+
+JOB = (
+    "JobId=7 JobName=hstmosaic-1a2b UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=1 Nice=0 Account=(null) "
+    "QOS=(null) JobState={state} Reason={reason} Dependency=(null) Requeue=0 Restarts=0 BatchFlag=1 Reboot=0 "
+    "ExitCode={code} RunTime=00:00:03 TimeLimit=00:05:00\n"
+)
+
+
+def test_the_queue():
+    text = "7|RUNNING|None|4:57\n8|PENDING|Resources|5:00\n9|PENDING|Priority|INVALID\n10|RUNNING|None|UNLIMITED\n"
+    assert parse_queue(text) == {
+        "7": JobState("RUNNING", reason="None", seconds_left=297),
+        "8": JobState("PENDING", reason="Resources", seconds_left=300),
+        "9": JobState("PENDING", reason="Priority"),
+        "10": JobState("RUNNING", reason="None", seconds_left=math.inf),
+    }
+    assert parse_queue("") == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "log", "memory"),
+    [
+        ("FAILED", "0:9", "", True),
+        ("FAILED", "137:0", "", True),
+        ("OUT_OF_MEMORY", "0:125", "", True),
+        ("COMPLETED", "0:0", "slurmstepd: error: Detected 1 oom_kill event in StepId=7.batch.", True),
+        ("CANCELLED", "0:15", "slurmstepd: error: Exceeded job memory limit", True),
+        ("CANCELLED", "0:9", "", False),
+        ("FAILED", "1:0", "Traceback", False),
+        ("NODE_FAIL", "0:0", "", False),
+        ("TIMEOUT", "0:15", "", False),
+    ],
+)
+def test_want_of_memory_has_several_signs(state, code, log, memory):
+    job = parse_job(JOB.format(state=state, code=code, reason="None"))
+    assert (job.state, job.exit_code, job.ended) == (state, code, True)
+    assert job.for_want_of_memory(log) == memory
+
+
+@pytest.mark.parametrize("state", ["PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED"])
+def test_jobs_that_have_not_ended(state):
+    assert not parse_job(JOB.format(state=state, code="0:0", reason="None")).ended
+
+
+def test_limits_of_partitions():
+    text = "batch*|6000|2|1:00:00\nbatch*|120000+|32|1:00:00\nshort|6000|2|2:00\nlong|9000|8|infinite\n"
+    assert parse_partitions(text, None) == PartitionLimits(120000 * 1.048576, 32, 3600)
+    assert parse_partitions(text, "short") == PartitionLimits(6000 * 1.048576, 2, 120)
+    assert parse_partitions(text, "short,long") == PartitionLimits(9000 * 1.048576, 8, math.inf)
+    assert parse_partitions(text, "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "transient"),
+    [
+        ("Unable to contact slurm controller (connect failure)", True),
+        ("AssocMaxSubmitJobLimit Batch job submission failed: Job violates accounting/QOS policy", True),
+        ("Batch job submission failed: Socket timed out on send/recv operation", True),
+        ("Command exited with non-zero exit code. Exit code: 124", True),
+        ("invalid partition specified: nowhere", False),
+        ("Invalid account or account/partition combination specified", False),
+    ],
+)
+def test_refusals_that_waiting_may_help(words, transient):
+    assert slurm.is_transient(words) == transient
+
+
+def test_a_command_without_answer_is_given_up(monkeypatch):
+    monkeypatch.setattr(slurm, "CALL_SECONDS", 0.2)
+    started = time.monotonic()
+    with pytest.raises(SlurmSilentError, match="sleep has not answered"):
+        slurm.call("sleep", "60")
+    assert time.monotonic() - started < 5
+
+
+def test_what_a_failing_command_says_is_told():
+    with pytest.raises(SlurmSilentError, match="no/such/file"):
+        slurm.call("ls", "/no/such/file")
+    with pytest.raises(SlurmSilentError, match="no-such-command not found"):
+        slurm.call("no-such-command")
+
+
+def test_the_script_of_a_job(tmp_path):
+    script = job_script(JobSize(2, 3000, 5400), "hstmosaic-1a2b", tmp_path)
+    for line in ("-J hstmosaic-1a2b", "--cpus-per-task=2", "--mem=2862M", "-t 01:30:00", "--no-requeue"):
+        assert f"#SBATCH {line}\n" in script
+    (command,) = [line for line in script.splitlines() if "dask_worker" in line]
+    assert "--memory-limit 0 " in command
+    assert "--no-nanny" in command
+    assert "--nthreads 2" in command
+
+
+def test_a_path_with_blanks_is_refused(tmp_path):
+    check_path(tmp_path)
+    with pytest.raises(ProfileError, match="blanks"):
+        check_path(tmp_path / "my mosaics")

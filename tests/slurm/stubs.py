@@ -1,0 +1,57 @@
+"""Tasks that only pretend, in a pool on the throw-away Slurm."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mini_slurm import wait_until
+
+from hstmosaic.plan.estimates import Estimate
+from hstmosaic.plan.specs import StubSpec
+from hstmosaic.run.cluster import open_pool
+from hstmosaic.run.directory import run_directory
+from hstmosaic.run.events import Teller
+from hstmosaic.run.profile import profile_from_yaml
+
+PROFILE = """
+jobqueue:
+  slurm: {cores: 2, memory: 3GB, walltime: "00:05:00", interface: lo, death-timeout: 30, queue: batch}
+hstmosaic: {cluster: slurm, max-jobs: 4}
+"""
+SMALL = 300
+
+
+def profile(text=PROFILE, **changes):
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    return profile_from_yaml(text, "test")
+
+
+@dataclass
+class Bench:
+    """A pool, its run directory, and what it has told."""
+
+    pool: object
+    directory: object
+    events: list
+
+    def start(self, name, estimate_mb=SMALL, seconds=1.0, priority=0.0, **spec):
+        task = self.directory.task(name)
+        task.prepare(StubSpec(seconds=seconds, **spec), "key")
+        return self.pool.submit(task.path, Estimate(estimate_mb, seconds, 1), priority)
+
+    def told(self, kind):
+        return [event for event in self.events if event.kind == kind]
+
+    def started(self, name):
+        """Wait until a task has written its first word, or rather until its process has a log."""
+        return wait_until(self.directory.task(name).log.exists)
+
+
+@contextmanager
+def bench(folder, given=None, workers=None):
+    directory = run_directory(folder, "stub")
+    directory.create()
+    events = []
+    with open_pool(given or profile(), directory, Teller(events.append), workers) as pool:
+        yield Bench(pool, directory, events)

@@ -1,0 +1,67 @@
+"""The doctor, on a real Slurm."""
+
+import os
+
+import pytest
+from stubs import profile
+
+from hstmosaic.run import doctor
+from hstmosaic.run.doctor import examine
+from hstmosaic.run.profile import load_profile
+
+pytestmark = pytest.mark.slurm
+
+
+def test_a_healthy_site(slurm, tmp_path):
+    findings = examine(profile(), tmp_path)
+    assert [finding.what for finding in findings if not finding.good] == [], "\n".join(map(str, findings))
+    assert [finding.what for finding in findings] == [
+        "output directory",
+        "sbatch",
+        "partition",
+        "shared file system",
+        "scratch",
+        "versions",
+        "network",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "what", "words"),
+    [
+        ({"queue: batch": "queue: nowhere"}, "partition", "there are batch, short"),
+        ({"max-jobs: 4": "max-memory: 100GB"}, "max-memory", "more than"),
+        ({"max-jobs: 4": "max-walltime: 2-00"}, "max-walltime", "longer than"),
+        ({"cores: 2": "job-script-prologue: [no-such-command || exit 3]"}, "job", "FAILED, exit code 3:0"),
+        ({"cores: 2": "python: /no/such/python"}, "job", "/no/such/python"),
+    ],
+)
+def test_what_is_to_be_mended_is_said(slurm, tmp_path, change, what, words):
+    (finding,) = [finding for finding in examine(profile(**change), tmp_path) if not finding.good]
+    assert finding.what == what
+    assert words in finding.words
+
+
+def test_other_versions_on_the_nodes(slurm, tmp_path, monkeypatch):
+    here = doctor.versions() | {"dask": "2020.1.0"}
+    monkeypatch.setattr(doctor, "versions", lambda: here)
+    (finding,) = [finding for finding in examine(profile(), tmp_path) if not finding.good]
+    assert finding.words.startswith("dask 2020.1.0 here, ")
+
+
+def test_a_controller_that_is_away(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.slurm.CALL_SECONDS", 1)
+    slurm.do("stop-controller")
+    try:
+        findings = examine(profile(), tmp_path)
+    finally:
+        slurm.do("start-controller")
+    (finding,) = [finding for finding in findings if not finding.good]
+    assert finding.what == "Slurm"
+    assert "sinfo" in finding.words
+
+
+def test_this_machine_needs_no_slurm(tmp_path, monkeypatch):
+    monkeypatch.setitem(os.environ, "PATH", "")
+    assert [finding.what for finding in examine(load_profile("local"), tmp_path)] == ["output directory"]

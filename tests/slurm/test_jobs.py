@@ -1,0 +1,179 @@
+"""Jobs on a real Slurm: what is asked for, what is done when they are lost, and that none is left."""
+
+import stat
+
+import pytest
+from distributed import Client
+from mini_slurm import ask, wait_until
+from stubs import bench, profile
+
+from hstmosaic.errors import ClusterError, ExitCode
+
+pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
+
+
+def runs_of(events, task):
+    return [event for event in events if event.kind == "retrying" and event.data["task"] == task]
+
+
+def test_small_tasks_share_a_job_and_a_big_one_has_its_own(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        answers = [on.start(f"small-{i}") for i in range(4)] + [on.start("big", estimate_mb=4000)]
+        assert all(answer.result(60)[0].ok for answer in answers)
+        asked = {event.data["job"]: event.message for event in on.told("job")}
+        assert sorted(message.partition("submitted (")[2] for message in asked.values()) == [
+            "1 core(s), 4500 MB, 5 min)",
+            "2 core(s), 1100 MB, 5 min)",
+            "2 core(s), 1100 MB, 5 min)",
+        ]
+        for number, message in asked.items():
+            shown = ask("scontrol", "show", "job", number)
+            assert ("MinMemoryNode=4292M" in shown) == ("4500 MB" in message)
+            assert "TimeLimit=00:05:00" in shown
+            assert "Requeue=0" in shown
+
+
+def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_path):
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
+        first = on.start("first", products=("first.fits",))
+        assert first.result(60)[0].ok
+        long = on.start("long", seconds=8.0)
+        on.started("long")
+        (victim,) = slurm.running()
+        ask("scancel", str(victim))
+        result, measured = long.result(60)
+        assert result.ok
+        assert measured.wall_seconds > 8
+        (retry,) = on.told("retrying")
+        assert (retry.data["task"], retry.data["cause"]) == ("long", "worker")
+        assert f"job {victim} has ended (CANCELLED" in retry.message
+
+
+def test_a_crashed_node(slurm, tmp_path):
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
+        answers = [on.start(f"long-{i}", seconds=6.0, estimate_mb=4000) for i in range(2)]
+        for i in range(2):
+            on.started(f"long-{i}")
+        slurm.do("crash-node", 2)
+        assert all(answer.result(90)[0].ok for answer in answers)
+        (retry,) = on.told("retrying")
+        assert "NODE_FAIL" in retry.message
+    slurm.do("start-node", 2)
+
+
+def test_too_little_memory_is_answered_with_more(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        greedy = on.start("greedy", estimate_mb=400, seconds=4.0, memory_mb=600)
+        modest = on.start("modest", seconds=3.0)
+        assert greedy.result(90)[0].ok
+        assert modest.result(90)[0].ok
+        retry = runs_of(on.events, "greedy")[0]
+        assert (retry.data["cause"], retry.data["memory_mb"]) == ("memory", 800)
+        assert "for want of memory" in retry.message
+        assert [event.data["memory_mb"] for event in on.told("job")] == [1200, 1900]
+
+
+def test_memory_grows_up_to_the_maximum_of_the_profile(slurm, tmp_path):
+    with bench(tmp_path, profile(**{"max-jobs: 4": "max-memory: 1000MB"})) as on:
+        result, _ = on.start("greedy", estimate_mb=400, seconds=4.0, memory_mb=900).result(90)
+        assert not result.ok
+        assert "for want of memory with 500 MB, the most that can be had" in result.error
+        assert [retry.data["memory_mb"] for retry in on.told("retrying")] == [500]
+
+
+@pytest.mark.slow
+def test_a_job_whose_time_is_over(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        answer = on.start("long", seconds=35.0)
+        on.started("long")
+        (job,) = slurm.running()
+        # Slurm looks at time limits every 30 s
+        ask("scontrol", "update", f"jobid={job}", "endtime=now+1seconds")
+        assert answer.result(150)[0].ok
+        (retry,) = on.told("retrying")
+        assert retry.data["cause"] == "walltime"
+        assert f"job {job} has ended (TIMEOUT" in retry.message
+
+
+def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", "timeout 2 sbatch")
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
+        assert on.start("first").result(60)[0].ok
+        slurm.do("stop-controller")
+        try:
+            assert on.start("second").result(60)[0].ok
+            third = on.start("third", estimate_mb=3000)
+            wait_until(lambda: on.told("refused"))
+            assert not third.done()
+        finally:
+            slurm.do("start-controller")
+        assert third.result(60)[0].ok
+        assert not on.told("retrying")
+
+
+def test_jobs_with_nothing_to_do_are_given_back(slurm, tmp_path):
+    with bench(tmp_path, profile(**{"max-jobs: 4": "idle: '0:03'"})) as on:
+        assert on.start("only").result(60)[0].ok
+        assert slurm.jobs()
+        wait_until(lambda: not slurm.jobs(), seconds=20)
+        assert on.start("later").result(60)[0].ok
+
+
+def test_jobs_that_end_before_they_work_are_not_submitted_for_ever(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.5)
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 2, python: /no/such/python"})) as on:
+        with pytest.raises(ClusterError, match=r"(?s)before its worker came up.*/no/such/python.*so did 2 before"):
+            on.start("task").result(60)
+        assert len(on.told("job")) == 3
+
+
+def test_the_jobs_of_a_killed_driver_are_ended_first(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        name = on.pool.staff.name
+    ask("sbatch", "-J", name, "-o", "/dev/null", "--wrap", "sleep 300")
+    with bench(tmp_path):
+        assert slurm.jobs() == {}
+
+
+def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        listening = {sock.getsockname()[0] for sock in on.pool.staff.cluster.scheduler.http_server._sockets.values()}
+        assert listening == {"127.0.0.1"}
+
+
+def test_a_task_that_the_data_make_fail_is_not_tried_again(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        result, _ = on.start("broken", failure="no stars").result(60)
+        assert (result.ok, result.error) == (False, "no stars")
+        assert not on.told("retrying")
+
+
+def test_a_task_that_fits_no_job_is_an_error_before_submission(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        with pytest.raises(ClusterError, match="needs 9500 MB, but the largest job"):
+            on.start("huge", estimate_mb=9000)
+        with pytest.raises(ClusterError, match="needs about 8060 s, but the longest job"):
+            on.start("endless", seconds=8000.0)
+        assert slurm.jobs() == {}
+
+
+def test_what_sbatch_says_is_told(slurm, tmp_path):
+    with bench(tmp_path, profile(**{"queue: batch": "queue: nowhere"})) as on:
+        with pytest.raises(ClusterError, match=r"invalid partition specified: nowhere") as raised:
+            on.start("task").result(60)
+        assert raised.value.exit_code is ExitCode.CLUSTER
+
+
+def test_the_scheduler_is_closed_to_strangers(slurm, tmp_path):
+    with bench(tmp_path) as on:
+        address = on.pool.client.scheduler.address
+        assert address.startswith("tls://")
+        with pytest.raises((OSError, ValueError, TypeError)):
+            Client(address, timeout=3)
+        with pytest.raises(OSError):
+            Client(address.replace("tls", "tcp"), timeout=3)
+        keys = list((on.directory.path / "tls").iterdir())
+        assert len(keys) == 2
+        assert {stat.S_IMODE(path.stat().st_mode) for path in keys} == {0o600}
+        assert {stat.S_IMODE(keys[0].parent.stat().st_mode), stat.S_IMODE(on.directory.path.stat().st_mode)} == {0o700}
+    assert not (on.directory.path / "tls").exists()

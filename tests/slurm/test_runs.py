@@ -1,0 +1,134 @@
+"""Whole runs on a real Slurm, as users start them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mini_slurm import ask, wait_until
+from stubs import PROFILE
+
+from hstmosaic.errors import ExitCode
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.profile import load_profile
+from hstmosaic.run.status import read_status
+from hstmosaic.simulate import demo_field, simulate_field
+
+pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("field")
+    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)
+    (folder / "mini.yaml").write_text(PROFILE)
+    return folder
+
+
+def start(field, output, *options):
+    """Start hstmosaic as a user does; its words go to a file."""
+    output.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "hstmosaic.cli", "run", field / "list.txt", "-s", "-l", "debug", "-o", "foo"]
+    command += ["--output-dir", output, "--profile", field / "mini.yaml", *options]
+    with (output / "words.txt").open("w") as words:
+        return subprocess.Popen(list(map(str, command)), stdout=words, stderr=subprocess.STDOUT)
+
+
+def events(output):
+    lines = (output / "foo_run" / "logs" / "run.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def products(outcome):
+    return {file.name: file.sha256 for file in outcome.products if file.name.endswith(".fits")}
+
+
+def test_the_products_are_those_of_this_machine_alone(slurm, field, tmp_path):
+    made = {}
+    for name in ("local", str(field / "mini.yaml")):
+        output = tmp_path / Path(name).stem
+        options = RunOptions(
+            source=str(field / "list.txt"), prefix="foo", skip_alignment=True, output=output, profile=load_profile(name)
+        )
+        outcome = run_mosaic(options, lambda event: None)
+        assert outcome.exit_code is ExitCode.OK
+        made[output.name] = products(outcome)
+    assert made["local"] == made["mini"] != {}
+    assert any(event["kind"] == "job" for event in events(tmp_path / "mini"))
+
+
+def test_a_run_whose_job_is_cancelled_still_ends_well(slurm, field, tmp_path):
+    run = start(field, tmp_path)
+    wait_until(lambda: list((tmp_path / "foo_run" / "tasks").glob("drizzle-*/log.txt")), seconds=120)
+    victims = slurm.running()
+    ask("scancel", str(victims[0]))
+    assert run.wait(timeout=180) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    assert len(list(tmp_path.glob("*_dr?.fits"))) == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_leaves_no_job(slurm, field, tmp_path, number):
+    run = start(field, tmp_path)
+    wait_until(slurm.running)
+    run.send_signal(number)
+    assert run.wait(timeout=90) == ExitCode.INTERRUPTED
+    wait_until(lambda: not slurm.jobs(), seconds=10)
+    assert "the same command goes on" in (tmp_path / "words.txt").read_text()
+
+
+def test_the_whole_plumbing_with_stubs(slurm, field, tmp_path):
+    run = start(field, tmp_path, "--stub")
+    folder = tmp_path / "stub-foo_run"
+    wait_until((folder / "logs" / "run.jsonl").exists)
+    meanwhile = read_status(folder)
+    assert f"process {run.pid}" in meanwhile.driver
+    assert [stage.planned for stage in meanwhile.stages] == [6, 3]
+    assert "of 6 finished" in str(meanwhile)
+    assert run.wait(timeout=90) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    after = read_status(folder)
+    assert after.driver == ""
+    assert [(stage.finished, stage.running, stage.failed) for stage in after.stages] == [(6, 0, 0), (3, 0, 0)]
+    assert len(after.jobs) >= 1
+    assert "time left  none" in str(after)
+    made = list(tmp_path.glob("*_dr?.fits"))
+    assert len(made) == 4
+    assert all(path.name.startswith("stub-foo") and path.stat().st_size < 10000 for path in made)
+
+
+def test_jobs_are_shown_and_not_submitted(slurm, field, tmp_path):
+    run = start(field, tmp_path, "--show-jobs")
+    assert run.wait(timeout=60) == ExitCode.OK
+    words = (tmp_path / "words.txt").read_text()
+    assert words.count("#!/usr/bin/env bash") >= 2
+    assert "#SBATCH -p batch" in words
+    assert "# drizzling: " in words
+    assert not (tmp_path / "foo_run").exists()
+    assert slurm.jobs() == {}
+
+
+def test_a_run_that_sbatch_refuses_says_why(slurm, field, tmp_path):
+    refused = tmp_path / "refused.yaml"
+    refused.write_text(PROFILE.replace("queue: batch", "queue: nowhere"))
+    run = start(field, tmp_path / "out", "--profile", refused)
+    assert run.wait(timeout=90) == ExitCode.CLUSTER
+    assert "invalid partition specified: nowhere" in (tmp_path / "out" / "words.txt").read_text()
+
+
+def test_a_killed_driver_goes_on_where_it_stopped(slurm, field, tmp_path):
+    tasks = tmp_path / "foo_run" / "tasks"
+    for stage in ("screen-*/log.txt", "screen-*/result.json", "drizzle-*/log.txt", "drizzle-*/gathered.json"):
+        run = start(field, tmp_path)
+        wait_until(lambda stage=stage: list(tasks.glob(stage)), seconds=120)
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait(timeout=10)
+    run = start(field, tmp_path)
+    assert run.wait(timeout=180) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    assert len(list(tmp_path.glob("*_dr?.fits"))) == 4
+    told = events(tmp_path)
+    screened = [event["exposure"] for event in told if event["kind"] == "screened" and event["measured"]]
+    made = [event["layer"] for event in told if event["kind"] == "gathered"]
+    assert len(screened) == len(set(screened))
+    assert len(made) == len(set(made))

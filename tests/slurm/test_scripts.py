@@ -1,0 +1,67 @@
+"""The sbatch scripts that users submit."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from mini_slurm import ask, wait_until
+from stubs import PROFILE
+
+from hstmosaic.simulate import demo_field, simulate_field
+
+pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
+
+SCRIPTS = Path(__file__).parents[2] / "slurm"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Work in a folder with a list and a profile, with hstmosaic on the PATH."""
+    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path)
+    (tmp_path / "mini.yaml").write_text(PROFILE)
+    (tmp_path / "inside.yaml").write_text("hstmosaic: {cluster: allocation}\njobqueue: {slurm: {interface: lo}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    return tmp_path
+
+
+def submit(slurm, *arguments):
+    """Submit a script and wait for its end; its exit code and what it printed."""
+    job = ask("sbatch", "--parsable", *map(str, arguments))
+    wait_until(lambda: int(job) not in slurm.jobs(), seconds=120)
+    shown = ask("scontrol", "show", "job", job)
+    (log,) = Path().glob(f"*-{job}.log")
+    return shown, log.read_text()
+
+
+def test_the_driver_as_a_job(slurm, here):
+    options = ["-s", "--stub", "--profile", "mini.yaml"]
+    shown, log = submit(slurm, "--time=5", SCRIPTS / "mosaic.sbatch", "list.txt", *options)
+    assert "JobState=COMPLETED" in shown, log
+    assert "finished" in log
+    assert len(list(here.glob("stub_*_dr?.fits"))) == 4
+
+
+def test_everything_in_one_allocation(slurm, here):
+    options = ["--ntasks=4", "--mem-per-cpu=2500", "--time=5"]
+    shown, log = submit(slurm, *options, SCRIPTS / "allocation.sbatch", "list.txt", "-s", "--profile", "inside.yaml")
+    assert "JobState=COMPLETED" in shown, log
+    assert "finished" in log
+    assert len(list(here.glob("hst-*_dr?.fits"))) == 4
+    assert not list(here.glob(".hstmosaic-*"))
+
+
+def test_what_goes_wrong_in_an_allocation_is_its_exit_code(slurm, here):
+    (here / "empty.txt").write_text("\n")
+    options = ["--ntasks=4", "--mem-per-cpu=2500", "--time=5"]
+    shown, log = submit(slurm, *options, SCRIPTS / "allocation.sbatch", "empty.txt", "-s", "--profile", "inside.yaml")
+    assert "JobState=FAILED" in shown, log
+    assert "ExitCode=3:0" in shown
+    assert "empty.txt" in log
+
+
+def test_a_script_without_a_list_says_how(slurm, here):
+    shown, log = submit(slurm, "--time=5", SCRIPTS / "mosaic.sbatch")
+    assert "ExitCode=2:0" in shown
+    assert "usage: sbatch" in log
