@@ -24,7 +24,7 @@ test: .venv/.dev-stamp  ## run all tests (those of Slurm too, where it is instal
 	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
 
 test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt install slurm-wlm munge)
-	$(BIN)/python -m pytest -m slurm tests/slurm
+	$(BIN)/python -m pytest -n auto --dist loadfile -m slurm tests/slurm
 
 test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac and take seconds
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm"
