@@ -1,8 +1,10 @@
 """The command line: what users type, and what they are told when it cannot be done."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -136,3 +138,9 @@ def test_a_catalogue_that_cannot_be_used_is_told_before_anything_is_written(call
     assert code == ExitCode.ALIGNMENT
     assert "absent.ecsv" in err
     assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_readme_lists_every_exit_code():
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    listed = {int(row.split("|")[1]) for row in readme.splitlines() if re.match(r"\| \d+ \|", row)}
+    assert listed == set(map(int, ExitCode))
