@@ -49,10 +49,11 @@ def test_the_longest_of_the_highest_priority_is_served_first():
     needs = [Need(1, 10), Need(1, 20), Need(1, 5, priority=1)]
     assert place(needs, [Room("a", 1, 10)]) == [None, None, "a"]
     assert place(needs, [Room("a", 2, 10)]) == [None, "a", "a"]
+    assert place([Need(1, 10), Need(9, 10)], [Room("a", 1, 10)]) == [None, "a"]
 
 
 def test_the_tightest_room_is_taken():
-    rooms = [Room("large", 2, 8000), Room("small", 2, 2000)]
+    rooms = [Room("large", 2, 9000), Room("small", 2, 2000)]
     assert place([SMALL, SMALL, SMALL, BIG], rooms) == ["small", "small", "large", "large"]
 
 

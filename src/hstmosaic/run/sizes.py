@@ -99,8 +99,8 @@ class JobLimits:
 
 
 def in_order(needs: Sequence[Need]) -> list[int]:
-    """Return the order in which tasks are served: by priority, then longest first."""
-    return sorted(range(len(needs)), key=lambda i: (-needs[i].priority, -needs[i].seconds, i))
+    """Return the order in which tasks are served: by priority, then longest first, then largest first."""
+    return sorted(range(len(needs)), key=lambda i: (-needs[i].priority, -needs[i].seconds, -needs[i].memory_mb, i))
 
 
 def place(needs: Sequence[Need], rooms: Sequence[Room]) -> list[str | None]:

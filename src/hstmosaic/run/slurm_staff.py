@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hstmosaic.run.slurm_jobs import SizedCluster
 
 _POLL_SECONDS = 10.0
-_ENDING_SECONDS = 30.0
+_ENDING_SECONDS = 120.0
 _FAILED_STARTS = 3
 _FIRST_PAUSE = 5.0
 _HOLD_SECONDS = 1.0
@@ -129,6 +129,8 @@ class SlurmStaff:
             return Lost(Cause.WORKER, "its worker was lost")
         state = self._ended(job)
         if state is None:
+            if since > _ENDING_SECONDS / 2:
+                self.cluster.dismiss(name)  # it may still run the task, which must not be done twice at a time
             if since < _ENDING_SECONDS:
                 return None
             state = JobState("RUNNING", reason="worker lost")
