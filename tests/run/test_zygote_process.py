@@ -106,7 +106,9 @@ def test_tasks_end_with_the_zygote(exposure, tmp_path):
 def test_environment_switches_of_drizzlepac_do_not_reach_tasks(monkeypatch):
     monkeypatch.setenv("MVM_ONLY_CTE", "true")
     running = Zygote()
-    environment = Path(f"/proc/{running._process.pid}/environ").read_bytes()
+    deadline = time.monotonic() + 30
+    while not (environment := Path(f"/proc/{running._process.pid}/environ").read_bytes()):
+        assert time.monotonic() < deadline
     running.close()
     assert b"MVM_ONLY_CTE" not in environment
     assert b"PYTHONHASHSEED=0" in environment
