@@ -46,7 +46,9 @@ class Status:
     warnings: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"driver: {self.driver or 'none; the same hstmosaic command goes on where it stopped'}"]
+        whole = all(stage.finished == stage.planned for stage in self.stages)
+        idle = "none, the run is finished" if whole else "none; the same hstmosaic command goes on where it stopped"
+        lines = [f"driver: {self.driver or idle}"]
         for stage in self.stages:
             lines.append(
                 f"{stage.name:<10} {stage.finished:>5} of {stage.planned} finished, {stage.running} running, "
