@@ -31,6 +31,7 @@ test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac and take 
 
 lint: .venv/.dev-stamp  ## check style, types and who imports whom
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 

@@ -91,9 +91,7 @@ def main():
         name: {key: round(statistics.median(run[key] for run in made), 2) for key in made[0]}
         for name, made in runs.items()
     }
-    ratios = {
-        key: round(medians["drizzlepac"][key] / medians["hstmosaic"][key], 2) for key in medians["hstmosaic"]
-    }
+    ratios = {key: round(medians["drizzlepac"][key] / medians["hstmosaic"][key], 2) for key in medians["hstmosaic"]}
     result = {
         "field": given.field,
         "exposures": len(exposures),

@@ -34,7 +34,8 @@ def test_what_is_no_allocation_is_an_error(environment, monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ClusterError, match=r"srun has not started this|too few"), allocation_client(
-        Profile("inside", "allocation"), tmp_path
+    with (
+        pytest.raises(ClusterError, match=r"srun has not started this|too few"),
+        allocation_client(Profile("inside", "allocation"), tmp_path),
     ):
         pass

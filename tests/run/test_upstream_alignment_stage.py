@@ -47,9 +47,7 @@ class Bench:
     def align(self, plan=None, **options):
         plan, events = plan or self.plan, []
         used = [exposure.name for exposure in plan.exposures]
-        run = align_exposures(
-            plan, used, self.directory, self.client, AlignOptions(**options), Teller(events.append)
-        )
+        run = align_exposures(plan, used, self.directory, self.client, AlignOptions(**options), Teller(events.append))
         return run, events
 
     def aligned(self, **changes):

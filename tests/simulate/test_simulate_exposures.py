@@ -46,14 +46,10 @@ def one_star(ra, dec, magnitude=19.0):
 
 def small_plan(name="wfc3_uvis", filter_name="F606W", **options):
     body = cut(camera(name), SMALL, extver=len(camera(name).chips), corner="upper-right")
-    return ExposurePlan(
-        camera=body, filter=filter_name, **{"exptime": 100.0, "pointing": Pointing(10, 20), **options}
-    )
+    return ExposurePlan(camera=body, filter=filter_name, **{"exptime": 100.0, "pointing": Pointing(10, 20), **options})
 
 
-@pytest.mark.parametrize(
-    ("name", "filter_name"), [("wfc3_uvis", "F606W"), ("acs_wfc", "F814W"), ("wfc3_ir", "F160W")]
-)
+@pytest.mark.parametrize(("name", "filter_name"), [("wfc3_uvis", "F606W"), ("acs_wfc", "F814W"), ("wfc3_ir", "F160W")])
 def test_star_is_where_the_wcs_of_the_file_says(tmp_path, name, filter_name):
     plan = small_plan(name, filter_name, pointing=Pointing(359.9999, -89.0, 50.0), cosmic_rays=0.0)
     scene = one_star(plan.pointing.ra, plan.pointing.dec)
@@ -180,9 +176,7 @@ def test_truth_and_list_are_written_beside_the_exposures(tmp_path):
     assert str(truth["flux_acs_wfc_f814w"].unit) == "electron / s"
     np.testing.assert_array_equal(truth["ra"], field.scene.ra)
     plan = field.exposures[0]
-    np.testing.assert_allclose(
-        truth["flux_wfc3_uvis_f606w"], field.scene.flux(plan.camera.filter("F606W")), rtol=1e-14
-    )
+    np.testing.assert_allclose(truth["flux_wfc3_uvis_f606w"], field.scene.flux(plan.camera.filter("F606W")), rtol=1e-14)
     table = Table.read(paths[0].with_name("pointings.ecsv"))
     assert list(table["filename"]) == [path.name for path in paths]
     assert table["ra"][0] == plan.pointing.ra

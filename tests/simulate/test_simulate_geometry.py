@@ -109,9 +109,7 @@ def test_world_to_pixel_inverts_pixel_to_world_with_all_tables(name):
     aims = chip_aims(whole, Pointing(200.0, 50.0, 120.0))
     for number, chip in enumerate(whole.chips):
         wcs = chip_wcs(whole, aims, number)
-        y, x = (
-            axis.ravel() for axis in np.mgrid[0 : chip.shape[0] : 97, 0 : chip.shape[1] : 97].astype(float)
-        )
+        y, x = (axis.ravel() for axis in np.mgrid[0 : chip.shape[0] : 97, 0 : chip.shape[1] : 97].astype(float))
         back = wcs.all_world2pix(*wcs.all_pix2world(x, y, 0), 0, tolerance=1e-8, maxiter=50)
         np.testing.assert_allclose(back, [x, y], rtol=0, atol=1e-6)
 

@@ -30,9 +30,7 @@ with open("answer.json", "w") as answer:
 def centroid(image, x, y, half=4):
     """Centroid of a star near (x, y), weighted by a Gaussian that follows it."""
     fx, fy = x, y
-    dy, dx = np.mgrid[round(y) - half : round(y) + half + 1, round(x) - half : round(x) + half + 1].astype(
-        float
-    )
+    dy, dx = np.mgrid[round(y) - half : round(y) + half + 1, round(x) - half : round(x) + half + 1].astype(float)
     stamp = image[dy.astype(int), dx.astype(int)]
     for _ in range(20):
         weight = stamp * np.exp(-((dx - fx) ** 2 + (dy - fy) ** 2) / 4)

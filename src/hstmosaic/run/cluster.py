@@ -14,6 +14,7 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.run.events import Teller
 from hstmosaic.run.pool import Pool
 from hstmosaic.run.retries import Cause, Lost
+from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import Need, Room
 from hstmosaic.run.zygote import close_zygote
 
@@ -62,7 +63,7 @@ class FixedStaff:
         """Return address and capacity of the workers, by name."""
         return {
             str(worker["name"]): (address, Room(str(worker["name"]), worker["nthreads"], worker["resources"][MEMORY]))
-            for address, worker in self.client.scheduler_info()["workers"].items()
+            for address, worker in workers_of(self.client).items()
         }
 
     def adjust(self, need: Need) -> Need:

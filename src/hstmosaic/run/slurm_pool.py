@@ -30,9 +30,7 @@ _GONE_SECONDS = 90.0
 
 
 @contextmanager
-def slurm_pool(
-    profile: Profile, directory: RunDirectory, tell: Teller, workers: int | None = None
-) -> Iterator[Pool]:
+def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers: int | None = None) -> Iterator[Pool]:
     """Run tasks in Slurm jobs that are submitted as they are needed.
 
     Parameters

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.retries import Cause, Lost
+from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
 from hstmosaic.run.slurm_jobs import job_options
@@ -94,7 +95,7 @@ class SlurmStaff:
         """Return address and capacity of the workers that are there, by name."""
         now = time.monotonic()
         found = {}
-        for address, worker in self.client.scheduler_info()["workers"].items():
+        for address, worker in workers_of(self.client).items():
             job = self.jobs.get(str(worker["name"]))
             if job is None:
                 continue

@@ -134,9 +134,7 @@ def build_field(
         reach = max(np.hypot(*visit.offset) for visit in visits) + 3 * dither
         corner = max(_half_diagonal(plan) for plan in plans)
         radius = (reach + corner) / 60
-        scene = make_scene(
-            pointing.ra, pointing.dec, float(radius), density=density, galaxies=galaxies, seed=seed
-        )
+        scene = make_scene(pointing.ra, pointing.dec, float(radius), density=density, galaxies=galaxies, seed=seed)
     return Field(name, tuple(plans), scene)
 
 

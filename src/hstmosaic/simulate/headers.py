@@ -108,9 +108,7 @@ def primary_header(plan: ExposurePlan, pointing: Pointing) -> fits.Header:
     return _header(records)
 
 
-def science_header(
-    plan: ExposurePlan, pointing: Pointing, aims: Sequence[ChipAim], number: int
-) -> fits.Header:
+def science_header(plan: ExposurePlan, pointing: Pointing, aims: Sequence[ChipAim], number: int) -> fits.Header:
     """Return the SCI header of chip `number` (from 0), WCS and references to its tables included."""
     camera, chip = plan.camera, plan.camera.chips[number]
     header = _extension_header(plan, "SCI", number, camera.bunit)
@@ -160,9 +158,7 @@ def add_statistics(
         ])  # fmt: skip
 
 
-def companion_header(
-    plan: ExposurePlan, name: str, number: int, aims: Sequence[ChipAim], unit: str
-) -> fits.Header:
+def companion_header(plan: ExposurePlan, name: str, number: int, aims: Sequence[ChipAim], unit: str) -> fits.Header:
     """Return the header of an ERR, DQ, SAMP or TIME extension, with the linear part of the WCS."""
     header = _extension_header(plan, name, number, unit)
     linear = [record for record in linear_records(plan.camera, aims, number) if record[0][:5] != "CTYPE"]
@@ -174,10 +170,7 @@ def _filter_records(camera: Camera, name: str) -> list[Record]:
     if camera.instrument != "ACS":
         return [("FILTER", name, "element selected from filter wheel")]
     wheels = ("CLEAR1L", name) if name in {"F435W", "F814W"} else (name, "CLEAR2L")
-    return [
-        (f"FILTER{k + 1}", wheel, f"element selected from filter wheel {k + 1}")
-        for k, wheel in enumerate(wheels)
-    ]
+    return [(f"FILTER{k + 1}", wheel, f"element selected from filter wheel {k + 1}") for k, wheel in enumerate(wheels)]
 
 
 def _photometry_records(facts: Filter, mode: str) -> list[Record]:

@@ -40,10 +40,7 @@ def sky_cell_corner(x: int = 10, y: int = 10) -> tuple[float, float]:
         Sky position in degrees.
     """
     # A sky cell x covers the 0-based pixels from (x - 1) * 21442, 21954 of them.
-    xi, eta = (
-        np.deg2rad((cell * _CELL_STEP + _CELL_OVERLAP / 2 + 0.5 - _CELL_CRPIX) * _CELL_SCALE)
-        for cell in (x, y)
-    )
+    xi, eta = (np.deg2rad((cell * _CELL_STEP + _CELL_OVERLAP / 2 + 0.5 - _CELL_CRPIX) * _CELL_SCALE) for cell in (x, y))
     ra, dec = np.deg2rad(_CELL_CENTRE)
     below = np.cos(dec) - eta * np.sin(dec)
     alpha = ra + np.arctan2(-xi, below)
@@ -155,9 +152,7 @@ def three_camera_field(
             )
         )
     # A subarray of WFC3/UVIS, the finest camera, shall have about 100 stars too.
-    density = (
-        60.0 if subarray is None else min(max(60.0, 100 / (subarray[0] * subarray[1]) / _UVIS_PIXEL), 1500.0)
-    )
+    density = 60.0 if subarray is None else min(max(60.0, 100 / (subarray[0] * subarray[1]) / _UVIS_PIXEL), 1500.0)
     return build_field(
         "three cameras",
         Pointing(150.1, 2.2, 15.0),

@@ -28,9 +28,7 @@ _TRAIL_ANGLE = np.deg2rad(33.0)
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
-def pixel_positions(
-    wcs: WCS, ra: Array, dec: Array, shape: tuple[int, int]
-) -> tuple[NDArray[np.intp], Array, Array]:
+def pixel_positions(wcs: WCS, ra: Array, dec: Array, shape: tuple[int, int]) -> tuple[NDArray[np.intp], Array, Array]:
     """Find the sources on or near a chip and their exact positions on it.
 
     Parameters

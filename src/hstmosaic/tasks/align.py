@@ -189,9 +189,7 @@ def _fit(members: Sequence[str], spec: AlignSpec) -> Fit:
     joint.configobj_pars = SimpleNamespace(get_pars=lambda _: parameters)
     for name in members:
         joint.add_member(
-            SimpleNamespace(
-                full_filename=name, headerlet_filename=name.replace(".fits", "_hlet.fits"), crclean=False
-            )
+            SimpleNamespace(full_filename=name, headerlet_filename=name.replace(".fits", "_hlet.fits"), crclean=False)
         )
     table = JointTable(list(members), process_type=_LABEL, log_level=level, **parameters)
     missing = sorted(set(members) - set(table.process_list or ()))
@@ -219,9 +217,7 @@ def _service(spec: AlignSpec) -> Any:
     return reply
 
 
-def _outcome(
-    fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]
-) -> dict[str, Any]:
+def _outcome(fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
     catalog, method, fitgeom = fit.table.tried
     info = fit.table.selected_fit[0].meta["fit_info"]
     reference: Table = fit.table.reference_catalogs[catalog]
@@ -238,9 +234,7 @@ def _outcome(
         "reference_catalog": fit.joint.refname,
         "headerlets": {name: name.replace(".fits", "_hlet.fits") for name in fit.members},
         "exposures": {
-            name: exposure_outcome(
-                read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference
-            )
+            name: exposure_outcome(read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference)
             for name in fit.members
         },
     }

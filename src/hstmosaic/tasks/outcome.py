@@ -78,9 +78,7 @@ def _plane(middle: SkyCoord, positions: SkyCoord) -> np.ndarray:
     return np.asarray(east.to_value(u.mas) + 1j * north.to_value(u.mas))
 
 
-def _matches(
-    exposure: Exposure, sources: Mapping[int, Table], reference: Table
-) -> tuple[int, list[float] | None]:
+def _matches(exposure: Exposure, sources: Mapping[int, Table], reference: Table) -> tuple[int, list[float] | None]:
     stars = SkyCoord(reference["RA"], reference["DEC"], unit="deg")
     offsets = []
     for chip in exposure.chips:
