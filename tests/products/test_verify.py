@@ -9,7 +9,7 @@ from astropy.io import fits
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
-from hstmosaic.products.gather import gather_layer, publish, still_gathered
+from hstmosaic.products.gather import finish_layer, gather, publish, still_gathered
 from hstmosaic.products.manifest import manifest_text
 from hstmosaic.products.notes import HeaderNotes, add_notes
 from hstmosaic.products.verify import ProductError, check_product, refer_npixfrac, sha256
@@ -103,18 +103,33 @@ def task(tmp_path):
     return work.parent, tmp_path / "out"
 
 
+def gathered_layer(task, used=USED):
+    folder, output = task
+    finish_layer(LAYER, used, TIGHT, HeaderNotes(), folder / "work")
+    return gather({name: sha256(folder / "work" / name) for name in (PRODUCT.name, PRODUCT.trailer)}, folder, output)
+
+
 def test_gathering_moves_products_and_trailers(task):
     folder, output = task
-    gathered = gather_layer(LAYER, USED, TIGHT, HeaderNotes(), folder, output)
+    gathered = gathered_layer(task)
     assert [file.name for file in gathered] == [PRODUCT.name, PRODUCT.trailer]
     assert all(sha256(output / file.name) == file.sha256 for file in gathered)
+    assert still_gathered(folder, output) == gathered
+
+
+def test_gathering_goes_on_where_it_was_killed(task):
+    folder, output = task
+    files = {name: sha256(folder / "work" / name) for name in (PRODUCT.name, PRODUCT.trailer)}
+    (folder / "work" / PRODUCT.name).replace(output / PRODUCT.name)
+    gathered = gather(files, folder, output)
+    assert {file.name: file.sha256 for file in gathered} == files
     assert still_gathered(folder, output) == gathered
 
 
 def test_nothing_is_moved_when_a_product_is_not_as_planned(task):
     folder, output = task
     with pytest.raises(ProductError):
-        gather_layer(LAYER, USED[:1], TIGHT, HeaderNotes(), folder, output)
+        gathered_layer(task, USED[:1])
     assert [path.name for path in output.iterdir()] == ["foo_run"]
     assert still_gathered(folder, output) is None
 
@@ -122,7 +137,7 @@ def test_nothing_is_moved_when_a_product_is_not_as_planned(task):
 @pytest.mark.parametrize("harm", ["removed", "changed"])
 def test_harmed_products_are_not_taken_for_finished(task, harm):
     folder, output = task
-    gather_layer(LAYER, USED, TIGHT, HeaderNotes(), folder, output)
+    gathered_layer(task)
     if harm == "removed":
         (output / PRODUCT.name).unlink()
     else:

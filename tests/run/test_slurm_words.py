@@ -7,6 +7,7 @@ import pytest
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run import slurm
+from hstmosaic.run.profile import Profile
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import JobState, PartitionLimits, SlurmSilentError, parse_job, parse_partitions, parse_queue
 from hstmosaic.run.slurm_jobs import check_path, job_script
@@ -93,7 +94,7 @@ def test_what_a_failing_command_says_is_told():
 
 
 def test_the_script_of_a_job(tmp_path):
-    script = job_script(JobSize(2, 3000, 5400), "hstmosaic-1a2b", tmp_path)
+    script = job_script(JobSize(2, 3000, 5400), "hstmosaic-1a2b", tmp_path, Profile("mine", "slurm"))
     for line in ("-J hstmosaic-1a2b", "--cpus-per-task=2", "--mem=2862M", "-t 01:30:00", "--no-requeue"):
         assert f"#SBATCH {line}\n" in script
     (command,) = [line for line in script.splitlines() if "dask_worker" in line]

@@ -7,7 +7,8 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.products.notes import HeaderNotes, add_notes
+from hstmosaic.plan.specs import WORK_FOLDER
+from hstmosaic.products.notes import add_notes
 from hstmosaic.products.verify import check_product, refer_npixfrac, sha256
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.limits import Limits
+    from hstmosaic.products.notes import HeaderNotes
 
 _GATHERED_FILE = "gathered.json"
 
@@ -30,13 +32,8 @@ class Gathered:
     sha256: str
 
 
-def gather_layer(
-    layer: Layer, used: Collection[str], tight: Limits, notes: HeaderNotes, task: Path, output: Path
-) -> tuple[Gathered, ...]:
-    """Check the products of a layer, then move them to the output directory.
-
-    Nothing is moved unless every product of the layer is as planned; the task directory lies in the output
-    directory, so that a move is a renaming.
+def finish_layer(layer: Layer, used: Collection[str], tight: Limits, notes: HeaderNotes, work: Path) -> None:
+    """Check the products of a layer against the plan and complete their headers, where they were made.
 
     Parameters
     ----------
@@ -48,32 +45,19 @@ def gather_layer(
         The limits that drizzlepac was given.
     notes : HeaderNotes
         What the headers say beside what drizzlepac writes.
-    task : pathlib.Path
-        The task directory, with the products under ``work/``.
-    output : pathlib.Path
-        The output directory.
-
-    Returns
-    -------
-    tuple of Gathered
+    work : pathlib.Path
+        The working directory of the task.
 
     Raises
     ------
     ProductError
         If a product is not as planned.
     """
-    work = task / "work"
     for product in layer.products:
         check_product(work / product.name, product, used)
     for product in layer.products:
         refer_npixfrac(work / product.name, product, tight)
         add_notes(work / product.name, notes, used)
-    return _move(product_names(layer), task, output)
-
-
-def gather_stub(layer: Layer, task: Path, output: Path) -> tuple[Gathered, ...]:
-    """Move what a task has only pretended to make; see `gather_layer`."""
-    return _move(product_names(layer), task, output)
 
 
 def product_names(layer: Layer) -> tuple[str, ...]:
@@ -81,11 +65,28 @@ def product_names(layer: Layer) -> tuple[str, ...]:
     return tuple(name for product in layer.products for name in (product.name, product.trailer))
 
 
-def _move(names: Collection[str], task: Path, output: Path) -> tuple[Gathered, ...]:
-    work = task / "work"
-    gathered = tuple(Gathered(name, (work / name).stat().st_size, sha256(work / name)) for name in names)
-    for name in names:
-        (work / name).replace(output / name)
+def gather(files: Mapping[str, str], task: Path, output: Path) -> tuple[Gathered, ...]:
+    """Move the finished files of a task to the output directory; a run that was killed on the way goes on here.
+
+    The task directory lies in the output directory, so that a move is a renaming.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        SHA-256 by name. A file that is not under ``work/`` any more has been moved already.
+    task : pathlib.Path
+        The task directory.
+    output : pathlib.Path
+        The output directory.
+
+    Returns
+    -------
+    tuple of Gathered
+    """
+    for name in files:
+        if (task / WORK_FOLDER / name).exists():
+            (task / WORK_FOLDER / name).replace(output / name)
+    gathered = tuple(Gathered(name, (output / name).stat().st_size, checksum) for name, checksum in files.items())
     draft = task / (_GATHERED_FILE + ".part")
     draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
     draft.replace(task / _GATHERED_FILE)

@@ -64,7 +64,7 @@ class Stage:
         """Return a task's directory and its result, or where it is still to be done, the future of it."""
         task = self.directory.task(name)
         finished = task.finished(key)
-        if finished is not None and task.work.is_dir():
+        if finished is not None and task.whole(finished):
             return task, finished
         task.prepare(spec, key)
         return task, self.pool.submit(task.path, estimate, priority=round(estimate.seconds))

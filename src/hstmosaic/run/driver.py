@@ -191,7 +191,7 @@ def _run_plan(
         strict=options.strict,
         stub=options.stub,
     )
-    with open_pool(options.profile, directory, tell, options.workers, client) as pool:
+    with open_pool(options.profile, directory, tell, options.workers, client, keep_work=options.keep_work) as pool:
         pool.check([layer.estimate for layer in plan.layers])
         if options.skip_alignment or options.stub:
             return Schedule(plan, directory, pool, settings, tell).run(), ()

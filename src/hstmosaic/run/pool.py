@@ -6,64 +6,27 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
 from hstmosaic.run.retries import Cause, Lost, cause_of
 from hstmosaic.run.sizes import Need, Room, in_order, place
-from hstmosaic.run.work import Measured, run_task
+from hstmosaic.run.work import Measured, Workplace, run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from distributed import Client
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.staff import Staff
+    from hstmosaic.run.work import Finish
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
-
-
-class Staff(Protocol):
-    """The workers of a pool: those that a machine has, or those that jobs bring."""
-
-    period: float
-    """Seconds between two looks."""
-    attempts: int
-    """How often a task is started at most."""
-
-    def rooms(self) -> dict[str, tuple[str, Room]]:
-        """Return address and capacity of the workers that are there, by name."""
-
-    def adjust(self, need: Need) -> Need:
-        """Return a need as it will be served.
-
-        Raises
-        ------
-        ClusterError
-            If no worker that can be had is large enough.
-        """
-
-    def more_memory(self, memory_mb: int) -> int | None:
-        """Return the memory for another attempt, None if there is no more."""
-
-    def more_time(self, seconds: float) -> float:
-        """Return an estimate of time within what can be had."""
-
-    def ending(self, name: str, since: float) -> Lost | None:
-        """Return how a worker that is gone has ended, None while that is not known."""
-
-    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
-        """Get workers for what waits, give back those that have nothing to do.
-
-        Raises
-        ------
-        ClusterError
-            If there is no hope.
-        """
 
 
 @dataclass(eq=False)
@@ -72,6 +35,9 @@ class Work:
 
     folder: Path
     need: Need
+    disk_mb: float
+    """What it is estimated to write."""
+    finish: Finish | None
     attempt: int = 1
     answer: Future[Answer] = field(default_factory=Future)
     worker: str = ""
@@ -97,12 +63,12 @@ class Pool:
         Its workers.
     tell : Teller
         Hears of retries.
-    growth : float
-        Factor on the memory of a task that had too little.
+    workplace : Workplace, optional
+        Where tasks work.
     """
 
-    def __init__(self, client: Client, staff: Staff, tell: Teller, growth: float = 2.0) -> None:
-        self.client, self.staff, self.tell, self.growth = client, staff, tell, growth
+    def __init__(self, client: Client, staff: Staff, tell: Teller, workplace: Workplace | None = None) -> None:
+        self.client, self.staff, self.tell, self.workplace = client, staff, tell, workplace or Workplace()
         self._inbox: queue.SimpleQueue[tuple[Work, Any] | None] = queue.SimpleQueue()
         self._waiting: list[Work] = []
         self._running: list[Work] = []
@@ -112,7 +78,9 @@ class Pool:
         self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
         self._thread.start()
 
-    def submit(self, folder: Path, estimate: Estimate, priority: float = 0.0) -> Future[Answer]:
+    def submit(
+        self, folder: Path, estimate: Estimate, priority: float = 0.0, finish: Finish | None = None
+    ) -> Future[Answer]:
         """Have the task of a prepared directory run.
 
         Parameters
@@ -123,6 +91,8 @@ class Pool:
             What it will need.
         priority : float
             The highest is served first.
+        finish : callable, optional
+            What the worker does with the working directory of the task when it has succeeded.
 
         Returns
         -------
@@ -135,15 +105,15 @@ class Pool:
         ClusterError
             If no worker that can be had is large enough.
         """
-        need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority))
-        work = Work(folder, need)
+        need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority, estimate.disk_mb))
+        work = Work(folder, need, estimate.disk_mb, finish)
         self._inbox.put((work, None))
         return work.answer
 
     def check(self, estimates: Iterable[Estimate]) -> None:
         """Raise `ClusterError` if a task is larger than any worker that can be had."""
         for estimate in estimates:
-            self.staff.adjust(Need(estimate.memory_mb, estimate.seconds))
+            self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, disk_mb=estimate.disk_mb))
 
     def close(self) -> None:
         """Serve no more; tasks that still run are the business of who ends the workers."""
@@ -211,9 +181,8 @@ class Pool:
         self._waiting.remove(work)
         self._running.append(work)
         work.worker = name
-        future = self.client.submit(
-            run_task, str(work.folder), key=f"{work.name}-{work.attempt}", pure=False, workers=[address]
-        )
+        told = str(work.folder), self.workplace, work.disk_mb, work.finish
+        future = self.client.submit(run_task, *told, key=f"{work.name}-{work.attempt}", pure=False, workers=[address])
         work.running = future
         future.add_done_callback(lambda ended: self._inbox.put((work, ended)))
 
@@ -274,7 +243,7 @@ class Pool:
         more = f" with {memory} MB" if lost.cause is Cause.MEMORY else ""
         self.tell("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
         work.attempt += 1
-        work.need = Need(memory, seconds, work.need.priority)
+        work.need = replace(work.need, memory_mb=memory, seconds=seconds)
         self._waiting.append(work)
 
 

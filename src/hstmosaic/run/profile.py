@@ -43,6 +43,10 @@ class Profile:
     """Seconds without a controller, or without leave to submit, after which a run gives up."""
     idle: float = 60.0
     """Seconds after which a job that has nothing to do is given back."""
+    scratch: bool = False
+    """Whether tasks work in Dask's local directory, on a disk of their node, and not in the run directory."""
+    scratch_option: str = ""
+    """What sbatch is told to get that much of it, with ``{mb}`` or ``{gb}`` in it; empty to ask for nothing."""
     dask: Mapping[str, Any] = field(default_factory=dict)
     """Dask configuration, by dotted keys."""
 
@@ -102,9 +106,22 @@ def profile_from_yaml(text: str, name: str) -> Profile:
         for key, kind in {"max_jobs": int, "attempts": int, "memory_growth": float}.items():
             if key in given:
                 given[key] = kind(given[key])
+        if not isinstance(given.get("scratch", False), bool):
+            raise TypeError(f"scratch is {given['scratch']!r}, not true or false")
+        if "scratch_option" in given:
+            _check_option(str(given["scratch_option"]))
     except (ValueError, TypeError) as error:
         raise ProfileError(f"hstmosaic: {error}") from error
     return Profile(name=name, dask=dict(_flat(raw)), **given)
+
+
+def _check_option(text: str) -> None:
+    try:
+        said = text.format(mb=1, gb=1)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"scratch-option {text!r} has more in braces than {{mb}} or {{gb}}") from error
+    if said == text or not text.startswith("-"):
+        raise ValueError(f"scratch-option {text!r} is no option of sbatch with {{mb}} or {{gb}} in it")
 
 
 def _folder() -> Iterable[Any]:

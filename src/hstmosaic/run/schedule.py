@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,8 @@ from hstmosaic.plan.checks import Exclusion, apply_strict
 from hstmosaic.plan.estimates import Estimate, estimate_screen
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, StubSpec, TaskResult
-from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
+from hstmosaic.products.gather import Gathered, finish_layer, gather, product_names, still_gathered
 from hstmosaic.products.notes import HeaderNotes
-from hstmosaic.products.verify import ProductError
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
 from hstmosaic.run.events import is_milestone
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.specs import TaskSpec
     from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+    from hstmosaic.run.work import Finish
 
 _OVERRULE = "use it all the same with --keep {name}"
 
@@ -192,27 +193,27 @@ class Schedule:
             return
         spec = self._drizzle_spec(layer, used)
         key = self._key(spec, self._listed(layer))
-        there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
+        finished = task.finished(key)
+        there = still_gathered(task.path, self.directory.output) if finished else None
         if there is not None:
             self.progress.gathered += there
             self.tell("reused", f"{layer.name} was finished before", layer=layer.name)
             return
+        if finished is not None and finished.files and task.whole(finished, self.directory.output):
+            self._end_layer(layer, task, finished, None)
+            return
         self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
-        self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))
+        finish = partial(finish_layer, layer, used, self.plan.tight_limits, self._notes)
+        priority = 1 + round(layer.estimate.seconds)
+        self._submit(task, spec, key, layer.estimate, priority, None if self.settings.stub else finish)
 
     def _end_layer(self, layer: Layer, task: TaskDirectory, result: TaskResult, measured: Any) -> None:
         if not result.ok:
             self._fail(layer, result.error, task)
             return
         try:
-            gathered = (
-                gather_stub(layer, task.path, self.directory.output)
-                if self.settings.stub
-                else gather_layer(
-                    layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
-                )
-            )
-        except (ProductError, OSError) as error:
+            gathered = gather(result.files, task.path, self.directory.output)
+        except OSError as error:
             self._fail(layer, str(error), task)
             return
         self.progress.gathered += gathered
@@ -259,10 +260,18 @@ class Schedule:
         inputs = {str(exposure.path): (exposure.size, exposure.mtime_ns) for exposure in exposures}
         return task_key(spec, inputs, self.plan.versions)
 
-    def _submit(self, task: TaskDirectory, spec: TaskSpec, key: str, estimate: Estimate, priority: int) -> None:
+    def _submit(
+        self,
+        task: TaskDirectory,
+        spec: TaskSpec,
+        key: str,
+        estimate: Estimate,
+        priority: int,
+        finish: Finish | None = None,
+    ) -> None:
         task.prepare(spec, key)
         self._running.add(task.name)
-        answer = self.pool.submit(task.path, estimate, priority)
+        answer = self.pool.submit(task.path, estimate, priority, finish)
         answer.add_done_callback(lambda done: self._ended.put((task, done)))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hstmosaic.run.profile import Profile
 
 _BYTES_PER_MIB = 1 << 20
+_BYTES_PER_GIB = 1 << 30
 _DASK_NAME = "dask-worker"
 _DEFAULTS = {"cores": 4, "memory": "16GB"}
 QUIET = {
@@ -127,7 +128,7 @@ def job_limits(profile: Profile) -> JobLimits:
     )
 
 
-def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
+def job_options(size: JobSize, name: str, logs: Path, profile: Profile) -> dict[str, Any]:
     """Return the arguments of `SLURMJob` for a job.
 
     Parameters
@@ -138,6 +139,8 @@ def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
         Of the job.
     logs : pathlib.Path
         Where its output goes.
+    profile : Profile
+        Says whether tasks work in scratch.
     """
     mib = math.ceil(size.memory_mb * 1e6 / _BYTES_PER_MIB)
     return {
@@ -151,7 +154,8 @@ def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
         "log_directory": str(logs),
         "nanny": False,
         # Slurm enforces memory and the driver restarts; Slurm's own requeueing would do things twice
-        "job_extra_directives": ["--no-requeue", *config("job-extra-directives", [])],
+        "job_extra_directives": ["--no-requeue", *_ask_for_scratch(size, profile), *config("job-extra-directives", [])],
+        "job_script_prologue": [*config("job-script-prologue", []), *_check_scratch(profile)],
         "worker_extra_args": [
             *config("worker-extra-args", []),
             *("--memory-limit", "0", "--no-dashboard", "--preload", "hstmosaic.run.worker"),
@@ -159,9 +163,32 @@ def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
     }
 
 
-def job_script(size: JobSize, name: str, logs: Path, scheduler: str = "tls://DRIVER:PORT") -> str:
+def _ask_for_scratch(size: JobSize, profile: Profile) -> list[str]:
+    if not profile.scratch_option or not size.disk_mb:
+        return []
+    mib, gib = (math.ceil(size.disk_mb * 1e6 / unit) for unit in (_BYTES_PER_MIB, _BYTES_PER_GIB))
+    return [profile.scratch_option.format(mb=mib, gb=gib)]
+
+
+def _check_scratch(profile: Profile) -> list[str]:
+    """Say in the job's log what Dask would not: that there is no such directory, and on which node."""
+    if not profile.scratch:
+        return []
+    where = config("local-directory")
+    if where is None:
+        raise ProfileError(
+            f"profile {profile.name}: scratch without a directory", "name it in jobqueue.slurm.local-directory"
+        )
+    return [
+        f'scratch="{where}"',
+        '[ -d "$scratch" ] && [ -w "$scratch" ] || { echo "no scratch directory \'$scratch\' that can be written on'
+        ' ${SLURMD_NODENAME:-$HOSTNAME} (local-directory of the profile)" >&2; exit 1; }',
+    ]
+
+
+def job_script(size: JobSize, name: str, logs: Path, profile: Profile, scheduler: str = "tls://DRIVER:PORT") -> str:
     """Return the script that a job of a size would be submitted with; nothing is submitted."""
-    options = job_options(size, name, logs) | {"log_directory": None}
+    options = job_options(size, name, logs, profile) | {"log_directory": None}
     shown = SLURMJob(scheduler, name="WORKER", **options)
     return str(shown.job_script())
 

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.events import Teller
     from hstmosaic.run.profile import Profile
+    from hstmosaic.run.work import Workplace
 
 _GONE_SECONDS = 90.0
 
 
 @contextmanager
-def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers: int | None = None) -> Iterator[Pool]:
+def slurm_pool(
+    profile: Profile, directory: RunDirectory, tell: Teller, place: Workplace, workers: int | None = None
+) -> Iterator[Pool]:
     """Run tasks in Slurm jobs that are submitted as they are needed.
 
     Parameters
@@ -41,6 +44,8 @@ def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers:
         Seen by the nodes under the same path; keys and the jobs' logs go there.
     tell : Teller
         Hears of jobs.
+    place : Workplace
+        Where tasks work.
     workers : int, optional
         Tasks at a time at most.
 
@@ -64,7 +69,7 @@ def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers:
         queue(name)
         _clear(name, tell)
         cluster = SizedCluster(
-            **job_options(limits.shared, name, logs),
+            **job_options(limits.shared, name, logs, profile),
             security=run_keys(keys),
             scheduler_options={"dashboard_address": "127.0.0.1:0"} | config("scheduler-options", {}),
             silence_logs="CRITICAL",
@@ -72,7 +77,7 @@ def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers:
         try:
             with Client(cluster) as client:
                 staff = SlurmStaff(cluster, client, profile, limits, name, logs, tell, workers or math.inf)
-                pool = Pool(client, staff, tell, profile.memory_growth)
+                pool = Pool(client, staff, tell, place)
                 try:
                     yield pool
                 finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
@@ -103,17 +103,16 @@ class SlurmStaff:
                 job.came = job.idle_since = now
                 job.until = now + job.size.seconds - START_SECONDS
                 self._failed_starts = 0
-            room = job.size.room(job.name)
-            found[job.name] = address, Room(job.name, room.slots, room.memory_mb, job.until - now)
+            found[job.name] = address, replace(job.size.room(job.name), seconds=job.until - now)
         self._there = found.keys()
         return found
 
     def adjust(self, need: Need) -> Need:
-        """Return the need, or raise `ClusterError` if no job is large enough."""
+        """Return the need as jobs are asked for it, or raise `ClusterError` if no job is large enough."""
         refusal = self.limits.refusal(need)
         if refusal:
             raise ClusterError(f"a task {refusal}", "name a larger partition or larger limits in the profile")
-        return need
+        return need if self.profile.scratch_option else replace(need, disk_mb=0)
 
     def more_memory(self, memory_mb: int) -> int | None:
         """Return the memory for another attempt, None if there is no more."""
@@ -172,7 +171,7 @@ class SlurmStaff:
         self._hired += 1
         job = Job(f"{self.name}-{self._hired}", size)
         self.jobs[job.name] = job
-        self.cluster.hire(job.name, job_options(size, self.name, self.logs))
+        self.cluster.hire(job.name, job_options(size, self.name, self.logs, self.profile))
 
     def _dismiss(self, job: Job) -> None:
         del self.jobs[job.name]

@@ -73,7 +73,9 @@ def align(spec: AlignSpec) -> TaskResult:
         return TaskResult(ok=True, data={"aligned": False, "cause": cause, "left_out": left_out})
     for name in fit.members:
         fits.setval(name, "HAPLEVEL", value=1, comment="Classification level of this product")
-    return TaskResult(ok=True, data=_outcome(fit, spec, tables, left_out))
+    data = _outcome(fit, spec, tables, left_out)
+    files = [*fit.members, *data["headerlets"].values(), data["reference_catalog"]]
+    return TaskResult(ok=True, data=data, files=dict.fromkeys(files, ""))
 
 
 def _largest_fit(left_out: dict[str, str], spec: AlignSpec) -> tuple[Fit | None, dict[str, str], str]:

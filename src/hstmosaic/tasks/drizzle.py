@@ -56,4 +56,4 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     missing = [name for name in spec.products if not Path(name).is_file()]
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
-    return TaskResult(ok=True, data={"products": list(spec.products)})
+    return TaskResult(ok=True, data={"products": list(spec.products)}, files=dict.fromkeys(spec.products, ""))

@@ -8,8 +8,8 @@ import traceback
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.specs import (
+    ANSWER_FILE,
     SPEC_FILE,
-    WORK_FOLDER,
     AlignSpec,
     DrizzleSpec,
     ScreenSpec,
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def execute(folder: Path) -> bool:
-    """Do what ``spec.json`` says in a fresh ``work/`` and write ``result.json``.
+def execute(folder: Path, work: Path) -> bool:
+    """Do what ``spec.json`` says in a fresh working directory and write ``answer.json``.
 
     Parameters
     ----------
     folder : pathlib.Path
         The task directory.
+    work : pathlib.Path
+        The working directory; what was there is removed.
 
     Returns
     -------
     bool
         Whether the task succeeded.
     """
-    work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     os.chdir(work)
@@ -62,5 +63,5 @@ def execute(folder: Path) -> bool:
         traceback.print_exc()
         last = str(error).strip().splitlines()
         result = TaskResult(ok=False, error=f"{type(error).__name__}: {last[-1] if last else 'no message'}")
-    write_result(folder, result)
+    write_result(folder, result, ANSWER_FILE)
     return result.ok

@@ -52,7 +52,8 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     chips = table.extracted_sources[name]
     files = [write_sources(chips[chip], Path(f"sci{chip}.ecsv")) for chip in sorted(chips)]
     counts = [0 if chips[chip] is None else len(chips[chip]) for chip in sorted(chips)]
-    return TaskResult(ok=True, data={"fwhm": fwhm, "counts": counts, "tables": files})
+    data = {"fwhm": fwhm, "counts": counts, "tables": files}
+    return TaskResult(ok=True, data=data, files={file: "" for file in files if file})
 
 
 def alignment_parameters(instrument: str, detector: str) -> dict[str, Any]:

@@ -38,4 +38,5 @@ def stub(spec: StubSpec) -> TaskResult:
             fits.PrimaryHDU(np.zeros((2, 2), dtype=np.float32)).writeto(name)
         else:
             Path(name).write_text("stub\n")
-    return TaskResult(ok=True, data={"usable": True, "reason": "", "products": list(spec.products)})
+    data = {"usable": True, "reason": "", "products": list(spec.products)}
+    return TaskResult(ok=True, data=data, files=dict.fromkeys(spec.products, ""))
