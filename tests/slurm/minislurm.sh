@@ -51,7 +51,7 @@ DefMemPerCPU=500
 CONF
     for i in $(seq 1 "$N"); do
         echo "NodeName=node$i NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((BASE + i)) CPUs=$CPUS" \
-            "Boards=1 SocketsPerBoard=1 CoresPerSocket=$CPUS ThreadsPerCore=1 RealMemory=$MEM State=UNKNOWN ${MS_OF_NODES:-}" >> "$SLURM_CONF"
+            "Boards=1 SocketsPerBoard=1 CoresPerSocket=$CPUS ThreadsPerCore=1 RealMemory=$MEM TmpDisk=20000 State=UNKNOWN ${MS_OF_NODES:-}" >> "$SLURM_CONF"
         mkdir -p "$D/spool/node$i"
     done
     cat >> "$SLURM_CONF" << CONF

@@ -89,6 +89,11 @@ class SizedCluster(SLURMCluster):
         self.worker_spec.pop(name, None)
         self.scale(len(self.worker_spec))
 
+    def spare_jobs(self) -> None:
+        """Do not cancel the jobs that there are, on closing: they have been cancelled all at once."""
+        for job in self.workers.values():
+            job.job_id = None
+
     def job(self, name: str) -> SizedJob | None:
         """Return a job as soon as sbatch has answered, else None."""
         return self.workers.get(name)

@@ -83,7 +83,8 @@ def slurm_pool(
                 finally:
                     with _undisturbed():
                         pool.close()
-                        _clear(name, tell, wait=False)
+                        if _cancel_all(name):
+                            cluster.spare_jobs()
         finally:
             with _undisturbed():
                 cluster.close(timeout=60)
@@ -91,20 +92,27 @@ def slurm_pool(
                 shutil.rmtree(keys, ignore_errors=True)
 
 
-def _clear(name: str, tell: Teller, *, wait: bool = True) -> None:
+def _cancel_all(name: str) -> bool:
+    """Cancel all jobs of the run, if Slurm listens."""
+    try:
+        cancel(name)
+    except SlurmSilentError:
+        return False
+    return True
+
+
+def _clear(name: str, tell: Teller) -> None:
     """Cancel all jobs of the run, and see to it that they are gone."""
     deadline = time.monotonic() + _GONE_SECONDS
     left: Mapping[str, Any]
     while True:
         try:
             left = queue(name)
-            if left:
+            if not left:
+                return
+            if any(job.state != "COMPLETING" for job in left.values()):
                 cancel(name)
-            if not left or not wait:
-                return
         except SlurmSilentError as error:
-            if not wait:
-                return
             left = {error.message: None}
         if time.monotonic() > deadline:
             tell("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)
