@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.pending import PendingWatch
 from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
@@ -15,7 +16,7 @@ from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_st
 from hstmosaic.run.slurm_jobs import job_options
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from distributed import Client
@@ -29,7 +30,7 @@ _ENDING_SECONDS = 120.0
 _FAILED_STARTS = 3
 _FIRST_PAUSE = 5.0
 _HOLD_SECONDS = 1.0
-_IDLE_WHILE_OTHERS_WAIT = 10.0
+_IDLE_WHILE_OTHERS_WAIT = 3.0
 
 
 @dataclass
@@ -90,6 +91,7 @@ class SlurmStaff:
         self._polled = self._wanted_since = time.monotonic()
         self._not_before = 0.0
         self._pause, self._refused_since = _FIRST_PAUSE, 0.0
+        self._pending = PendingWatch(tell)
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
         """Return address and capacity of the workers that are there, by name."""
@@ -210,12 +212,21 @@ class SlurmStaff:
         except SlurmSilentError as error:
             self.tell("silent", error.message, "debug")
             return
+        self._look_at_queue(known, now)
         for job in [job for job in self.jobs.values() if job.number]:
             state = known.get(job.number)
             if state is not None and state.seconds_left is not None and job.came is not None:
                 job.until = now + state.seconds_left
             elif state is None and job.came is None and job.name not in busy:
                 self._lost_before_it_worked(job)
+
+    def _look_at_queue(self, known: Mapping[str, JobState], now: float) -> None:
+        coming = [job.number for job in self.jobs.values() if job.number in known and job.came is None]
+        waiting = {number: known[number].reason for number in coming if known[number].state == "PENDING"}
+        seconds, words = self._pending.look(waiting, now)
+        # where some work and others never will, those that work do it
+        if seconds > self.profile.patience and len(waiting) == len(self.jobs):
+            raise ClusterError(f"the run's jobs will never start ({words.partition(';')[0]})", words.partition("; ")[2])
 
     def _lost_before_it_worked(self, job: Job) -> None:
         state = self._ended(job)
