@@ -28,9 +28,9 @@ def slurm(slurm_is_there):
 @pytest.fixture(autouse=True)
 def no_job_left(request):
     """Hold every test to the promise that no job is left at the end."""
+    cluster = request.getfixturevalue("slurm") if "slurm" in request.fixturenames else None
     yield
-    if "slurm" in request.fixturenames:
-        cluster = request.getfixturevalue("slurm")
+    if cluster is not None:
         # a job that has ended is listed until its node says so
         wait_until(lambda: "COMPLETING" not in cluster.jobs().values())
         left = cluster.jobs()

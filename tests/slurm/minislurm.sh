@@ -57,8 +57,12 @@ CONF
     cat >> "$SLURM_CONF" << CONF
 PartitionName=batch Nodes=node[1-$N] Default=YES MaxTime=01:00:00 DefaultTime=00:10:00 State=UP
 PartitionName=short Nodes=node1 MaxTime=00:02:00 DefaultTime=00:01:00 State=UP
-${MS_MORE:-}
 CONF
+    # a key has one value: what is given replaces what is above
+    while IFS= read -r line; do
+        case $line in '' | *Name=*) ;; *) sed -i "/^${line%%=*}=/d" "$SLURM_CONF" ;; esac
+        echo "$line" >> "$SLURM_CONF"
+    done <<< "${MS_MORE:-}"
 }
 
 # kill -0 is true for a zombie, and PID 1 of a container reaps orphans late, or never: read the state.

@@ -201,7 +201,8 @@ class SlurmStaff:
         if not is_transient(words) or hopeless:
             raise ClusterError(f"sbatch refuses the run's jobs: {words}", "mend the profile, or ask the site")
         if now >= self._not_before:
-            self.tell("refused", f"sbatch takes no job now: {words}; trying again", "warning", words=words)
+            level = "warning" if self._pause == _FIRST_PAUSE else "debug"
+            self.tell("refused", f"sbatch takes no job now: {words}; trying again", level, words=words)
             self._not_before = now + self._pause
             self._pause = min(2 * self._pause, 60.0)
 
