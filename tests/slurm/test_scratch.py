@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from mini_slurm import ask, wait_until
 from stubs import PROFILE, bench, profile
-from users import start
+from users import left_in, start
 
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.driver import RunOptions, run_mosaic
@@ -42,11 +42,6 @@ def text_of_profile(scratch, more=""):
 
 def in_scratch(scratch, more=""):
     return profile(text_of_profile(scratch, more))
-
-
-def left_in(scratch):
-    """What is there beside Dask's own empty locks."""
-    return [path for path in scratch.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def products(folder):

@@ -80,3 +80,12 @@ def finished_tasks(run):
             state = path.stat()
             found[path.parent.name] = state.st_ino, state.st_mtime_ns
     return found
+
+
+def left_in(scratch):
+    """Return what is left of tasks in a local directory: all that is not Dask's own."""
+    return [
+        path
+        for path in scratch.rglob("*")
+        if path.suffix not in (".lock", ".dirlock") and (path.is_file() or path.parent.name.startswith("worker-"))
+    ]
