@@ -32,7 +32,10 @@ QUIET = {
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-ttl": "2 minutes",
     "distributed.worker.memory.terminate": False,
+    # by default the driver's event loop is woken up fifty times a second, for statistics that nobody reads
     "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.profile.enabled": False,
     # hstmosaic watches its jobs itself
     "distributed.deploy.lost-worker-timeout": "7 days",
 }
@@ -93,6 +96,11 @@ class SizedCluster(SLURMCluster):
         """Do not cancel the jobs that there are, on closing: they have been cancelled all at once."""
         for job in self.workers.values():
             job.job_id = None
+
+    def addresses(self) -> dict[str, str]:
+        """Return the addresses of the workers that are there, by name; the scheduler is in this process."""
+        scheduler: Any = self.scheduler
+        return {str(worker.name): worker.address for worker in list(scheduler.workers.values())}
 
     def job(self, name: str) -> SizedJob | None:
         """Return a job as soon as sbatch has answered, else None."""

@@ -76,7 +76,7 @@ def slurm_pool(
         )
         try:
             with Client(cluster) as client:
-                staff = SlurmStaff(cluster, client, profile, limits, name, logs, tell, workers or math.inf)
+                staff = SlurmStaff(cluster, profile, limits, name, logs, tell, workers or math.inf)
                 pool = Pool(client, staff, tell, place)
                 try:
                     yield pool

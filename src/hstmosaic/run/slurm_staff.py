@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.pending import PendingWatch
 from hstmosaic.run.retries import Cause, Lost
-from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
 from hstmosaic.run.slurm_jobs import job_options
@@ -18,8 +17,6 @@ from hstmosaic.run.slurm_jobs import job_options
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
-
-    from distributed import Client
 
     from hstmosaic.run.events import Teller
     from hstmosaic.run.profile import Profile
@@ -53,7 +50,7 @@ class SlurmStaff:
 
     Parameters
     ----------
-    cluster, client : SizedCluster and distributed.Client
+    cluster : SizedCluster
         Of Dask.
     profile : Profile
         How many jobs, and how patient.
@@ -74,7 +71,6 @@ class SlurmStaff:
     def __init__(
         self,
         cluster: SizedCluster,
-        client: Client,
         profile: Profile,
         limits: JobLimits,
         name: str,
@@ -82,7 +78,7 @@ class SlurmStaff:
         tell: Teller,
         slots: float = math.inf,
     ) -> None:
-        self.cluster, self.client, self.profile, self.limits = cluster, client, profile, limits
+        self.cluster, self.profile, self.limits = cluster, profile, limits
         self.name, self.logs, self.tell, self.slots = name, logs, tell, slots
         self.attempts = profile.attempts
         self.jobs: dict[str, Job] = {}
@@ -97,8 +93,8 @@ class SlurmStaff:
         """Return address and capacity of the workers that are there, by name."""
         now = time.monotonic()
         found = {}
-        for address, worker in workers_of(self.client).items():
-            job = self.jobs.get(str(worker["name"]))
+        for name, address in self.cluster.addresses().items():
+            job = self.jobs.get(name)
             if job is None:
                 continue
             if job.came is None:
