@@ -8,20 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import ExitCode
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.names import manifest_name
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
-from hstmosaic.products.manifest import write_manifest
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
+from hstmosaic.run.ending import Outcome, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.profile import Profile
-from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
+from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
@@ -67,29 +64,6 @@ class RunOptions:
     """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    plan: Plan
-    products: tuple[Gathered, ...]
-    left_out: tuple[Exclusion, ...]
-    """By header checks and by screening."""
-    failures: tuple[Failure, ...]
-    directory: Path
-    """The run directory."""
-    seconds: float
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """What the shell is told."""
-        if not self.failures:
-            return ExitCode.OK
-        screened = {exclusion.name for exclusion in self.left_out}
-        nothing_left = all(exposure.name in screened for exposure in self.plan.exposures)
-        return ExitCode.NOTHING_LEFT if nothing_left else ExitCode.LAYER_FAILED
 
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
@@ -154,26 +128,43 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        progress, aligned = _run_plan(plan, directory, options, tell, client)
-        outcome = Outcome(
-            plan=plan,
-            products=(*progress.gathered, *aligned),
-            left_out=(*plan.excluded, *progress.left_out),
-            failures=tuple(progress.failures),
-            directory=directory.path,
-            seconds=time.time() - started,
-        )
-        if outcome.products:
-            write_manifest(
-                directory.output / manifest_name(plan.prefix), [product.name for product in outcome.products]
-            )
-        _tell_end(outcome, tell)
+        work = _Work(plan, directory)
+        try:
+            _run_plan(work, options, tell, client)
+        except BaseException as error:
+            try:
+                end_run(work.outcome(started, error), directory, tell)
+            finally:
+                raise error
+        outcome = work.outcome(started)
+        end_run(outcome, directory, tell)
     return outcome
 
 
-def _run_plan(
-    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller, client: Client | None
-) -> tuple[Progress, tuple[Gathered, ...]]:
+@dataclass
+class _Work:
+    """A run on its way: what there is to tell of it, whenever it ends."""
+
+    plan: Plan
+    directory: RunDirectory
+    progress: Progress = field(default_factory=Progress)
+    aligned: tuple[Gathered, ...] = ()
+
+    def outcome(self, started: float, error: BaseException | None = None) -> Outcome:
+        return Outcome(
+            plan=self.plan,
+            products=(*self.progress.gathered, *self.aligned),
+            left_out=(*self.plan.excluded, *self.progress.left_out),
+            failures=tuple(self.progress.failures),
+            directory=self.directory.path,
+            seconds=time.time() - started,
+            checksums=dict(self.progress.sha256),
+            error=error,
+        )
+
+
+def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
+    plan, directory = work.plan, work.directory
     directory.plan_file.write_text(plan.to_json())
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
@@ -194,16 +185,10 @@ def _run_plan(
     with open_pool(options.profile, directory, tell, options.workers, client) as pool:
         pool.check([layer.estimate for layer in plan.layers])
         if options.skip_alignment or options.stub:
-            return Schedule(plan, directory, pool, settings, tell).run(), ()
+            Schedule(plan, directory, pool, settings, tell, work.progress).run()
+            return
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
         aligner = Aligner(directory, pool, how, tell)
-        progress = Schedule(plan, directory, pool, settings, tell, before_drizzling=aligner).run()
-        return progress, publish(aligner.files(), directory.output) if progress.gathered else ()
-
-
-def _tell_end(outcome: Outcome, tell: Teller) -> None:
-    for failure in outcome.failures:
-        tell("failed", f"{failure.layer} was not made: {failure.cause}; see {failure.log}", "error")
-    made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
-    verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
-    tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+        Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=aligner).run()
+        if work.progress.gathered:
+            work.aligned = publish(aligner.files(), directory.output)
