@@ -12,6 +12,7 @@ from hstmosaic.errors import ExitCode
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.names import manifest_name
+from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.products.manifest import write_manifest
@@ -175,6 +176,7 @@ def _run_plan(
     plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller, client: Client | None
 ) -> tuple[Progress, tuple[Gathered, ...]]:
     directory.plan_file.write_text(plan.to_json())
+    write_outlines(directory.path / OUTLINES_FILE, plan)
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
         "planned",
