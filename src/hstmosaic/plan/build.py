@@ -61,7 +61,7 @@ def make_plan(
     """
     if prefix is not None:
         check_prefix(prefix)
-    exposures, excluded = _usable(source, keep, on_read)
+    given, exposures, excluded = _usable(source, keep, on_read)
     if not exposures:
         raise BadInputError(_as_problems(excluded))
     choice = choose_projection_cell(_sky_cells(exposures))
@@ -93,12 +93,14 @@ def make_plan(
         excluded=tuple(excluded),
         notes=tuple(notes + _close_calls(layers)),
         versions=installed_versions(),
+        dropped=_dropped(given, exposures),
     )
 
 
 def _usable(
     source: str, keep: Sequence[str], on_read: Callable[[int, int], None] | None
-) -> tuple[list[Exposure], list[Exclusion]]:
+) -> tuple[list[Exposure], list[Exposure], list[Exclusion]]:
+    """Return all exposures, those that can be used, and why the others cannot."""
     inputs, missing = find_inputs(source)
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]
@@ -111,7 +113,12 @@ def _usable(
     clashes = find_name_clashes(usable)
     if clashes:
         raise BadInputError(clashes)
-    return usable, [*unusable, *duplicates]
+    return exposures, usable, [*unusable, *duplicates]
+
+
+def _dropped(given: Sequence[Exposure], kept: Sequence[Exposure]) -> tuple[Exposure, ...]:
+    paths = {exposure.path for exposure in kept}
+    return tuple(exposure for exposure in given if exposure.path not in paths)
 
 
 def _counted(inputs: Sequence[InputFile], on_read: Callable[[int, int], None] | None) -> Iterator[InputFile]:

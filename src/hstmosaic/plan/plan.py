@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from typing import Any
 
@@ -50,14 +50,16 @@ class Plan:
     notes: tuple[str, ...]
     """What the user should know: clipped exposures, close calls."""
     versions: dict[str, str]
+    dropped: tuple[Exposure, ...] = field(default=(), repr=False, compare=False)
+    """Exposures that are left out, with their chips; none if the plan came out of a JSON file."""
 
     def exposure(self, name: str) -> Exposure:
         """Return the exposure of a file name."""
         return next(exposure for exposure in self.exposures if exposure.name == name)
 
     def to_json(self) -> str:
-        """Return the plan as JSON; chips are left out."""
-        raw = {field: getattr(self, field) for field in self.__dataclass_fields__}
+        """Return the plan as JSON; chips are left out, and so are dropped exposures."""
+        raw = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "dropped"}
         raw["limits"], raw["tight_limits"] = self.limits.as_list(), self.tight_limits.as_list()
         raw["exposures"] = [exposure.to_dict() for exposure in self.exposures]
         raw["layers"] = [

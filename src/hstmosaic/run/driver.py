@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.aligner import Aligner
@@ -166,6 +167,7 @@ class _Work:
 def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
     plan, directory = work.plan, work.directory
     directory.plan_file.write_text(plan.to_json())
+    write_outlines(directory.path / OUTLINES_FILE, plan)
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
         "planned",
