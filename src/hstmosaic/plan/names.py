@@ -71,3 +71,8 @@ def trailer_name(stem: str) -> str:
 def manifest_name(prefix: str) -> str:
     """Return the file name of a mosaic's manifest."""
     return f"{prefix}_manifest.txt"
+
+
+def json_manifest_name(prefix: str) -> str:
+    """Return the file name of a mosaic's manifest with all that is known about its files."""
+    return f"{prefix}_manifest.json"

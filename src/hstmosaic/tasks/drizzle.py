@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,10 @@ from drizzlepac.haputils.analyze import Ret_code
 
 from hstmosaic.plan.specs import TaskResult
 from hstmosaic.tasks import upstream
+from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 
 if TYPE_CHECKING:
+    from hstmosaic.plan.files import MadeFile
     from hstmosaic.plan.specs import DrizzleSpec
 
 _MEANING = {
@@ -33,7 +36,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``products``, the names that were made; they lie in the current directory.
+        ``data`` holds ``files``, each as `hstmosaic.plan.files.MadeFile` has it; they lie in the current directory.
     """
     for name, path in spec.links:
         Path(name).symlink_to(path)
@@ -56,4 +59,16 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     missing = [name for name in spec.products if not Path(name).is_file()]
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
-    return TaskResult(ok=True, data={"products": list(spec.products)})
+    return TaskResult(ok=True, data={"files": [asdict(made) for made in _finish(spec)]})
+
+
+def _finish(spec: DrizzleSpec) -> list[MadeFile]:
+    areas = {name: (given, documented) for name, given, documented in spec.areas}
+    files = []
+    for path in map(Path, spec.products):
+        if path.name in areas:
+            cards = [refer_npixfrac(path, *areas[path.name]), *spec.cards]
+            files.append(finish_fits(path, cards, spec.history))
+        else:
+            files.append(finish_file(path))
+    return files
