@@ -1,4 +1,4 @@
-"""Add the Debian packages of this system to a list of Python packages in CycloneDX: ``sbom.py < python.json > all.json``."""
+"""Add this system's Debian packages to a CycloneDX list of Python's: ``sbom.py < python.json > all.json``."""
 
 import json
 import subprocess

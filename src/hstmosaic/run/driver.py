@@ -21,6 +21,7 @@ from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.ending import Outcome, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import heartbeat
+from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import Learner, learned_for, learning_file, place_of
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Progress, Schedule, Settings
@@ -215,7 +216,8 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
         strict=options.strict,
         stub=options.stub,
     )
-    with open_pool(options.profile, directory, tell, options.workers, client) as pool:
+    profile = options.profile.seeing(folders_of(plan, directory.output))
+    with open_pool(profile, directory, tell, options.workers, client) as pool:
         pool.check(plan.tasks(aligned=options.aligned).values())
         if not options.aligned:
             Schedule(plan, directory, pool, settings, tell, work.progress).run()
