@@ -19,6 +19,7 @@ archive=build/.hstmosaic-$$.tar
 trap 'rm -f "$archive" "$sif.part"' EXIT
 case ${engine##*/} in podman) "$engine" save --quiet --format docker-archive --output "$archive" "$image" ;;
     *) "$engine" save --output "$archive" "$image" ;; esac
+options=()
 eval "options=(${SIF_OPTIONS:-})"
 apptainer build --force --notest "${options[@]}" --build-arg "FROM=$archive" "$sif.part" container/hstmosaic.def
 apptainer test "$sif.part"

@@ -12,10 +12,12 @@ image=$1; shift
 
 wanted() { # files, and folders with /. behind, one a line
     local argument parent
-    printf '%s/.\n' "$PWD" ${BIND:-}
+    local folders
+    read -ra folders <<< "${BIND:-}"
+    printf '%s/.\n' "$PWD" "${folders[@]}"
     for argument in "$@"; do
         argument=${argument#--*=}; argument=${argument#@}
-        case $argument in '~/'*) argument=$HOME/${argument#'~/'} ;; esac
+        case $argument in \~/*) argument=$HOME/${argument#\~/} ;; esac
         if [ -d "$argument" ]; then printf '%s/.\n' "$argument"; continue; fi
         case $argument in
             *.fits | *.ecsv | *.csv | *.xml | *.vot | *.yaml | *.yml | *.json) compgen -G "$argument" || true ;;
@@ -30,7 +32,7 @@ names() { # of the exposures in a list
     local line folder
     folder=$(dirname -- "$1")
     tr -d '\r"'\' < "$1" | sed 's/\(^\|[[:space:]]\)#.*//; s/^[[:space:]]*//; s/[[:space:]]*$//; /^$/d' | while read -r line; do
-        case $line in '~/'*) echo "$HOME/${line#'~/'}" ;; /*) echo "$line" ;; *) echo "$folder/$line" ;; esac
+        case $line in \~/*) echo "$HOME/${line#\~/}" ;; /*) echo "$line" ;; *) echo "$folder/$line" ;; esac
     done
 }
 
@@ -38,11 +40,11 @@ names() { # of the exposures in a list
 binds=()
 paths=$(wanted "$@" | sort -u)
 while read -r folder; do
-    [ -d "$folder" ] && [ "$folder" != / ] || continue
+    if [ ! -d "$folder" ] || [ "$folder" = / ]; then continue; fi
     for other in "${binds[@]}"; do case $folder/ in "$other"/*) continue 2 ;; esac; done
     binds+=("$folder")
 done < <({ xargs -r -d '\n' realpath -sm -- <<< "$paths"; xargs -r -d '\n' realpath -m -- <<< "$paths"; } |
-         while read -r path; do [ -d "$path" ] && echo "$path" || dirname -- "$path"; done | sort -u)
+         while read -r path; do if [ -d "$path" ]; then echo "$path"; else dirname -- "$path"; fi; done | sort -u)
 
 options=()
 if [ -e "$image" ]; then
