@@ -133,6 +133,25 @@ def status(run: Path) -> None:
 
 
 @cli.command(context_settings=_CONTEXT)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@examples("hstmosaic verify mosaics")
+def verify(directory: Path) -> None:
+    """Check the products in DIR against the manifests beside them."""
+    from hstmosaic.bars import byte_bar
+    from hstmosaic.products.checksums import read_manifests, verify_products
+
+    found = read_manifests(directory)
+    with byte_bar("checking", sum(file.size for file in found.products)) as advance:
+        verified = verify_products(directory, found, advance)
+    for note in found.notes:
+        click.echo(note)
+    for fault in verified.faults:
+        click.echo(str(fault), err=True)
+    click.echo(str(verified))
+    sys.exit(ExitCode.NOT_AS_RECORDED if verified.faults else ExitCode.OK)
+
+
+@cli.command(context_settings=_CONTEXT)
 @click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
 @click.option(
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where products would go."

@@ -13,6 +13,7 @@ from hstmosaic.products.manifest import (
     Failure,
     Manifest,
     UsedExposure,
+    described,
     manifest_text,
     write_whole,
 )
@@ -75,10 +76,12 @@ def end_run(outcome: Outcome, directory: RunDirectory, tell: Teller) -> None:
     tell : Teller
         Hears it.
     """
+    manifest = manifest_of(outcome, directory)
     listed = [product.name for product in outcome.products if product.kind in LISTED_KINDS]
     if listed:
-        write_whole(directory.output / manifest_name(outcome.plan.prefix), manifest_text(listed))
-    manifest = manifest_of(outcome, directory)
+        path = directory.output / manifest_name(outcome.plan.prefix)
+        write_whole(path, manifest_text(listed))
+        manifest = manifest.with_products([described(path, "list of products")])
     write_whole(directory.output / json_manifest_name(outcome.plan.prefix), manifest.to_json())
     if outcome.error is None:
         _tell_end(outcome, tell)
