@@ -1,0 +1,50 @@
+"""The container image that this process runs in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+IMAGE_FILE = Path("/opt/hstmosaic/image.json")
+"""Written when the image is built; an Apptainer image made of it has it too."""
+_DIGEST_PREFIX = "sha256:"
+
+
+@dataclass(frozen=True)
+class ImageIdentity:
+    """By what an image can be found again."""
+
+    name: str
+    """Such as ``hstmosaic:0.1.0``."""
+    digest: str = ""
+    """As the image's label ``org.hstmosaic.digest`` says: ``sha256:`` and 64 hexadecimal digits; empty without one."""
+
+    def cards(self) -> dict[str, tuple[str | int | float | bool, str]]:
+        """Return records for the headers of products, as `HeaderNotes` has them.
+
+        Returns
+        -------
+        dict of str to tuple
+            ``HMIMAGE`` and, where it is known, ``HMIMGDIG``: the digest without its prefix, which a FITS card has no
+            room for.
+        """
+        found: dict[str, tuple[str | int | float | bool, str]] = {"HMIMAGE": (self.name, "container image")}
+        if self.digest:
+            found["HMIMGDIG"] = (self.digest.removeprefix(_DIGEST_PREFIX), "")
+        return found
+
+
+def image_identity(file: Path = IMAGE_FILE) -> ImageIdentity | None:
+    """Return the image that this process runs in, None outside of one.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        What the image says of itself.
+    """
+    try:
+        raw = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    return ImageIdentity(raw["name"], raw.get("digest", ""))
