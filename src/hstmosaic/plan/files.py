@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from astropy.io.fits import Header
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,23 @@ class MadeFile:
     """``CHECKSUM`` by name of the HDU."""
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(path: Path, on_bytes: Callable[[int], object] | None = None) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    on_bytes : callable, optional
+        Called with the number of bytes of each piece that has been read.
+    """
+    digest, piece = hashlib.sha256(), bytearray(_PIECE)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            digest.update(memoryview(piece)[:count])
+            if on_bytes is not None:
+                on_bytes(count)
+    return digest.hexdigest()
 
 
 def hdu_names(headers: Sequence[Header]) -> list[str]:

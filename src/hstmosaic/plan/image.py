@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hstmosaic.plan.specs import Card
 
 IMAGE_FILE = Path("/opt/hstmosaic/image.json")
 """Written when the image is built; an Apptainer image made of it has it too."""
@@ -20,19 +24,18 @@ class ImageIdentity:
     digest: str = ""
     """As the image's label ``org.hstmosaic.digest`` says: ``sha256:`` and 64 hexadecimal digits; empty without one."""
 
-    def cards(self) -> dict[str, tuple[str | int | float | bool, str]]:
-        """Return records for the headers of products, as `HeaderNotes` has them.
+    def cards(self) -> tuple[Card, ...]:
+        """Return records for the headers of products.
 
         Returns
         -------
-        dict of str to tuple
+        tuple of (keyword, value, comment)
             ``HMIMAGE`` and, where it is known, ``HMIMGDIG``: the digest without its prefix, which a FITS card has no
             room for.
         """
-        found: dict[str, tuple[str | int | float | bool, str]] = {"HMIMAGE": (self.name, "container image")}
-        if self.digest:
-            found["HMIMGDIG"] = (self.digest.removeprefix(_DIGEST_PREFIX), "")
-        return found
+        name: Card = ("HMIMAGE", self.name, "container image")
+        digest: Card = ("HMIMGDIG", self.digest.removeprefix(_DIGEST_PREFIX), "")
+        return (name, digest) if self.digest else (name,)
 
 
 def image_identity(file: Path = IMAGE_FILE) -> ImageIdentity | None:

@@ -73,6 +73,11 @@ def manifest_name(prefix: str) -> str:
     return f"{prefix}_manifest.txt"
 
 
+def provenance_name(prefix: str) -> str:
+    """Return the file name of a mosaic's provenance."""
+    return f"{prefix}_provenance.json"
+
+
 def json_manifest_name(prefix: str) -> str:
     """Return the file name of a mosaic's manifest with all that is known about its files."""
     return f"{prefix}_manifest.json"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion
+from hstmosaic.plan.files import sha256
 from hstmosaic.products.gather import Gathered, gathered_from_dict
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ def manifest_from_json(text: str) -> Manifest:
 def manifest_text(names: Iterable[str]) -> str:
     """Return the text of a manifest as drizzlepac writes it: one file name a line, sorted."""
     return "".join(f"{name}\n" for name in sorted(set(names)))
+
+
+def described(path: Path, kind: str) -> Gathered:
+    """Return what a manifest says of a small file that is written at the end of a run."""
+    return Gathered(path.name, path.stat().st_size, sha256(path), kind=kind)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -54,10 +54,15 @@ class Aligner:
             If alignment is required and there was none.
         """
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
-        outcome = {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
-        (self.directory.path / "alignment.json").write_text(json.dumps(outcome, indent=1))
+        (self.directory.path / "alignment.json").write_text(json.dumps(self.said(), indent=1))
         write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
+
+    def said(self) -> dict[str, Any]:
+        """Return how the alignment went, as ``alignment.json`` has it; empty while it has not ended."""
+        if self.run is None:
+            return {}
+        return {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
 
     def files(self) -> list[tuple[Gathered, Path]]:
         """Return the aligned exposures, headerlets and the reference catalogue under drizzlepac's names for them.

@@ -45,8 +45,8 @@ _MANY = 100
 class RunOptions:
     """What the user asks for."""
 
-    source: str
-    """Search pattern, list, or ``@`` and list."""
+    source: str | tuple[str, ...]
+    """Search pattern, list, or ``@`` and list; or names of exposures."""
     prefix: str | None = None
     """Prefix of the products; the documented default when None."""
     skip_alignment: bool = False
@@ -68,6 +68,8 @@ class RunOptions:
     """Keep the working directories of finished tasks."""
     stub: bool = False
     """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
+    notes: tuple[str, ...] = ()
+    """Warnings to begin with."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
     learning: bool = True
@@ -145,17 +147,17 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        work = _Work(plan, directory)
+        work = _Work(plan, directory, options, started)
         try:
             with heartbeat(tell), _learning(plan, options, tell):
                 _run_plan(work, options, tell, client)
         except BaseException as error:
             try:
-                end_run(work.outcome(started, error), directory, tell)
+                end_run(work.outcome(error), options, directory, tell)
             finally:
                 raise error
-        outcome = work.outcome(started)
-        end_run(outcome, directory, tell)
+        outcome = work.outcome()
+        end_run(outcome, options, directory, tell)
     return outcome
 
 
@@ -165,18 +167,23 @@ class _Work:
 
     plan: Plan
     directory: RunDirectory
+    options: RunOptions
+    started: float
+    aligner: Aligner | None = None
     progress: Progress = field(default_factory=Progress)
     aligned: tuple[Gathered, ...] = ()
 
-    def outcome(self, started: float, error: BaseException | None = None) -> Outcome:
+    def outcome(self, error: BaseException | None = None) -> Outcome:
         return Outcome(
             plan=self.plan,
             products=(*self.progress.gathered, *self.aligned),
             left_out=(*self.plan.excluded, *self.progress.left_out),
             failures=tuple(self.progress.failures),
             directory=self.directory.path,
-            seconds=time.time() - started,
+            started=self.started,
+            ended=time.time(),
             checksums=dict(self.progress.sha256),
+            alignment=self.aligner.said() if self.aligner is not None else {},
             error=error,
         )
 
@@ -207,7 +214,7 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
     )
     for exclusion in plan.excluded:
         tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
-    for note in plan.notes:
+    for note in (*options.notes, *plan.notes):
         tell("note", note, "warning")
     settings = Settings(
         log_level=options.log_level,
@@ -223,7 +230,7 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
             Schedule(plan, directory, pool, settings, tell, work.progress).run()
             return
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
-        aligner = Aligner(directory, pool, how, tell)
-        Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=aligner).run()
+        work.aligner = Aligner(directory, pool, how, tell)
+        Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=work.aligner).run()
         if work.progress.gathered:
-            work.aligned = publish(aligner.files(), directory.output)
+            work.aligned = publish(work.aligner.files(), directory.output)

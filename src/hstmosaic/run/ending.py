@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import platform
+import shlex
+import sys
+import uuid
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode, HstMosaicError
-from hstmosaic.plan.names import json_manifest_name, manifest_name
+from hstmosaic.plan.image import image_identity
+from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
 from hstmosaic.products.manifest import (
     LISTED_KINDS,
     Failure,
     Manifest,
     UsedExposure,
+    described,
     manifest_text,
     write_whole,
 )
+from hstmosaic.products.provenance import RunFacts, provenance_json
+from hstmosaic.run.like import options_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
     from hstmosaic.run.directory import RunDirectory
+    from hstmosaic.run.driver import RunOptions
     from hstmosaic.run.events import Teller
 
 
@@ -38,11 +48,20 @@ class Outcome:
     failures: tuple[Failure, ...]
     directory: Path
     """The run directory."""
-    seconds: float
+    started: float
+    """Seconds since 1970."""
+    ended: float
     checksums: dict[str, str]
     """SHA-256 of the exposures that were screened, by name."""
+    alignment: dict[str, Any] = field(default_factory=dict)
+    """How the alignment went; empty where there was none."""
     error: BaseException | None = None
     """What has ended it early."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.ended - self.started
 
     @property
     def exit_code(self) -> ExitCode:
@@ -63,25 +82,48 @@ def code_of(error: BaseException) -> ExitCode:
     return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.FAILED
 
 
-def end_run(outcome: Outcome, directory: RunDirectory, tell: Teller) -> None:
+def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell: Teller) -> None:
     """Write down and tell how a run ended.
 
     Parameters
     ----------
     outcome : Outcome
         How it ended.
+    options : RunOptions
+        What the user has asked for.
     directory : RunDirectory
         The run directory.
     tell : Teller
         Hears it.
     """
+    manifest = manifest_of(outcome, directory)
     listed = [product.name for product in outcome.products if product.kind in LISTED_KINDS]
     if listed:
-        write_whole(directory.output / manifest_name(outcome.plan.prefix), manifest_text(listed))
-    manifest = manifest_of(outcome, directory)
+        path = directory.output / manifest_name(outcome.plan.prefix)
+        write_whole(path, manifest_text(listed))
+        manifest = manifest.with_products([described(path, "list of products")])
+    path = directory.output / provenance_name(outcome.plan.prefix)
+    write_whole(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
+    manifest = manifest.with_products([described(path, "provenance")])
     write_whole(directory.output / json_manifest_name(outcome.plan.prefix), manifest.to_json())
     if outcome.error is None:
         _tell_end(outcome, tell)
+
+
+def run_facts(outcome: Outcome, options: RunOptions) -> RunFacts:
+    """Return what provenance says of the driver."""
+    image = image_identity()
+    return RunFacts(
+        identifier=str(uuid.uuid4()),
+        command=shlex.join(sys.argv),
+        options=options_record(options),
+        started=outcome.started,
+        ended=outcome.ended,
+        host=platform.node(),
+        job=os.environ.get("SLURM_JOB_ID", ""),
+        image=None if image is None else asdict(image),
+        alignment=outcome.alignment,
+    )
 
 
 def manifest_of(outcome: Outcome, directory: RunDirectory) -> Manifest:

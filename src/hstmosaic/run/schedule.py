@@ -193,7 +193,7 @@ class Schedule:
         spec = (
             StubSpec(products=product_names(layer))
             if self.settings.stub
-            else drizzle_spec(self.plan, layer, used, self._notes, self.settings.log_level)
+            else drizzle_spec(self.plan, layer, used, self._notes, self.progress.sha256, self.settings.log_level)
         )
         key = self._key(spec, listed_exposures(self.plan, layer))
         there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
