@@ -29,8 +29,8 @@ image:  ## build the image with podman or docker (container/build.sh tells what 
 sif:  ## make build/hstmosaic.sif for Apptainer out of the image (container/build-sif.sh tells what can be set)
 	container/build-sif.sh $(if $(IMAGE),"$$IMAGE")
 
-test: .venv/.dev-stamp  ## run all tests (those of Slurm too, where it is installed)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+test: .venv/.dev-stamp  ## run all tests but those of the image (those of Slurm too, where it is installed)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not image" $(PYTEST_OPTIONS)
 
 test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt install slurm-wlm munge)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m slurm tests/slurm
