@@ -171,13 +171,16 @@ def verify(directory: Path) -> None:
 @click.option(
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where products would go."
 )
+@click.option("--image", metavar="NAME|FILE", help="Compare versions with those in an image, or a .sif file.")
+@click.option("--self-test", is_flag=True, help="Make a tiny mosaic of a simulated exposure here, and nothing else.")
 @examples("hstmosaic doctor", "hstmosaic doctor --profile my-site.yaml --output-dir /scratch/mosaics")
-def doctor(profile: str, output_dir: Path) -> None:
+def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -> None:
     """Try out what a profile needs, and say what to mend."""
     from hstmosaic.run.doctor import examine
     from hstmosaic.run.profile import load_profile
+    from hstmosaic.run.selftest import try_out
 
-    findings = examine(load_profile(profile), output_dir.absolute())
+    findings = try_out() if self_test else examine(load_profile(profile), output_dir.absolute(), image)
     for finding in findings:
         click.echo(str(finding))
     sys.exit(ExitCode.OK if all(finding.good for finding in findings) else ExitCode.CLUSTER)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.names import COARSE_DETECTORS, product_stem
+from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
@@ -54,6 +55,7 @@ class Aligner:
         """
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
         (self.directory.path / "alignment.json").write_text(json.dumps(self.said(), indent=1))
+        write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
     def said(self) -> dict[str, Any]:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
+from hstmosaic.progress_model import announced
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
+from hstmosaic.run.heartbeat import heartbeat
+from hstmosaic.run.image import folders_of
+from hstmosaic.run.learning import Learner, learned_for, learning_file, place_of
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -66,6 +72,13 @@ class RunOptions:
     """Warnings to begin with."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
+    learning: bool = True
+    """Estimate by what earlier runs have measured, and keep what this one measures."""
+
+    @property
+    def aligned(self) -> bool:
+        """Whether an alignment will be tried."""
+        return not (self.skip_alignment or self.stub)
 
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
@@ -124,15 +137,20 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     if options.stub:
         # never in the place of a mosaic
         prefix = f"stub-{prefix}" if prefix else "stub"
-    plan = make_plan(options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read)
-    check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
+    learned = learned_for(options.profile, wanted=options.learning)
+    plan = make_plan(
+        options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read, learned=learned
+    )
+    needs = plan.tasks(aligned=options.aligned).values()
+    check_room(options.output.absolute(), sum(estimate.disk_mb for estimate in needs))
     directory = run_directory(options.output.absolute(), plan.prefix)
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
         work = _Work(plan, directory, options, started)
         try:
-            _run_plan(work, options, tell, client)
+            with heartbeat(tell), _learning(plan, options, tell):
+                _run_plan(work, options, tell, client)
         except BaseException as caught:
             error = as_told(caught, directory.output)
             try:
@@ -171,13 +189,29 @@ class _Work:
         )
 
 
+@contextmanager
+def _learning(plan: Plan, options: RunOptions, tell: Teller) -> Iterator[None]:
+    path = learning_file() if options.learning and not options.stub else None
+    if path is None:
+        yield
+        return
+    learner = Learner(path, uuid4().hex, place_of(options.profile), plan.estimates.get)
+    tell.add(learner)
+    try:
+        yield
+    finally:
+        learner.keep()
+
+
 def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
     plan, directory = work.plan, work.directory
     directory.plan_file.write_text(plan.to_json())
+    write_outlines(directory.path / OUTLINES_FILE, plan)
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
         "planned",
         f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
+        **announced(plan, aligned=options.aligned, stub=options.stub),
     )
     for exclusion in plan.excluded:
         tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
@@ -190,9 +224,10 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
         strict=options.strict,
         stub=options.stub,
     )
-    with open_pool(options.profile, directory, tell, options.workers, client) as pool:
-        pool.check([layer.estimate for layer in plan.layers])
-        if options.skip_alignment or options.stub:
+    profile = options.profile.seeing(folders_of(plan, directory.output))
+    with open_pool(profile, directory, tell, options.workers, client) as pool:
+        pool.check(plan.tasks(aligned=options.aligned).values())
+        if not options.aligned:
             Schedule(plan, directory, pool, settings, tell, work.progress).run()
             return
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)

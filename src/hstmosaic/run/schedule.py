@@ -7,9 +7,9 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
-from hstmosaic.plan.estimates import Estimate, estimate_screen
 from hstmosaic.plan.files import MadeFile
 from hstmosaic.plan.specs import ScreenSpec, StubSpec, TaskResult
+from hstmosaic.plan.tasks import drizzle_task, screen_task
 from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
 from hstmosaic.products.manifest import Failure
 from hstmosaic.products.notes import HeaderNotes
@@ -21,6 +21,7 @@ from hstmosaic.run.events import is_milestone
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
@@ -102,7 +103,7 @@ class Schedule:
     def _go_on_with(self, plan: Plan) -> None:
         self.plan = plan
         self._waiting = sorted(plan.layers, key=lambda layer: -layer.estimate.seconds)
-        self._layers = {f"drizzle-{layer.name}": layer for layer in plan.layers}
+        self._layers = {drizzle_task(layer.name): layer for layer in plan.layers}
 
     def run(self) -> None:
         """Run every task that is not finished yet, and gather products as they come."""
@@ -121,17 +122,18 @@ class Schedule:
                 self._start_layers()
 
     def _start_screen(self, exposure: Exposure) -> None:
-        task = self.directory.task(f"screen-{_stem(exposure)}")
+        task = self.directory.task(screen_task(exposure.name))
         spec = StubSpec() if self.settings.stub else ScreenSpec(path=str(exposure.path))
         key = self._key(spec, [exposure])
         finished = task.finished(key)
         if finished is not None:
+            self.tell("skipped", f"{task.name} was finished before", "debug", task=task.name)
             self._judge(exposure, finished, task)
             return
-        self._submit(task, spec, key, estimate_screen(exposure), priority=0)
+        self._submit(task, spec, key, self.plan.estimates[task.name], priority=0)
 
     def _end_screen(self, task: TaskDirectory, result: TaskResult, measured: Any) -> None:
-        exposure = next(e for e in self.plan.exposures if task.name == f"screen-{_stem(e)}")
+        exposure = next(e for e in self.plan.exposures if task.name == screen_task(e.name))
         if result.ok:
             task.remove_work()
         self._judge(exposure, result, task, measured)
@@ -178,15 +180,15 @@ class Schedule:
     def _start_layer(self, layer: Layer) -> None:
         unjudged = [name for name in layer.exposures if self._verdicts[name].retry]
         if unjudged:
-            task = self.directory.task(f"screen-{_stem(self.plan.exposure(unjudged[0]))}")
+            task = self.directory.task(screen_task(unjudged[0]))
             cause = f"screening of {unjudged[0]} failed: {self._verdicts[unjudged[0]].error}"
             self._fail(layer, cause, task)
             return
-        task = self.directory.task(f"drizzle-{layer.name}")
+        task = self.directory.task(drizzle_task(layer.name))
         used = self._used(layer)
         if not used:
             cause = "screening left out all of its exposures; see the warnings above"
-            self._fail(layer, cause, self.directory.task(f"screen-{_stem(self.plan.exposure(layer.exposures[0]))}"))
+            self._fail(layer, cause, self.directory.task(screen_task(layer.exposures[0])))
             return
         spec = (
             StubSpec(products=product_names(layer))
@@ -197,7 +199,7 @@ class Schedule:
         there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
         if there is not None:
             self.progress.gathered += there
-            self.tell("reused", f"{layer.name} was finished before", layer=layer.name)
+            self.tell("reused", f"{layer.name} was finished before", layer=layer.name, task=task.name)
             return
         self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
         self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))
@@ -246,10 +248,6 @@ class Schedule:
 
 def _usable(result: TaskResult) -> bool:
     return result.ok and bool(result.data["usable"])
-
-
-def _stem(exposure: Exposure) -> str:
-    return exposure.name.removesuffix(".fits")
 
 
 def _as_dict(measured: Any) -> dict[str, Any] | None:
