@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,8 @@ def infrared(exposures, size=None, **more):
     return Visit("wfc3_ir", "F160W", exposures=exposures, subarray=size and (size, size), **more)
 
 
+UNALIGNED = ("deep", "ac10", "ir30", "tile")
+"""Fields that only show what drizzling takes."""
 ERROR = PointingError(0.2, -0.1, 0.0)
 FIELDS = {
     "demo": demo_field,
@@ -77,6 +80,10 @@ FIELDS = {
     "ir1": lambda: field("ir1", infrared(1)),
     "ir8": lambda: field("ir8", infrared(8), dither=4.0),
     "irw": lambda: field("irw", infrared(2), infrared(2, offset=(360.0, 240.0), error=ERROR), dither=30.0),
+    "deep": lambda: field("deep", uvis(16), dither=8.0),
+    "ac10": lambda: field("ac10", acs(10), dither=4.0),
+    "ir30": lambda: field("ir30", infrared(30), dither=4.0),
+    "tile": lambda: field("tile", *(uvis(1, offset=(170.0 * (k % 2), 170.0 * (k // 2))) for k in range(6))),
     "uvw": lambda: field("uvw", uvis(1), uvis(1, offset=(360.0, -240.0)), infrared(1, offset=(100.0, 0.0))),
 }
 
@@ -125,7 +132,7 @@ def measure(name):
         stars = Stars.from_truth(Table.read(folder / "exposures" / "truth.ecsv"), OBSERVED)
         with catalog_service(stars) as service:
             os.environ["ASTROMETRIC_CATALOG_URL"] = service.url
-            rows = run_list(folder / "exposures" / "list.txt", folder / "out", align=True)
+            rows = run_list(folder / "exposures" / "list.txt", folder / "out", align=name not in UNALIGNED)
     return [{"field": name} | row for row in rows]
 
 
@@ -135,6 +142,10 @@ def fitted(rows, names, target):
     x = np.array([[row["sizes"][name] for name in names] for row in rows], dtype=float)
     factors, _ = nnls(x / y[:, None], np.ones(len(rows)))
     return dict(zip(names, factors, strict=True)), y / (x @ factors)
+
+
+def total(sizes, linear):
+    return sum(factor * sizes[name] for name, factor in linear.items())
 
 
 def show(rows):
@@ -151,15 +162,21 @@ def show(rows):
         if not some:
             continue
         print(f"\n{kind}: {len(some)} task(s)")
-        for what, unit, table in (("memory_mb", "model_mb", MEMORY_MB), ("cpu_s", "model_s", SECONDS)):
+        for what, unit, models in (("memory_mb", "model_mb", MEMORY_MB[kind]), ("cpu_s", "model_s", [SECONDS[kind]])):
             ratios = [row[what] / row[unit] for row in some]
-            factors, errors = fitted(some, list(table[kind]), what)
-            told = ", ".join(f"{name} {value:.4g}" for name, value in factors.items())
             print(
                 f"  {what:9} measured / estimated: median {statistics.median(ratios):.2f}, "
                 f"{min(ratios):.2f} to {max(ratios):.2f}"
             )
-            print(f"            best fit: {told}; measured / fit {errors.min():.2f} to {errors.max():.2f}")
+            for linear in models:
+                ruled = [row for row in some if max(models, key=partial(total, row["sizes"])) is linear]
+                if ruled:
+                    factors, errors = fitted(ruled, list(linear), what)
+                    told = ", ".join(f"{name} {value:.4g}" for name, value in factors.items())
+                    print(
+                        f"            best fit of {len(ruled)}: {told}; "
+                        f"measured / fit {errors.min():.2f} to {errors.max():.2f}"
+                    )
 
 
 def main():

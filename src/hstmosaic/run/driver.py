@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from hstmosaic.errors import ExitCode
 from hstmosaic.plan.build import make_plan
@@ -23,13 +22,13 @@ from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import heartbeat
-from hstmosaic.run.learning import Learner, learned_for, learning_file, place_of
+from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -159,7 +158,8 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     if options.stub:
         # never in the place of a mosaic
         prefix = f"stub-{prefix}" if prefix else "stub"
-    learned = learned_for(options.profile, wanted=options.learning)
+    place = place_of(options.profile)
+    learned = learned_for(place, wanted=options.learning)
     plan = make_plan(
         options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read, learned=learned
     )
@@ -169,7 +169,8 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        with heartbeat(tell), _learning(plan, options, tell):
+        taught = learning(plan.estimates, place, tell, wanted=options.learning and not options.stub)
+        with heartbeat(tell), taught:
             progress, aligned = _run_plan(plan, directory, options, tell, client)
         outcome = Outcome(
             plan=plan,
@@ -185,20 +186,6 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
             )
         _tell_end(outcome, tell)
     return outcome
-
-
-@contextmanager
-def _learning(plan: Plan, options: RunOptions, tell: Teller) -> Iterator[None]:
-    path = learning_file() if options.learning and not options.stub else None
-    if path is None:
-        yield
-        return
-    learner = Learner(path, uuid4().hex, place_of(options.profile), plan.estimates.get)
-    tell.add(learner)
-    try:
-        yield
-    finally:
-        learner.keep()
 
 
 def _run_plan(
