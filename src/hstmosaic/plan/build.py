@@ -9,7 +9,7 @@ from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_duplicates, exclude_unusable, find_name_clashes
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
-from hstmosaic.plan.inputs import find_inputs
+from hstmosaic.plan.inputs import find_inputs, named_inputs
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def make_plan(
-    source: str,
+    source: str | Sequence[str],
     *,
     prefix: str | None = None,
     strict: bool = False,
@@ -41,8 +41,8 @@ def make_plan(
 
     Parameters
     ----------
-    source : str
-        A search pattern, the name of a list, or ``@`` and the name of a list.
+    source : str or sequence of str
+        A search pattern, the name of a list, or ``@`` and the name of a list; or names of exposures.
     prefix : str, optional
         Prefix of the products, taken as it is; the documented default when None.
     strict : bool
@@ -67,7 +67,7 @@ def make_plan(
     """
     if prefix is not None:
         check_prefix(prefix)
-    exposures, excluded = _usable(source, keep, on_read)
+    given, exposures, excluded = _usable(source, keep, on_read)
     if not exposures:
         raise BadInputError(_as_problems(excluded))
     choice = choose_projection_cell(_sky_cells(exposures))
@@ -84,7 +84,7 @@ def make_plan(
     geometry = common_geometry(exposures, choice.cell, limits, tight)
     layers = make_layers(exposures, geometry, prefix, learned)
     return Plan(
-        source=source,
+        source=source if isinstance(source, str) else f"{len(source)} exposure(s), named one by one",
         prefix=prefix,
         projection_cell=choice.cell.name,
         projection_center=choice.cell.center,
@@ -101,13 +101,15 @@ def make_plan(
         excluded=tuple(excluded),
         notes=tuple(notes + _close_calls(layers)),
         versions=installed_versions(),
+        dropped=_dropped(given, exposures),
     )
 
 
 def _usable(
-    source: str, keep: Sequence[str], on_read: Callable[[int, int], None] | None
-) -> tuple[list[Exposure], list[Exclusion]]:
-    inputs, missing = find_inputs(source)
+    source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None
+) -> tuple[list[Exposure], list[Exposure], list[Exclusion]]:
+    """Return all exposures, those that can be used, and why the others cannot."""
+    inputs, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
@@ -119,7 +121,12 @@ def _usable(
     clashes = find_name_clashes(usable)
     if clashes:
         raise BadInputError(clashes)
-    return usable, [*unusable, *duplicates]
+    return exposures, usable, [*unusable, *duplicates]
+
+
+def _dropped(given: Sequence[Exposure], kept: Sequence[Exposure]) -> tuple[Exposure, ...]:
+    paths = {exposure.path for exposure in kept}
+    return tuple(exposure for exposure in given if exposure.path not in paths)
 
 
 def _counted(inputs: Sequence[InputFile], on_read: Callable[[int, int], None] | None) -> Iterator[InputFile]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from typing import Any
 
@@ -51,6 +51,8 @@ class Plan:
     notes: tuple[str, ...]
     """What the user should know: clipped exposures, close calls."""
     versions: dict[str, str]
+    dropped: tuple[Exposure, ...] = field(default=(), repr=False, compare=False)
+    """Exposures that are left out, with their chips; none if the plan came out of a JSON file."""
     estimates: dict[str, Estimate] = field(default_factory=dict)
     """What each task will need, those of an alignment included."""
     learned: Learned = NOTHING_LEARNED
@@ -69,8 +71,8 @@ class Plan:
         }
 
     def to_json(self) -> str:
-        """Return the plan as JSON; chips are left out."""
-        raw = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        """Return the plan as JSON; chips are left out, and so are dropped exposures."""
+        raw = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "dropped"}
         raw["limits"], raw["tight_limits"] = self.limits.as_list(), self.tight_limits.as_list()
         raw["exposures"] = [exposure.to_dict() for exposure in self.exposures]
         raw["layers"] = [

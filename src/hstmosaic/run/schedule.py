@@ -7,13 +7,15 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
-from hstmosaic.plan.pollers import poller_text
-from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, StubSpec, TaskResult
+from hstmosaic.plan.files import MadeFile
+from hstmosaic.plan.specs import ScreenSpec, StubSpec, TaskResult
 from hstmosaic.plan.tasks import drizzle_task, screen_task
 from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
+from hstmosaic.products.manifest import Failure
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
+from hstmosaic.run.drizzle_tasks import drizzle_spec, listed_exposures
 from hstmosaic.run.events import is_milestone
 
 if TYPE_CHECKING:
@@ -45,16 +47,6 @@ class Settings:
     """Only pretend."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A layer that could not be made."""
-
-    layer: str
-    cause: str
-    log: str
-    """Path of the log that shows it."""
-
-
 @dataclass
 class Progress:
     """What has come out so far."""
@@ -63,6 +55,8 @@ class Progress:
     """Exposures that screening left out."""
     failures: list[Failure] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Of exposures, by name, as screening has read them."""
 
 
 class Schedule:
@@ -80,6 +74,8 @@ class Schedule:
         How tasks are to be done.
     tell : Teller
         Hears what happens.
+    progress : Progress
+        Where results are kept, as they come.
     before_drizzling : callable, optional
         Called once with the plan and the names of the exposures that will be used, when all are judged; returns the
         plan to go on with and notes for the headers of products.
@@ -92,10 +88,11 @@ class Schedule:
         pool: Pool,
         settings: Settings,
         tell: Teller,
+        progress: Progress,
         before_drizzling: Callable[[Plan, list[str]], tuple[Plan, HeaderNotes]] | None = None,
     ) -> None:
         self.directory, self.pool, self.settings, self.tell = directory, pool, settings, tell
-        self.progress = Progress()
+        self.progress = progress
         self._before_drizzling = before_drizzling
         self._notes = HeaderNotes()
         self._verdicts: dict[str, TaskResult] = {}
@@ -108,7 +105,7 @@ class Schedule:
         self._waiting = sorted(plan.layers, key=lambda layer: -layer.estimate.seconds)
         self._layers = {drizzle_task(layer.name): layer for layer in plan.layers}
 
-    def run(self) -> Progress:
+    def run(self) -> None:
         """Run every task that is not finished yet, and gather products as they come."""
         longest_first = {name: i for i, layer in enumerate(self._waiting) for name in layer.exposures}
         for exposure in sorted(self.plan.exposures, key=lambda e: longest_first[e.name]):
@@ -123,7 +120,6 @@ class Schedule:
             else:
                 self._end_screen(task, result, measured)
                 self._start_layers()
-        return self.progress
 
     def _start_screen(self, exposure: Exposure) -> None:
         task = self.directory.task(screen_task(exposure.name))
@@ -144,6 +140,8 @@ class Schedule:
 
     def _judge(self, exposure: Exposure, result: TaskResult, task: TaskDirectory, measured: Any = None) -> None:
         self._verdicts[exposure.name] = result
+        if "sha256" in result.data:
+            self.progress.sha256[exposure.name] = result.data["sha256"]
         done, total = len(self._verdicts), len(self.plan.exposures)
         if is_milestone(done, total):
             self.tell("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
@@ -192,8 +190,12 @@ class Schedule:
             cause = "screening left out all of its exposures; see the warnings above"
             self._fail(layer, cause, self.directory.task(screen_task(layer.exposures[0])))
             return
-        spec = self._drizzle_spec(layer, used)
-        key = self._key(spec, self._listed(layer))
+        spec = (
+            StubSpec(products=product_names(layer))
+            if self.settings.stub
+            else drizzle_spec(self.plan, layer, used, self._notes, self.progress.sha256, self.settings.log_level)
+        )
+        key = self._key(spec, listed_exposures(self.plan, layer))
         there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
         if there is not None:
             self.progress.gathered += there
@@ -206,14 +208,10 @@ class Schedule:
         if not result.ok:
             self._fail(layer, result.error, task)
             return
+        gather = gather_stub if self.settings.stub else gather_layer
+        made = [MadeFile(**file) for file in result.data["files"]]
         try:
-            gathered = (
-                gather_stub(layer, task.path, self.directory.output)
-                if self.settings.stub
-                else gather_layer(
-                    layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
-                )
-            )
+            gathered = gather(layer, self._used(layer), made, task.path, self.directory.output)
         except (ProductError, OSError) as error:
             self._fail(layer, str(error), task)
             return
@@ -235,26 +233,6 @@ class Schedule:
             name
             for name in layer.exposures
             if _usable(self._verdicts[name]) or {name, self.plan.exposure(name).rootname} & keep
-        )
-
-    def _listed(self, layer: Layer) -> list[Exposure]:
-        """Return the exposures of a layer's poller: its own, and those of other layers that keep the common grid."""
-        wanted = {*layer.exposures, *self.plan.frame}
-        return [exposure for exposure in self.plan.exposures if exposure.name in wanted]
-
-    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> TaskSpec:
-        plan, limits = self.plan, self.plan.tight_limits
-        if self.settings.stub:
-            return StubSpec(products=product_names(layer))
-        listed = self._listed(layer)
-        return DrizzleSpec(
-            poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
-            poller=poller_text(listed, plan.corner_sky_cell, new=set(used)),
-            links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
-            limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
-            prefix=plan.prefix,
-            products=product_names(layer),
-            log_level=self.settings.log_level,
         )
 
     def _key(self, spec: TaskSpec, exposures: Iterable[Exposure]) -> str:

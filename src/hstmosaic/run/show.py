@@ -10,6 +10,7 @@ import dask.config
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.tasks import stage_of
 from hstmosaic.run.directory import run_directory
+from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import learned_for, place_of
 from hstmosaic.run.sizes import Need, pack
 
@@ -39,7 +40,7 @@ def shown_jobs(options: RunOptions) -> str:
     for task, estimate in plan.tasks(aligned=options.aligned).items():
         stages.setdefault(stage_of(task), []).append(estimate)
     shown = []
-    with dask.config.set(dict(profile.dask)):
+    with dask.config.set(dict(profile.seeing(folders_of(plan, directory.output)).dask)):
         limits = job_limits(profile)
         for stage, estimates in stages.items():
             needs = [Need(estimate.memory_mb, estimate.seconds) for estimate in estimates]
