@@ -1,6 +1,7 @@
 """Measure what real tasks take over a spread of sizes, and compare it with what the plan estimates.
 
     python tests/calibrate.py [--fields tiny corner ...] [--list FILE] [--keep FILE]   # measures (half an hour for all)
+    python tests/calibrate.py --worker                                                 # the worker of a job
     python tests/calibrate.py --measured FILE                                          # prints what was measured
 
 Every field is simulated, screened, aligned to a catalogue of its own stars and drizzled by real drizzlepac in processes
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 from astropy.table import Table
 from catalog_service import Stars, catalog_service
 from scipy.optimize import nnls
@@ -27,7 +30,10 @@ from scipy.optimize import nnls
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, model, sizes_of
+from hstmosaic.plan.specs import ScreenSpec
+from hstmosaic.run.directory import TaskDirectory
 from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.work import run_task
 from hstmosaic.simulate import (
     Pointing,
     PointingError,
@@ -179,15 +185,45 @@ def show(rows):
                     )
 
 
+def worker():
+    """Print what the worker of a job takes before it has tasks, and how long its first one waits."""
+    from distributed import Client, LocalCluster
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        simulate_field(field("one", infrared(1, 128)), Path(folder))
+        task = TaskDirectory(Path(folder) / "task")
+        task.prepare(ScreenSpec(path=str(next(Path(folder).glob("*_flt.fits")))), "key")
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--no-nanny"]
+        command += ["--nthreads", "2", "--memory-limit", "0", "--no-dashboard", "--preload", "hstmosaic.run.worker"]
+        started = time.monotonic()
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder)
+        client.submit(run_task, str(task.path)).result()
+        waited = time.monotonic() - started
+        own = psutil.Process(process.pid)
+        memory = [part.memory_info().rss / 1e6 for part in (own, *own.children(recursive=True))]
+        process.terminate()
+        process.wait()
+    parts = " + ".join(f"{part:.0f}" for part in memory)
+    print(f"worker: {sum(memory):.0f} MB ({parts}), first task done after {waited:.1f} s")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fields", nargs="*", default=list(FIELDS), choices=list(FIELDS))
     parser.add_argument("--list", type=Path, help="a list of exposures to measure too")
     parser.add_argument("--keep", type=Path, help="append what is measured to this file")
+    parser.add_argument("--worker", action="store_true", help="measure the worker of a job instead")
     parser.add_argument("--measured", type=Path, help="print what this file holds, and measure nothing")
     given = parser.parse_args()
     if given.measured:
         show([json.loads(line) for line in given.measured.read_text().splitlines()])
+        return
+    if given.worker:
+        worker()
         return
     rows = []
     for name in given.fields + (["list"] if given.list else []):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +163,7 @@ def status(run: Path, watch: bool) -> None:
 
     if watch:
         watch_run(run)
-    click.echo(str(read_status(run, time.time())))
+    click.echo(str(read_status(run)))
 
 
 @cli.command(context_settings=_CONTEXT)

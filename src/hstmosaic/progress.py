@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hstmosaic.run.events import Event
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
-REFRESHES_PER_SECOND = 2
+REFRESHES_PER_SECOND = 1
 _IN_VIEW = frozenset({"progress", "screening", "drizzling", "aligning", "workers", "running", "ended"})
 """Kinds of events that the live view shows by itself."""
 

@@ -123,13 +123,6 @@ def advance(state: ProgressState, event: Event) -> ProgressState:
     return state if event.level == "debug" else replace(state, last=event.message)
 
 
-def share_done(state: ProgressState) -> float:
-    """Return the share of a run's work that is done, from 0 to 1, as estimated."""
-    wanted = sum(task.seconds for task in state.tasks.values())
-    done = sum(task.seconds for task in state.tasks.values() if task.over)
-    return done / wanted if wanted else 0.0
-
-
 def add_up(events: Iterable[Event]) -> ProgressState:
     """Return how far a run is after all its events."""
     state = ProgressState()

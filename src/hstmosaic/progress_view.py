@@ -9,8 +9,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hstmosaic.progress_model import DONE, DROPPED, FAILED, RUNNING, WAITING, share_done
-from hstmosaic.time_left import in_words, time_left
+from hstmosaic.progress_model import DONE, DROPPED, FAILED, RUNNING, WAITING
+from hstmosaic.time_left import in_words, share_done, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

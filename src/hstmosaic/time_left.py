@@ -50,6 +50,13 @@ def time_left(state: ProgressState, now: float) -> float | None:
     return _makespan(_durations(state, unfinished, now), unfinished, state)
 
 
+def share_done(state: ProgressState) -> float:
+    """Return the share of a run's work that is done, from 0 to 1, as estimated."""
+    wanted = sum(task.seconds for task in state.tasks.values())
+    done = sum(task.seconds for task in state.tasks.values() if task.over)
+    return done / wanted if wanted else 0.0
+
+
 def in_words(seconds: float | None) -> str:
     """Return a time left as people say it."""
     if seconds is None:

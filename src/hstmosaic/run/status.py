@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,14 +104,14 @@ class RunLog:
         return Status(driver, self._state if driver else _stopped(self._state), now)
 
 
-def read_status(run: Path, now: float) -> Status:
+def read_status(run: Path, now: float | None = None) -> Status:
     """Read how a run is doing.
 
     Parameters
     ----------
     run : pathlib.Path
         The run directory.
-    now : float
+    now : float, optional
         Seconds since 1970.
 
     Raises
@@ -118,7 +119,7 @@ def read_status(run: Path, now: float) -> Status:
     OutputError
         If it is none.
     """
-    return RunLog(run).status(now)
+    return RunLog(run).status(time.time() if now is None else now)
 
 
 def _stage(name: str, tasks: list[Task]) -> Stage:
