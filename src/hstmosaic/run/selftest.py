@@ -22,7 +22,9 @@ def try_out() -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="hstmosaic-") as folder:
         where = Path(folder)
         simulate_field(requested_field(cameras=[_CAMERA], subarray=_SUBARRAY), where)
-        options = RunOptions(str(where / "list.txt"), prefix="self-test", skip_alignment=True, learning=False, output=where / "mosaics")
+        options = RunOptions(
+            str(where / "list.txt"), prefix="self-test", skip_alignment=True, learning=False, output=where / "mosaics"
+        )
         try:
             outcome = run_mosaic(options, lambda _: None)
         except HstMosaicError as error:
