@@ -18,7 +18,8 @@ from hstmosaic.run.profile import load_profile
 pytestmark = [pytest.mark.image, pytest.mark.slow]
 
 PROFILE = """
-jobqueue: {{slurm: {{cores: 1, memory: 2GB, walltime: "00:05:00", interface: lo, queue: batch, death-timeout: 60}}}}
+jobqueue: {{slurm: {{cores: 1, memory: 2GB, walltime: "00:05:00", interface: lo, queue: batch, death-timeout: 60,
+  local-directory: "${{TMPDIR:-/tmp}}"}}}}
 hstmosaic: {{cluster: slurm, max-jobs: 2{more}}}
 """
 
