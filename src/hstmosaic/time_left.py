@@ -18,7 +18,7 @@ _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 _ON_TOP = 0.1
 """So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
 _IDLE = 0.1
-_A_SECOND, _A_MINUTE = 1.0, 60.0
+_A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
 _DOUBT = 4
 """So many tasks that took what was estimated are imagined beside all others."""
 
@@ -96,8 +96,10 @@ def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str,
         weight = 0.5 ** (max(now - task.started - wall, 0.0) / while_it_counts)
         took, cpu = took + weight * wall, cpu + weight * done * state.pace
     finished = took / cpu
+    if took == _A_SECOND:
+        return finished  # the first tasks of a worker wait until drizzlepac is imported
     for name, since in elapsed.items():
-        if since > finished * work[name]:  # it will take longer than was thought; so will those that come after it
+        if since > finished * work[name] + _IMPORT:  # it takes longer than was thought; so will those that come after
             took, cpu = took + (1 + _ON_TOP) * since, cpu + work[name]
     return took / cpu
 
