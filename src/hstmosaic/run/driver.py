@@ -17,7 +17,7 @@ from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
-from hstmosaic.run.ending import Outcome, end_run
+from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import heartbeat
 from hstmosaic.run.image import folders_of
@@ -152,7 +152,8 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         try:
             with heartbeat(tell), taught:
                 _run_plan(work, options, tell, client)
-        except BaseException as error:
+        except BaseException as caught:
+            error = as_told(caught, directory.output)
             try:
                 end_run(work.outcome(error), options, directory, tell)
             finally:

@@ -55,8 +55,12 @@ class Teller:
         """Tell one event; see `Event` for the arguments."""
         event = Event(kind, message, level, data)
         with self._lock:
-            for listener in self._listeners:
-                listener(event)
+            for listener in list(self._listeners):
+                try:
+                    listener(event)
+                except OSError as error:  # a full disk: the others are to hear of it all the same
+                    self._listeners.remove(listener)
+                    self("deaf", f"the run log cannot be written any more: {error}", "error")
 
 
 def event_line(event: Event) -> str:
