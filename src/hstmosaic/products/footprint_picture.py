@@ -18,7 +18,6 @@ from hstmosaic.products.canvas import (
     EMPTY,
     FAINT,
     INK,
-    LAYER_COLORS,
     MARGIN,
     NIGHT,
     TITLE_HEIGHT,
@@ -28,6 +27,7 @@ from hstmosaic.products.canvas import (
     new_sheet,
     points,
 )
+from hstmosaic.products.layer_marks import LAYER_COLORS, layer_colors, layer_title
 from hstmosaic.products.orient import north_angle
 
 if TYPE_CHECKING:
@@ -48,17 +48,6 @@ _GAPS = withStroke(linewidth=4.5, foreground=NIGHT)
 _ROOM = 0.08
 _FAR = 3.0
 """Exposures farther from the mosaic than so many of its sizes do not shape the picture."""
-
-
-def layer_colors(plan: Plan) -> dict[str, str]:
-    """Return the colour of each layer in pictures and region files."""
-    return {layer.name: LAYER_COLORS[k % len(LAYER_COLORS)] for k, layer in enumerate(plan.layers)}
-
-
-def layer_title(name: str) -> str:
-    """Write a layer's name as people do: ``wfc3_ir_f160w`` as ``WFC3/IR F160W``."""
-    instrument, detector, filters = name.upper().split("_", 2)
-    return f"{instrument}/{detector} {filters}"
 
 
 def draw_footprints(plan: Plan, outlines: Sequence[Outline], left_out: Collection[str]) -> Image.Image:

@@ -23,6 +23,7 @@ from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
+from hstmosaic.run.showing import asked, draw_pictures, report
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
@@ -155,7 +156,12 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        progress, aligned = _run_plan(plan, directory, options, tell, client)
+        try:
+            progress, aligned = _run_plan(plan, directory, options, tell, client)
+        except BaseException as error:
+            report(directory, tell, error)
+            raise
+        draw_pictures(directory, tell)
         outcome = Outcome(
             plan=plan,
             products=(*progress.gathered, *aligned),
@@ -169,6 +175,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
                 directory.output / manifest_name(plan.prefix), [product.name for product in outcome.products]
             )
         _tell_end(outcome, tell)
+        report(directory, tell)
     return outcome
 
 
@@ -181,6 +188,7 @@ def _run_plan(
     tell(
         "planned",
         f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
+        asked=asked(options),
     )
     for exclusion in plan.excluded:
         tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")

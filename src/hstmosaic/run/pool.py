@@ -211,6 +211,8 @@ class Pool:
         self._waiting.remove(work)
         self._running.append(work)
         work.worker = name
+        told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
+        self.tell("running", f"{work.name} runs on {name}", "debug", **told)
         future = self.client.submit(
             run_task, str(work.folder), key=f"{work.name}-{work.attempt}", pure=False, workers=[address]
         )
