@@ -167,7 +167,10 @@ def plane(offsets: Sequence[tuple[float, float, str, str]], rms: float = 0.0) ->
         (middle - east * per_mas, middle - north * per_mas, layer, words) for east, north, layer, words in chosen
     )
     count = round(half / unit)
-    ticks = tuple(Tick(middle + k * unit * per_mas, f"{k * unit:g}") for k in range(-count, count + 1))
+    ticks = tuple(
+        Tick(middle + k * unit * per_mas, f"{k * unit:g}".replace("-", "\N{MINUS SIGN}"))
+        for k in range(-count, count + 1)
+    )
     return Plane(points, ticks, half, middle, rms * per_mas)
 
 

@@ -25,7 +25,6 @@ from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.record import PICTURES_FOLDER
 
 if TYPE_CHECKING:
-
     from hstmosaic.products.record import Failed, RunRecord
 
 _LOG_LINES = 15
@@ -176,15 +175,21 @@ def mosaics(record: RunRecord) -> list[dict[str, Any]]:
 
 def exposures(record: RunRecord) -> list[dict[str, Any]]:
     """Return a row for each exposure of the list, those that are left out too."""
-    out = {exclusion.name: exclusion for exclusion in record.left_out}
     layers = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
     planned = {exposure.name for exposure in record.plan.exposures}
+    in_mosaics = {name for layer in record.made for name in record.used(layer)}
     rows = [
-        {"name": e.name, "layer": layers[e.name], "exposure": e, "left_out": out.get(e.name), "date": _day(e.expstart)}
+        {
+            "name": e.name,
+            "layer": layers[e.name],
+            "exposure": e,
+            "used": e.name in in_mosaics,
+            "date": _day(e.expstart),
+        }
         for e in record.plan.exposures
     ]
-    rest = [item for name, item in out.items() if name not in planned]
-    return rows + [{"name": e.name, "layer": "", "exposure": None, "left_out": e, "date": ""} for e in rest]
+    rest = [exclusion.name for exclusion in record.left_out if exclusion.name not in planned]
+    return rows + [{"name": name, "layer": "", "exposure": None, "used": False, "date": ""} for name in rest]
 
 
 def files(record: RunRecord) -> list[dict[str, Any]]:

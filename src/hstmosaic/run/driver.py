@@ -23,7 +23,7 @@ from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
-from hstmosaic.run.showing import asked, draw_pictures, report
+from hstmosaic.run.showing import asked, draw_pictures, report, report_stop
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         try:
             progress, aligned = _run_plan(plan, directory, options, tell, client)
         except BaseException as error:
-            report(directory, tell, error)
+            report_stop(directory, tell, error)
             raise
         draw_pictures(directory, tell)
         outcome = Outcome(

@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode, HstMosaicError
@@ -13,22 +14,22 @@ from hstmosaic.products.record import read_record
 from hstmosaic.products.report import write_report
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.driver import RunOptions
     from hstmosaic.run.events import Teller
 
+_TOLD_ANYWAY = {"source", "output", "prefix"}
+"""The plan and the place of the run directory tell these."""
 _PROGRAM = "hstmosaic.products.pictures"
 _REMADE = "hstmosaic report {run} makes it again"
 
 
 def asked(options: RunOptions) -> dict[str, Any]:
-    """Return what the user has asked for, for the run log: the command, and every option that was set."""
-    chosen = {item.name: getattr(options, item.name) for item in fields(options)}
-    chosen["profile"] = options.profile.name
-    told = {name: _plain(value) for name, value in chosen.items() if value not in (None, (), False)}
-    return {"command": shlex.join(["hstmosaic", *sys.argv[1:]]), "stub": options.stub, "options": told}
+    """Return what the user has asked for, for the run log: the command, and every other option that was set."""
+    chosen = {item.name: getattr(options, item.name) for item in fields(options)} | {"profile": options.profile.name}
+    told = {name: _plain(value) for name, value in chosen.items() if value and name not in _TOLD_ANYWAY}
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return {"command": command, "stub": options.stub, "options": told}
 
 
 def draw_pictures(directory: RunDirectory, tell: Teller) -> tuple[Path, ...]:
@@ -59,7 +60,7 @@ def draw_pictures(directory: RunDirectory, tell: Teller) -> tuple[Path, ...]:
     return tuple(directory.output / file["name"] for file in files)
 
 
-def report(directory: RunDirectory, tell: Teller, error: BaseException | None = None) -> Path | None:
+def report(directory: RunDirectory, tell: Teller) -> Path | None:
     """Write the report of a run that has ended.
 
     Parameters
@@ -68,16 +69,12 @@ def report(directory: RunDirectory, tell: Teller, error: BaseException | None = 
         The run.
     tell : Teller
         Hears where the report is, or why there is none.
-    error : BaseException, optional
-        What has ended the run early.
 
     Returns
     -------
     pathlib.Path or None
         The report, if it could be written.
     """
-    if error is not None:
-        _tell_stop(error, tell)
     try:
         path = write_report(directory.path)
     except Exception as cause:
@@ -88,15 +85,20 @@ def report(directory: RunDirectory, tell: Teller, error: BaseException | None = 
     return path
 
 
-def _tell_stop(error: BaseException, tell: Teller) -> None:
-    """Leave in the run log what the user is told on the screen when the run ends."""
+def report_stop(directory: RunDirectory, tell: Teller, error: BaseException) -> Path | None:
+    """Write the report of a run that an error has ended early; see `report`.
+
+    What the user is told on the screen is left in the run log. Who interrupts a run does not wait for pictures.
+    """
     if isinstance(error, HstMosaicError):
         tell("stopped", error.message, "debug", exit_code=int(error.exit_code), next_step=error.next_step)
-        return
+        draw_pictures(directory, tell)
+        return report(directory, tell)
     interrupted = isinstance(error, KeyboardInterrupt)
     code = ExitCode.INTERRUPTED if interrupted else ExitCode.FAILED
     words = "the run was interrupted" if interrupted else f"{type(error).__name__}: {error}"
     tell("stopped", words, "debug", exit_code=int(code), next_step="the same command goes on where it stopped")
+    return report(directory, tell)
 
 
 def _plain(value: Any) -> Any:
