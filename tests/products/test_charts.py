@@ -1,6 +1,7 @@
 """Charts: bars that do not overlap, offsets where they belong."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ def test_bars_of_a_lane_do_not_overlap_and_no_lane_is_wasted(given_tasks):
     for lane in range(len(made.lanes)):
         bars = sorted((left, left + width, task.worker) for task, row, left, width in made.bars if row == lane)
         assert len({worker for *_, worker in bars}) == 1
-        assert all(after[0] >= before[1] - 6 / end for before, after in zip(bars, bars[1:], strict=False))
+        assert all(after[0] >= before[1] - 6 / end for before, after in pairwise(bars))
     for worker in {task.worker for task in tasks}:
         mine = [task for task in tasks if task.worker == worker]
         at_a_time = max(sum(t.started <= s.started < t.started + t.seconds for t in mine) for s in mine)

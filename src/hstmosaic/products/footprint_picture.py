@@ -163,17 +163,18 @@ def _draw_exposures(
                 if np.isfinite(polygon).all()
             ]
             color = colors.get(layer, INK)
-            drawn = PolyCollection(polygons, edgecolor=color, linewidth=1.3, facecolor=f"{color}26")
+            edges = PolyCollection(polygons, facecolor="none", edgecolor=color, zorder=3)
             if out:
-                drawn.set(facecolor="none", linestyle=_DASHES, linewidth=1.8, path_effects=[_GAPS])
+                edges.set(linestyle=_DASHES, linewidth=1.8, path_effects=[_GAPS])
             else:
+                axes.add_collection(PolyCollection(polygons, facecolor=f"{color}26"), autolim=False)
                 # so that layers on the same place do not hide each other
-                drawn.set_linewidth(1.3 + 1.5 * min(len(layers) - 1 - k, 3))
-            axes.add_collection(drawn, autolim=False)
+                edges.set_linewidth(1.3 + 1.5 * min(len(layers) - 1 - k, 3))
+            axes.add_collection(edges, autolim=False)
     used = [p for outline in outlines if outline.name not in left_out for p in chips[outline.name]]
     beyond = [p for p in used if not _inside(p, limits)]
     for polygon in beyond:
-        patch = PathPatch(Outer(polygon), facecolor="none", edgecolor=_ALARM, hatch="////", linewidth=1.3)
+        patch = PathPatch(Outer(polygon), facecolor="none", edgecolor=_ALARM, hatch="////", linewidth=1.3, zorder=4)
         axes.add_patch(patch)
         patch.set_clip_path(_all_but(limits), axes.transData)
     return bool(beyond)

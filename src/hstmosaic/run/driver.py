@@ -161,7 +161,8 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         except BaseException as error:
             report_stop(directory, tell, error)
             raise
-        draw_pictures(directory, tell)
+        if not options.stub:
+            draw_pictures(directory, tell)
         outcome = Outcome(
             plan=plan,
             products=(*progress.gathered, *aligned),

@@ -16,7 +16,7 @@ for (const button of document.querySelectorAll("thead button")) {
         if (x === "" || y === "") return (x === "") - (y === "");
         return up ? x - y : y - x;
       }
-      return (up ? 1 : -1) * x.localeCompare(y, "en", { numeric: true });
+      return (up ? 1 : -1) * ((x > y) - (x < y));
     };
     table.tBodies[0].append(...[...table.tBodies[0].rows].sort(order));
   });
