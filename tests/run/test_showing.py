@@ -11,7 +11,7 @@ from hstmosaic.products.record import read_record
 from hstmosaic.run import driver, showing
 from hstmosaic.run.directory import RunDirectory
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.events import Teller, log_to
+from hstmosaic.run.events import Teller
 from hstmosaic.simulate import demo_field, simulate_field
 
 
@@ -45,7 +45,7 @@ def directory(pretended, tmp_path):
 def test_pictures_that_fail_are_a_warning(directory):
     told = []
     # a stub's product is no FITS file
-    assert showing.draw_pictures(directory, Teller(told.append)) == ()
+    assert showing.draw_pictures(directory, Teller(told.append)) == []
     (event,) = told
     assert (event.kind, event.level) == ("pictures", "warning")
     assert f"hstmosaic report {directory.path}" in event.message
@@ -82,8 +82,8 @@ def test_the_exit_code_is_that_of_the_mosaics(exposures, tmp_path, monkeypatch):
     ],
 )
 def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, error, code, said):
-    def stopped(plan, directory, options, tell, client):
-        directory.plan_file.write_text(plan.to_json())
+    def stopped(work, options, tell, client):
+        work.directory.plan_file.write_text(work.plan.to_json())
         tell("planned", "as always")
         raise error
 
@@ -101,9 +101,14 @@ def test_what_was_asked_is_in_the_run_log(pretended):
     assert plan_from_json((pretended.directory / "plan.json").read_text()) == pretended.plan
 
 
-def test_a_stop_is_in_the_run_log_but_not_told_twice(directory):
+def test_a_stop_is_in_the_run_log_but_not_told_twice():
     told = []
-    teller = Teller(told.append, log_to(directory.log_file))
-    showing.report_stop(directory, teller, KeyboardInterrupt())
-    assert [event.level for event in told] == ["debug", "info"]
-    assert "interrupted" in directory.output.joinpath("stub-foo_report.html").read_text()
+    showing.tell_stop(AlignmentError("no stars", "bring some"), 5, Teller(told.append))
+    (event,) = told
+    assert (event.level, event.data) == ("debug", {"exit_code": 5, "next_step": "bring some"})
+
+
+def test_who_interrupts_does_not_wait_for_pictures(directory):
+    told = []
+    assert showing.draw_pictures(directory, Teller(told.append), KeyboardInterrupt()) == []
+    assert told == []

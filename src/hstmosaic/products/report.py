@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hstmosaic.plan.names import report_name
 from hstmosaic.products.charts import duration
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report_content import report_content
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def report_name(prefix: str) -> str:
-    """Return the file name of a run's report."""
-    return f"{prefix}_report.html"
 
 
 def write_report(run: Path) -> Path:

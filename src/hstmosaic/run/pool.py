@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -109,6 +109,7 @@ class Pool:
         self._lost: list[Work] = []
         self._closing = False
         self._broken: BaseException | None = None
+        self._known: dict[str, tuple[int, int]] = {}
         self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
         self._thread.start()
 
@@ -189,6 +190,7 @@ class Pool:
 
     def _step(self) -> None:
         rooms = self.staff.rooms()
+        self._tell_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
         for work in [work for work in self._running if work.worker not in rooms]:
             self._lose(work, "")
         for work in list(self._lost):
@@ -201,6 +203,20 @@ class Pool:
                 self._start(work, name, rooms[name][0])
         busy = {work.worker for work in [*self._running, *self._lost]}
         self.staff.tend([work.need for work in self._waiting], busy)
+
+    def _tell_workers(self, there: dict[str, tuple[int, int]]) -> None:
+        if there == self._known:
+            return
+        self._known = there
+        slots, memory = (sum(numbers) for numbers in zip(*there.values(), strict=True)) if there else (0, 0)
+        words = f"{len(there)} worker(s) for {slots} task(s) at a time with {memory} MB"
+        self.tell("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
+
+    def _answer(self, work: Work, result: TaskResult, measured: Measured | None) -> None:
+        took = None if measured is None else asdict(measured)
+        words = "has ended" if result.ok else f"has failed: {result.error}"
+        self.tell("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
+        work.answer.set_result((result, measured))
 
     def _free(self, rooms: dict[str, Room]) -> list[Room]:
         for work in self._running:
@@ -230,7 +246,7 @@ class Pool:
         self._running.remove(work)
         cause = cause_of(result)
         if cause is None:
-            work.answer.set_result((result, measured))
+            self._answer(work, result, measured)
         else:
             self._again(work, Lost(cause, result.error), measured)
 
@@ -257,7 +273,7 @@ class Pool:
     def _again(self, work: Work, lost: Lost, measured: Measured | None) -> None:
         result = read_result(work.folder)
         if result is not None and result.ok:
-            work.answer.set_result((result, measured))  # only the news of it was lost
+            self._answer(work, result, measured)  # only the news of it was lost
             return
         words = "; ".join(part for part in (lost.words, work.words) if part)
         memory: int | None = work.need.memory_mb
@@ -269,7 +285,7 @@ class Pool:
         if work.attempt >= self.staff.attempts or memory is None:
             why = f" (attempt {work.attempt})" if memory is not None and self.staff.attempts > 1 else ""
             why = why or ("" if memory is not None else f" with {work.need.memory_mb} MB, the most that can be had")
-            work.answer.set_result((TaskResult(ok=False, error=words + why, retry=True), measured))
+            self._answer(work, TaskResult(ok=False, error=words + why, retry=True), measured)
             return
         (work.folder / RESULT_FILE).unlink(missing_ok=True)
         told = {"task": work.name, "cause": lost.cause.value, "attempt": work.attempt + 1, "memory_mb": memory}

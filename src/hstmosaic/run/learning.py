@@ -1,0 +1,208 @@
+"""What earlier runs have measured, kept in the user's cache, and what it teaches about the next estimates."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import math
+import os
+import platform
+import statistics
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
+from hstmosaic.run.cache import user_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from hstmosaic.plan.estimates import Estimate
+    from hstmosaic.run.events import Event
+    from hstmosaic.run.profile import Profile
+
+VARIABLE = "HSTMOSAIC_LEARNING"
+"""Environment variable: ``off``, or the file to use instead of the one in the user's cache."""
+KEPT = 5000
+"""Measured tasks that are kept; the oldest are forgotten."""
+MEMORY_MARGIN = 1.1
+"""On the memory that few measured tasks have exceeded."""
+MEMORY_BOUNDS, TIME_BOUNDS = (0.8, 4.0), (0.1, 20.0)
+"""Of the factors: measurements may be of easy cases only, and a machine may have been overloaded once."""
+_HIGH = 0.98
+_DOUBT = 4
+"""So many tasks that were as the model has it are imagined beside those that were measured."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One task that was measured, as a multiple of what the model estimated."""
+
+    run: str
+    """Which run it belonged to."""
+    place: str
+    """Where it ran: machine, or profile; other places have other speeds."""
+    group: str
+    memory: float
+    time: float
+    model: int = MODEL
+
+
+def learning_file(environment: dict[str, str] | None = None) -> Path | None:
+    """Return the file of measurements, None where learning is switched off."""
+    told = (os.environ if environment is None else environment).get(VARIABLE, "")
+    if told.lower() == "off":
+        return None
+    return Path(told) if told else user_cache() / "measured.jsonl"
+
+
+def learn(records: Iterable[Record], place: str) -> Learned:
+    """Draw conclusions from measurements.
+
+    Memory goes by what few tasks of a group have exceeded, with a margin, wherever that was; time by the median at the
+    same place. A few measurements weigh little, unless tasks took more memory than estimated.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        The measurements.
+    place : str
+        Where the next tasks will run.
+    """
+    known = [record for record in records if record.model == MODEL and record.memory > 0 and record.time > 0]
+    groups: dict[str, list[Record]] = {}
+    for record in known:
+        groups.setdefault(record.group, []).append(record)
+    factors = {}
+    for group, members in groups.items():
+        ordered = sorted(record.memory for record in members)
+        high = MEMORY_MARGIN * ordered[math.ceil(_HIGH * len(ordered)) - 1]
+        memory = max(high, 1 + _weight(len(members)) * (high - 1))
+        times = [record.time for record in members if record.place == place]
+        time = math.exp(_weight(len(times)) * math.log(statistics.median(times))) if times else 1.0
+        factors[group] = Factors(
+            memory=round(_within(memory, MEMORY_BOUNDS), 3),
+            time=round(_within(time, TIME_BOUNDS), 3),
+            tasks=len(members),
+        )
+    return Learned(len({record.run for record in known}), factors)
+
+
+def _within(value: float, bounds: tuple[float, float]) -> float:
+    return min(max(value, bounds[0]), bounds[1])
+
+
+def _weight(count: int) -> float:
+    return count / (count + _DOUBT)
+
+
+def read_records(path: Path) -> list[Record]:
+    """Read what was measured; lines that cannot be understood are passed over."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        _log.debug("no measurements in %s: %s", path, error.strerror)
+        return []
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(_record(json.loads(line)))
+        except (ValueError, TypeError) as error:
+            _log.debug("line %d of %s is passed over: %s", number, path, error)
+    return records
+
+
+def _record(raw: Any) -> Record:
+    record = Record(**raw)
+    words = (record.run, record.place, record.group)
+    if not all(isinstance(word, str) for word in words) or not isinstance(record.model, int):
+        raise TypeError("words and numbers are mixed up")
+    if not (math.isfinite(record.memory) and math.isfinite(record.time)):
+        raise ValueError("no finite numbers")
+    return record
+
+
+def add_records(path: Path, records: Sequence[Record]) -> None:
+    """Add measurements to the file and forget the oldest; other runs may do the same meanwhile.
+
+    A file that cannot be written teaches nothing, and does no harm.
+    """
+    new = "".join(json.dumps(asdict(record)) + "\n" for record in records).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path):
+            old = path.read_bytes() if path.exists() else b""
+            if old and not old.endswith(b"\n"):
+                old += b"\n"  # whoever wrote the last line was killed
+            lines = (old + new).splitlines(keepends=True)
+            draft = path.with_name(f".{path.name}.part")
+            draft.write_bytes(b"".join(lines[-KEPT:]))
+            draft.replace(path)
+    except OSError as error:
+        _log.debug("measurements cannot be kept in %s: %s", path, error)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.with_name(f".{path.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def learned_for(profile: Profile, *, wanted: bool = True) -> Learned:
+    """Return what the user's earlier runs have taught about the place where a profile's tasks run."""
+    path = learning_file() if wanted else None
+    return NOTHING_LEARNED if path is None else learn(read_records(path), place_of(profile))
+
+
+def place_of(profile: Profile) -> str:
+    """Return where tasks of a profile run, as measurements tell places apart."""
+    return f"local {platform.node()}" if profile.cluster == "local" else profile.name
+
+
+class Learner:
+    """A listener that keeps what a run's tasks took.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file of measurements.
+    run, place : str
+        Which run, and where it runs.
+    estimates : callable
+        Returns the estimate of a task of a name.
+    """
+
+    def __init__(self, path: Path, run: str, place: str, estimates: Callable[[str], Estimate | None]) -> None:
+        self.path, self.run, self.place, self.estimates = path, run, place, estimates
+        self._new: list[Record] = []
+
+    def __call__(self, event: Event) -> None:
+        """Remember what a task took that has ended well."""
+        if event.kind != "ended" or not event.data["ok"] or not event.data["measured"]:
+            return
+        estimate = self.estimates(event.data["task"])
+        if estimate is None:
+            return
+        took = event.data["measured"]
+        # a second more for both: tasks that take next to no time say little about speed
+        self._new.append(
+            Record(
+                run=self.run,
+                place=self.place,
+                group=estimate.group,
+                memory=round(took["max_rss_mb"] * estimate.memory_factor / estimate.memory_mb, 4),
+                time=round((took["wall_seconds"] + 1) / (estimate.seconds / estimate.time_factor + 1), 4),
+            )
+        )
+
+    def keep(self) -> None:
+        """Write down what was remembered."""
+        new, self._new = self._new, []
+        if new:
+            add_records(self.path, new)
