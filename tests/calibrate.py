@@ -1,6 +1,7 @@
 """Measure what real tasks take over a spread of sizes, and compare it with what the plan estimates.
 
     python tests/calibrate.py [--fields tiny corner ...] [--list FILE] [--keep FILE]   # measures (half an hour for all)
+    python tests/calibrate.py --worker                                                 # the worker of a job
     python tests/calibrate.py --measured FILE                                          # prints what was measured
 
 Every field is simulated, screened, aligned to a catalogue of its own stars and drizzled by real drizzlepac in processes
@@ -12,13 +13,16 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 from astropy.table import Table
 from catalog_service import Stars, catalog_service
 from scipy.optimize import nnls
@@ -26,7 +30,10 @@ from scipy.optimize import nnls
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, model, sizes_of
+from hstmosaic.plan.specs import ScreenSpec
+from hstmosaic.run.directory import TaskDirectory
 from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.work import run_task
 from hstmosaic.simulate import (
     Pointing,
     PointingError,
@@ -63,6 +70,8 @@ def infrared(exposures, size=None, **more):
     return Visit("wfc3_ir", "F160W", exposures=exposures, subarray=size and (size, size), **more)
 
 
+UNALIGNED = ("deep", "ac10", "ir30", "tile")
+"""Fields that only show what drizzling takes."""
 ERROR = PointingError(0.2, -0.1, 0.0)
 FIELDS = {
     "demo": demo_field,
@@ -77,6 +86,10 @@ FIELDS = {
     "ir1": lambda: field("ir1", infrared(1)),
     "ir8": lambda: field("ir8", infrared(8), dither=4.0),
     "irw": lambda: field("irw", infrared(2), infrared(2, offset=(360.0, 240.0), error=ERROR), dither=30.0),
+    "deep": lambda: field("deep", uvis(16), dither=8.0),
+    "ac10": lambda: field("ac10", acs(10), dither=4.0),
+    "ir30": lambda: field("ir30", infrared(30), dither=4.0),
+    "tile": lambda: field("tile", *(uvis(1, offset=(170.0 * (k % 2), 170.0 * (k // 2))) for k in range(6))),
     "uvw": lambda: field("uvw", uvis(1), uvis(1, offset=(360.0, -240.0)), infrared(1, offset=(100.0, 0.0))),
 }
 
@@ -125,7 +138,7 @@ def measure(name):
         stars = Stars.from_truth(Table.read(folder / "exposures" / "truth.ecsv"), OBSERVED)
         with catalog_service(stars) as service:
             os.environ["ASTROMETRIC_CATALOG_URL"] = service.url
-            rows = run_list(folder / "exposures" / "list.txt", folder / "out", align=True)
+            rows = run_list(folder / "exposures" / "list.txt", folder / "out", align=name not in UNALIGNED)
     return [{"field": name} | row for row in rows]
 
 
@@ -135,6 +148,10 @@ def fitted(rows, names, target):
     x = np.array([[row["sizes"][name] for name in names] for row in rows], dtype=float)
     factors, _ = nnls(x / y[:, None], np.ones(len(rows)))
     return dict(zip(names, factors, strict=True)), y / (x @ factors)
+
+
+def total(sizes, linear):
+    return sum(factor * sizes[name] for name, factor in linear.items())
 
 
 def show(rows):
@@ -151,15 +168,47 @@ def show(rows):
         if not some:
             continue
         print(f"\n{kind}: {len(some)} task(s)")
-        for what, unit, table in (("memory_mb", "model_mb", MEMORY_MB), ("cpu_s", "model_s", SECONDS)):
+        for what, unit, models in (("memory_mb", "model_mb", MEMORY_MB[kind]), ("cpu_s", "model_s", [SECONDS[kind]])):
             ratios = [row[what] / row[unit] for row in some]
-            factors, errors = fitted(some, list(table[kind]), what)
-            told = ", ".join(f"{name} {value:.4g}" for name, value in factors.items())
             print(
                 f"  {what:9} measured / estimated: median {statistics.median(ratios):.2f}, "
                 f"{min(ratios):.2f} to {max(ratios):.2f}"
             )
-            print(f"            best fit: {told}; measured / fit {errors.min():.2f} to {errors.max():.2f}")
+            for linear in models:
+                ruled = [row for row in some if max(models, key=partial(total, row["sizes"])) is linear]
+                if ruled:
+                    factors, errors = fitted(ruled, list(linear), what)
+                    told = ", ".join(f"{name} {value:.4g}" for name, value in factors.items())
+                    print(
+                        f"            best fit of {len(ruled)}: {told}; "
+                        f"measured / fit {errors.min():.2f} to {errors.max():.2f}"
+                    )
+
+
+def worker():
+    """Print what the worker of a job takes before it has tasks, and how long its first one waits."""
+    from distributed import Client, LocalCluster
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        simulate_field(field("one", infrared(1, 128)), Path(folder))
+        task = TaskDirectory(Path(folder) / "task")
+        task.prepare(ScreenSpec(path=str(next(Path(folder).glob("*_flt.fits")))), "key")
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.scheduler_address, "--no-nanny"]
+        command += ["--nthreads", "2", "--memory-limit", "0", "--no-dashboard", "--preload", "hstmosaic.run.worker"]
+        started = time.monotonic()
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=folder)
+        client.submit(run_task, str(task.path)).result()
+        waited = time.monotonic() - started
+        own = psutil.Process(process.pid)
+        memory = [part.memory_info().rss / 1e6 for part in (own, *own.children(recursive=True))]
+        process.terminate()
+        process.wait()
+    parts = " + ".join(f"{part:.0f}" for part in memory)
+    print(f"worker: {sum(memory):.0f} MB ({parts}), first task done after {waited:.1f} s")
 
 
 def main():
@@ -167,10 +216,14 @@ def main():
     parser.add_argument("--fields", nargs="*", default=list(FIELDS), choices=list(FIELDS))
     parser.add_argument("--list", type=Path, help="a list of exposures to measure too")
     parser.add_argument("--keep", type=Path, help="append what is measured to this file")
+    parser.add_argument("--worker", action="store_true", help="measure the worker of a job instead")
     parser.add_argument("--measured", type=Path, help="print what this file holds, and measure nothing")
     given = parser.parse_args()
     if given.measured:
         show([json.loads(line) for line in given.measured.read_text().splitlines()])
+        return
+    if given.worker:
+        worker()
         return
     rows = []
     for name in given.fields + (["list"] if given.list else []):

@@ -13,18 +13,17 @@ from click.core import ParameterSource
 from hstmosaic import __version__
 from hstmosaic.describe import describe_plan
 from hstmosaic.errors import ExitCode, HstMosaicError
+from hstmosaic.progress import LOG_LEVELS, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hstmosaic.run.events import Event
-
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 FIELDS = ("demo", "corner", "three-camera")
 _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
 _LIKE_HELP = "Repeat the run of a _provenance.json; options given beside it count more."
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
+_LEARNING_HELP = "Estimate without what earlier runs measured, and keep nothing of this one."
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -47,6 +46,7 @@ def _same_input(function: Any) -> Any:
             "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever the checks say. Repeatable."
         ),
         click.option("--strict", is_flag=True, help="Make every exposure that would be left out an error."),
+        click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
     ):
         function = option(function)
     return function
@@ -66,11 +66,12 @@ def cli() -> None:
 @_same_input
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the plan as JSON to FILE, or to the screen.")
 @examples("hstmosaic plan list.txt", 'hstmosaic plan "data/*_fl?.fits" --json plan.json')
-def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, json_file: str | None) -> None:
+def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> None:
     """Say what a run would do and why, from headers alone."""
     from hstmosaic.plan.build import make_plan
+    from hstmosaic.run.learning import learned_for, this_machine
 
-    made = make_plan(source, prefix=prefix, keep=keep, strict=strict)
+    made = make_plan(source, learned=learned_for(this_machine(), wanted=learning), **given)
     if json_file == "-":
         click.echo(made.to_json())
         return
@@ -104,6 +105,8 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 @click.option("--show-jobs", is_flag=True, help="Print the scripts of the jobs and submit none.")
 @click.option("--stub", is_flag=True, help="Only pretend, with tiny files: for trying out a cluster.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
+@click.option("--quiet", "-q", is_flag=True, help="Say only what is wrong.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line, for machines.")
 @examples(
     "hstmosaic run list.txt -s",
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
@@ -112,11 +115,22 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
     "hstmosaic run --like mosaics/goods-south_provenance.json --output-dir again",
 )
 @click.pass_context
-def run(context: click.Context, /, like: Path | None, profile: str, show_jobs: bool, **given: Any) -> None:
+def run(
+    context: click.Context,
+    /,
+    like: Path | None,
+    profile: str,
+    show_jobs: bool,
+    quiet: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
     from hstmosaic.run.profile import load_profile
 
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other")
     signal.signal(signal.SIGTERM, _interrupt)
     if like is not None:
         from hstmosaic.bars import byte_bar
@@ -133,17 +147,22 @@ def run(context: click.Context, /, like: Path | None, profile: str, show_jobs: b
 
         click.echo(shown_jobs(options))
         return
-    outcome = run_mosaic(options, printer(options.log_level))
+    with listening(options.log_level, quiet=quiet, as_json=as_json) as listener:
+        outcome = run_mosaic(options, listener)
     sys.exit(outcome.exit_code)
 
 
 @cli.command(context_settings=_CONTEXT)
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@examples("hstmosaic status mosaics/goods-south_run")
-def status(run: Path) -> None:
+@click.option("--watch", is_flag=True, help="Go on showing it until nobody works on it any more.")
+@examples("hstmosaic status mosaics/goods-south_run", "hstmosaic status mosaics/goods-south_run --watch")
+def status(run: Path, watch: bool) -> None:
     """Say how a run is doing: stages, tasks, jobs, retries, time left."""
     from hstmosaic.run.status import read_status
+    from hstmosaic.run.watch import watch_run
 
+    if watch:
+        watch_run(run)
     click.echo(str(read_status(run)))
 
 
@@ -253,17 +272,6 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(cli, {}, "hstmosaic", "_HSTMOSAIC_COMPLETE").source())
-
-
-def printer(log_level: str) -> Callable[[Event], None]:
-    """Return a listener that prints the events of a level and above, problems to standard error."""
-    least = LOG_LEVELS.index(log_level)
-
-    def listener(event: Event) -> None:
-        if LOG_LEVELS.index(event.level) <= least:
-            click.echo(event.message, err=event.level in ("warning", "error"))
-
-    return listener
 
 
 def _interrupt(*_: Any) -> None:

@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 3
     """The list or an exposure in it cannot be used; nothing was written."""
     OUTPUT = 4
-    """The output directory is not writable or too small; nothing was written."""
+    """The output directory is not writable, too small, or full."""
     ALIGNMENT = 5
     """The alignment that was asked for cannot be done."""
     NOTHING_LEFT = 6
@@ -34,7 +34,7 @@ class ExitCode(IntEnum):
     CLUSTER = 9
     """The batch system refused jobs, lost them again and again, or cannot run a task that large."""
     NOT_AS_RECORDED = 10
-    """Products are not as their manifest says, or the inputs of a run to repeat are not as it recorded them."""
+    """Products are not as their manifest says, or there is none."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C or SIGTERM; the same command goes on where it stopped."""
 

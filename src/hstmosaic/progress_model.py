@@ -39,6 +39,8 @@ class Task:
     """When it was handed to its worker, seconds since 1970."""
     took: float | None = None
     """Wall time in seconds, where it has run in this run and was measured."""
+    cpu: float | None = None
+    """The same of CPU time."""
     attempt: int = 1
 
     @property
@@ -55,6 +57,8 @@ class ProgressState:
     """By name, in the order of the stages."""
     layers: Mapping[str, str] = field(default_factory=dict)
     """What became of each layer: ``waiting``, ``running``, ``done`` or ``failed``; done when its products are out."""
+    pace: float = 1.0
+    """Wall time that the estimates reckon with for a second of CPU time."""
     begun: float = 0.0
     """When the plan was made, seconds since 1970."""
     ended: float | None = None
@@ -105,6 +109,7 @@ def announced(plan: Plan, *, aligned: bool, stub: bool) -> dict[str, Any]:
     return {
         "tasks": {task: shown(task, estimate) for task, estimate in plan.tasks(aligned=aligned).items()},
         "layers": {layer.name: list(layer.exposures) for layer in plan.layers},
+        "pace": plan.learned.pace,
     }
 
 
@@ -116,13 +121,6 @@ def advance(state: ProgressState, event: Event) -> ProgressState:
     if event.level in ("warning", "error"):
         state = replace(state, warnings=(*state.warnings, event.message)[-_KEPT_WARNINGS:])
     return state if event.level == "debug" else replace(state, last=event.message)
-
-
-def share_done(state: ProgressState) -> float:
-    """Return the share of a run's work that is done, from 0 to 1, as estimated."""
-    wanted = sum(task.seconds for task in state.tasks.values())
-    done = sum(task.seconds for task in state.tasks.values() if task.over)
-    return done / wanted if wanted else 0.0
 
 
 def add_up(events: Iterable[Event]) -> ProgressState:
@@ -149,7 +147,8 @@ def _planned(_: ProgressState, event: Event) -> ProgressState:
         elif name.startswith("drizzle-"):
             after = before_drizzling or tuple(screen_task(exposure) for exposure in layers[_layer(name)])
         tasks[name] = Task(seconds, memory_mb, group, after)
-    return ProgressState(tasks=tasks, layers=dict.fromkeys(layers, WAITING), begun=event.time)
+    pace = event.data.get("pace", 1.0)
+    return ProgressState(tasks=tasks, layers=dict.fromkeys(layers, WAITING), pace=pace, begun=event.time)
 
 
 def _running(state: ProgressState, event: Event) -> ProgressState:
@@ -162,8 +161,8 @@ def _running(state: ProgressState, event: Event) -> ProgressState:
 
 def _ended(state: ProgressState, event: Event) -> ProgressState:
     measured = event.data["measured"]
-    took = measured["wall_seconds"] if measured else None
-    return _with(state, event.data["task"], state=DONE if event.data["ok"] else FAILED, took=took)
+    took, cpu = (measured[key] if measured else None for key in ("wall_seconds", "cpu_seconds"))
+    return _with(state, event.data["task"], state=DONE if event.data["ok"] else FAILED, took=took, cpu=cpu)
 
 
 def _skipped(state: ProgressState, event: Event) -> ProgressState:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.progress_model import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from hstmosaic.progress_model import ProgressState, Task
 
@@ -17,6 +17,10 @@ _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 """What the pool serves first; the rest comes last."""
 _ON_TOP = 0.1
 """So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
+_IDLE = 0.1
+_A_SECOND = 1.0
+_DOUBT = 4
+"""So many tasks that took what was estimated are imagined beside all others."""
 
 
 def time_left(state: ProgressState, now: float) -> float | None:
@@ -46,6 +50,13 @@ def time_left(state: ProgressState, now: float) -> float | None:
     return _makespan(_durations(state, unfinished, now), unfinished, state)
 
 
+def share_done(state: ProgressState) -> float:
+    """Return the share of a run's work that is done, from 0 to 1, as estimated."""
+    wanted = sum(task.seconds for task in state.tasks.values())
+    done = sum(task.seconds for task in state.tasks.values() if task.over)
+    return done / wanted if wanted else 0.0
+
+
 def in_words(seconds: float | None) -> str:
     """Return a time left as people say it."""
     if seconds is None:
@@ -58,46 +69,50 @@ def in_words(seconds: float | None) -> str:
 
 def _durations(state: ProgressState, unfinished: Mapping[str, Task], now: float) -> dict[str, float]:
     """How long every unfinished task will take yet."""
-    pace = _paces(state, now)
+    pace, speeds = _pace(state), _speeds(state)
     left = {}
     for name, task in unfinished.items():
-        expected = pace[task.group] * task.seconds
         elapsed = max(now - task.started, 0.0) if task.state == RUNNING else 0.0
-        left[name] = max(expected - elapsed, _ON_TOP * elapsed)
+        left[name] = max(pace * speeds[task.group] * task.seconds - elapsed, _ON_TOP * elapsed)
     return left
 
 
-def _paces(state: ProgressState, now: float) -> dict[str, float]:
-    """Seconds that an estimated second takes, by group.
-
-    Groups of which little is known go by what all tasks took; a task that runs longer than its share counts too.
-    """
-    known: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    exceeded: dict[str, list[tuple[float, float]]] = defaultdict(list)
+def _measured(state: ProgressState) -> Iterator[tuple[Task, float, float]]:
+    """Yield the tasks that were measured, with their wall time and CPU time."""
     for task in state.tasks.values():
-        if task.took is not None and task.over:
-            known[task.group].append((task.took, task.seconds))
-        elif task.state == RUNNING and now - task.started > task.seconds:
-            exceeded[task.group].append((now - task.started, task.seconds))
-    mean = sum(task.seconds for task in state.tasks.values()) / len(state.tasks)
-    overall = _pace([pair for pairs in known.values() for pair in pairs], 1.0, mean)
-    groups = {task.group for task in state.tasks.values()}
-    return {group: _pace(known[group] + exceeded[group], overall, mean) for group in groups}
+        if task.over and task.took is not None and task.cpu is not None:
+            # what takes time without computing, as tasks that only pretend, is no sign of a busy machine
+            yield task, task.took, task.cpu if task.cpu > _IDLE * task.took else task.took
 
 
-def _pace(pairs: Sequence[tuple[float, float]], otherwise: float, weight: float) -> float:
-    """Ratio of sums, with one task more than there are, of the mean size, that took what others did."""
-    weight = min(weight, sum(estimated for _, estimated in pairs) / len(pairs)) if pairs else weight
-    took, estimated = (sum(numbers) for numbers in zip((otherwise * weight, weight), *pairs, strict=True))
-    return took / estimated if estimated else otherwise
+def _pace(state: ProgressState) -> float:
+    """How much more wall time a second of CPU time takes than the estimates reckon with."""
+    took = cpu = _A_SECOND
+    for _, wall, work in _measured(state):
+        took, cpu = took + wall, cpu + work * state.pace
+    return took / cpu
+
+
+def _speeds(state: ProgressState) -> dict[str, float]:
+    """CPU time as a multiple of the estimate, by group; what is not known of a group is as in all of them, in part."""
+    sums: dict[str, tuple[float, float]] = {task.group: (0.0, 0.0) for task in state.tasks.values()}
+    for task, _, work in _measured(state):
+        done, estimated = sums[task.group]
+        sums[task.group] = done + work * state.pace, estimated + task.seconds
+    typical = sum(task.seconds for task in state.tasks.values()) / len(state.tasks)
+    done, estimated = (sum(numbers) for numbers in zip(*sums.values(), strict=True))
+    overall = (done + typical * _DOUBT) / (estimated + typical * _DOUBT) if typical else 1.0
+    return {group: (done + overall * _A_SECOND) / (part + _A_SECOND) for group, (done, part) in sums.items()}
 
 
 def _makespan(durations: Mapping[str, float], tasks: Mapping[str, Task], state: ProgressState) -> float:
     """Play the rest of the run: the longest first, as many at a time as there are slots and memory."""
-    gates = {id(task.after): sum(name in tasks for name in task.after) for task in tasks.values()}
-    behind: dict[int, list[str]] = {id(task.after): [] for task in tasks.values()}
+    # many tasks wait for the same ones
+    known = {id(task.after): task.after for task in tasks.values()}
+    gates = {gate: sum(name in tasks for name in names) for gate, names in known.items()}
+    behind: dict[int, list[str]] = {gate: [] for gate in gates}
     opens: dict[str, list[int]] = defaultdict(list)
-    for gate, names in {id(task.after): task.after for task in tasks.values()}.items():
+    for gate, names in known.items():
         for name in names:
             opens[name].append(gate)
     slots, memory = max(state.slots, 1), state.memory_mb

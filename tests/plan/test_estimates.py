@@ -1,5 +1,7 @@
 """What tasks are estimated to need, against what real ones took, and how earlier runs correct it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,7 @@ MEASURED = [
     ("drizzle", Sizes(2, 0.2621, 0.2621, 0.5243, largest=5.1, output=5.67, passes=4, drawn=1.0486), 384.2, 2.5),
     ("drizzle", Sizes(8, 1.0282, 1.0282, 8.2256, largest=22.5, output=25.0, passes=16, drawn=16.45), 914.2, 13.2),
     ("drizzle", Sizes(2, 8.4009, 16.8018, 33.6036, largest=33.6, output=33.6, passes=2, drawn=33.6036), 1205.2, 14.6),
+    ("drizzle", Sizes(16, 8.4009, 16.8018, 268.8287, 46.1, output=46.1, passes=16, drawn=268.8287), 3358.7, 74.6),
     ("drizzle", Sizes(4, 8.3886, 16.7772, 67.1089, largest=136.6, output=136.6, passes=4, drawn=67.1), 3628.6, 42.4),
     ("drizzle", Sizes(4, 1.0282, 1.0282, 4.1128, largest=145.1, output=161.2, passes=8, drawn=8.2256), 3739.8, 29.2),
 ]
@@ -55,6 +58,11 @@ def test_the_sizes_are_those_of_exposures_and_grids():
     assert (estimate.memory_mb, estimate.seconds, estimate.group) == (memory, seconds, "drizzle wfc3_uvis")
 
 
+def test_many_exposures_are_held_at_once():
+    one, many = (estimate_drizzle([aimed(FULL)] * n, [Grid(0.04, (6000, 6000), (0, 0), (0, 0))]) for n in (2, 100))
+    assert many.memory_mb > 10 * one.memory_mb
+
+
 def test_estimates_grow_with_the_input():
     small, large = aimed(SMALL), aimed(FULL)
     for estimate in (estimate_screen, estimate_sources):
@@ -73,7 +81,8 @@ def test_earlier_tasks_correct_those_of_their_group_only():
     alike = Estimate(1000, 10.0, 5, group="drizzle wfc3_ir")
     assert learned.correct(alike) == Estimate(1500, 20.0, 5, "drizzle wfc3_ir", memory_factor=1.5, time_factor=2.0)
     other = Estimate(1000, 10.0, 5, group="drizzle acs_wfc")
-    assert learned.correct(other) is other
+    assert learned.correct(other) == other
+    assert replace(learned, pace=3.0).correct(other).seconds == 30.0
     assert learned.tasks == 7
 
 

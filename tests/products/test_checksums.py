@@ -1,10 +1,14 @@
 """A directory of products is checked against its manifests: what was changed, lost or added is named."""
 
+from dataclasses import replace
+
 import pytest
 from astropy.io import fits
 
+from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, NotAsRecordedError
 from hstmosaic.products.checksums import read_manifests, verify_products
+from hstmosaic.products.manifest import Failure, manifest_from_json
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import demo_field, simulate_field
 
@@ -49,7 +53,7 @@ def change(path, place):
 def test_what_was_made_is_as_recorded(products):
     faults, verified = verify(products)
     assert faults == {}
-    assert (verified.manifests, verified.files) == (2, 18)
+    assert (verified.manifests, verified.files) == (2, 20)
     assert "all as recorded" in str(verified)
 
 
@@ -114,3 +118,28 @@ def test_a_manifest_that_cannot_be_read_is_a_fault_and_the_others_are_checked(pr
 def test_without_a_manifest_there_is_nothing_to_check(tmp_path):
     with pytest.raises(NotAsRecordedError, match="no manifest"):
         read_manifests(tmp_path)
+
+
+@pytest.mark.parametrize(("harm", "code"), [(False, ExitCode.OK), (True, ExitCode.NOT_AS_RECORDED)])
+def test_the_command_line_says_it_by_its_exit_code(products, monkeypatch, capsys, harm, code):
+    if harm:
+        change(products / MOSAIC, 2880 + 5)
+    monkeypatch.setattr("sys.argv", ["hstmosaic", "verify", str(products)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr()
+    assert ended.value.code == code
+    assert (MOSAIC in printed.err) == harm
+    assert "2 manifest(s)" in printed.out
+    assert "\x1b" not in printed.err, "no bar where there is no terminal"
+
+
+def test_what_a_run_has_not_made_is_said(products):
+    path = products / "stub-foo_manifest.json"
+    failed = replace(
+        manifest_from_json(path.read_text()), exit_code=7, failures=(Failure("acs_wfc_f814w", "no memory", "log"),)
+    )
+    path.write_text(failed.to_json())
+    (note,) = read_manifests(products).notes
+    assert "exit code 7" in note
+    assert "acs_wfc_f814w: no memory" in note

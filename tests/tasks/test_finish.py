@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.io.fits.scripts import fitscheck
 
 from hstmosaic.plan.files import sha256
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
@@ -31,6 +32,7 @@ def test_every_checksum_holds_and_is_reported(mosaic):
         assert [hdu.verify_datasum() for hdu in hdus] == [1] * 4
         assert made.datasum == {hdu.name: hdu.header["DATASUM"] for hdu in hdus}
         assert made.checksum == {hdu.name: hdu.header["CHECKSUM"] for hdu in hdus}
+    assert fitscheck.main([str(mosaic)]) == 0
     assert (made.name, made.size, made.sha256) == (mosaic.name, mosaic.stat().st_size, sha256(mosaic))
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.limits import Grid
 
@@ -43,6 +41,7 @@ class Factors:
 
     memory: float
     time: float
+    """CPU time."""
     tasks: int
     """How many there were."""
 
@@ -54,6 +53,8 @@ class Learned:
     runs: int = 0
     factors: Mapping[str, Factors] = field(default_factory=dict)
     """By group."""
+    pace: float = 1.0
+    """Seconds of wall time that a second of CPU time takes: where machines are shared or disks slow, more than one."""
 
     @property
     def tasks(self) -> int:
@@ -62,16 +63,17 @@ class Learned:
 
     def correct(self, estimate: Estimate) -> Estimate:
         """Return what a task will need by what others of its group have taken."""
-        factors = self.factors.get(estimate.group)
-        if factors is None:
-            return estimate
-        memory = max(round(factors.memory * estimate.memory_mb), LEAST_MEMORY_MB)
+        factors = self.factors.get(estimate.group, Factors(1.0, 1.0, 0))
+        memory = estimate.memory_mb
+        if factors.memory != 1:
+            memory = max(round(factors.memory * memory), LEAST_MEMORY_MB)
+        time = factors.time * self.pace
         return replace(
             estimate,
             memory_mb=memory,
             memory_factor=memory / estimate.memory_mb,
-            seconds=round(factors.time * estimate.seconds, 2),
-            time_factor=factors.time,
+            seconds=round(time * estimate.seconds, 2),
+            time_factor=time,
         )
 
 
@@ -100,20 +102,28 @@ class Sizes:
     constant: float = 1.0
 
 
-MEMORY_MB: Mapping[str, Mapping[str, float]] = {
-    "screen": {"constant": 270, "chip": 50},
-    "sources": {"constant": 280, "exposure": 70},
-    "align": {"constant": 280, "exposure": 13, "exposures": 1},
-    "drizzle": {"constant": 310, "largest": 29.5, "exposure": 5},
+Linear = Mapping[str, float]
+"""What each of the `Sizes` takes."""
+MEMORY_MB: Mapping[str, Sequence[Linear]] = {
+    "screen": [{"constant": 255, "chip": 48}],
+    "sources": [{"constant": 285, "exposure": 70}],
+    "align": [{"constant": 265, "exposure": 12, "exposures": 1}],
+    "drizzle": [
+        {"constant": 310, "largest": 31.5, "exposure": 5},
+        {"constant": 300, "detector": 12.4, "exposure": 11},
+    ],
 }
-"""Peak memory of a kind of task: what it takes for each of its `Sizes`; fitted by ``tests/calibrate.py``."""
-SECONDS: Mapping[str, Mapping[str, float]] = {
+"""Memory of a kind of task at each of its peaks; ``tests/calibrate.py`` shows it against what was measured.
+
+Drizzling has two peaks: the footprint and S_REGION of a product, and the sky, for which all exposures are held at once.
+"""
+SECONDS: Mapping[str, Linear] = {
     "screen": {"constant": 0.05, "chip": 0.16},
     "sources": {"constant": 0.22, "exposure": 0.66},
     "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
-    "drizzle": {"constant": 0.35, "output": 0.135, "drawn": 0.26, "passes": 0.3},
+    "drizzle": {"constant": 0.3, "output": 0.13, "drawn": 0.26, "passes": 0.32},
 }
-"""The same for the time on one core."""
+"""Time of a kind of task on one core."""
 
 
 def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = ()) -> Sizes:
@@ -142,10 +152,11 @@ def model(kind: str, sizes: Sizes) -> tuple[int, float]:
     sizes : Sizes
         What it works on.
     """
-    memory, seconds = (
-        sum(factor * getattr(sizes, name) for name, factor in table[kind].items()) for table in (MEMORY_MB, SECONDS)
-    )
-    return round(memory), round(seconds, 2)
+    return round(max(_sum(peak, sizes) for peak in MEMORY_MB[kind])), round(_sum(SECONDS[kind], sizes), 2)
+
+
+def _sum(linear: Linear, sizes: Sizes) -> float:
+    return float(sum(factor * getattr(sizes, name) for name, factor in linear.items()))
 
 
 def estimate_screen(exposure: Exposure, learned: Learned = NOTHING_LEARNED) -> Estimate:
@@ -181,7 +192,7 @@ def estimate_drizzle(
     Returns
     -------
     Estimate
-        Memory goes by the pixels of the largest product, time by those of products and exposures.
+        Memory goes by the pixels of the largest product or, of many exposures, by theirs; time by both.
     """
     sizes = sizes_of(exposures, grids)
     copies = sum(exposure.size for exposure in exposures) / _MB

@@ -99,7 +99,7 @@ def plan_from_json(text: str) -> Plan:
     raw["excluded"] = tuple(Exclusion(e["exposure"], e["reason"], e["next_step"]) for e in raw["excluded"])
     raw["estimates"] = {task: Estimate(**estimate) for task, estimate in raw["estimates"].items()}
     factors = {group: Factors(**values) for group, values in raw["learned"]["factors"].items()}
-    raw["learned"] = Learned(raw["learned"]["runs"], factors)
+    raw["learned"] = Learned(raw["learned"]["runs"], factors, raw["learned"]["pace"])
     return Plan(**raw)
 
 

@@ -108,5 +108,8 @@ def described(path: Path, kind: str) -> Gathered:
 def write_whole(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text)
-    draft.replace(path)
+    try:
+        draft.write_text(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

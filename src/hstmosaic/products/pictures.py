@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from hstmosaic.products.decimate import Decimated
     from hstmosaic.products.record import RunRecord
 
+_COMMENT = "FITS checksum convention"  # astropy's own comment has a date, and no two runs would be alike
+
 
 @dataclass(frozen=True)
 class Extra:
@@ -123,7 +125,10 @@ class _Studio:
         self._write_regions(f"{stem}.reg", self.record.used(layer), Extra("", "regions", layer.name, product.name))
         name = f"{stem}_moc.fits"
         draft = self.output / f".{name}.part"
-        coverage_map(small).save(draft, format="fits", overwrite=True)
+        hdus = coverage_map(small).serialize("fits")
+        for hdu in hdus:
+            hdu.add_checksum(when=_COMMENT)
+        hdus.writeto(draft, overwrite=True)
         draft.replace(self.output / name)
         self.extras.append(Extra(name, "coverage", layer.name, product.name))
 

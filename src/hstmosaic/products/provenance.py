@@ -218,6 +218,6 @@ def _content(path: Path) -> dict[str, Any]:
 def _measured(folder: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads((folder / "measured.json").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # the disk was full
         return None
     return found

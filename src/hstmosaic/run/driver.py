@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
@@ -18,18 +17,18 @@ from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
-from hstmosaic.run.ending import Outcome, end_run
+from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import heartbeat
 from hstmosaic.run.image import folders_of
-from hstmosaic.run.learning import Learner, learned_for, learning_file, place_of
+from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.showing import asked
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from distributed import Client
@@ -138,7 +137,8 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     if options.stub:
         # never in the place of a mosaic
         prefix = f"stub-{prefix}" if prefix else "stub"
-    learned = learned_for(options.profile, wanted=options.learning)
+    place = place_of(options.profile)
+    learned = learned_for(place, wanted=options.learning)
     plan = make_plan(
         options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read, learned=learned
     )
@@ -149,10 +149,12 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     with directory.locked():
         tell.add(log_to(directory.log_file))
         work = _Work(plan, directory, options, started)
+        taught = learning(plan.estimates, place, tell, wanted=options.learning and not options.stub)
         try:
-            with heartbeat(tell), _learning(plan, options, tell):
+            with heartbeat(tell), taught:
                 _run_plan(work, options, tell, client)
-        except BaseException as error:
+        except BaseException as caught:
+            error = as_told(caught, directory.output)
             try:
                 end_run(work.outcome(error), options, directory, tell)
             finally:
@@ -187,20 +189,6 @@ class _Work:
             alignment=self.aligner.said() if self.aligner is not None else {},
             error=error,
         )
-
-
-@contextmanager
-def _learning(plan: Plan, options: RunOptions, tell: Teller) -> Iterator[None]:
-    path = learning_file() if options.learning and not options.stub else None
-    if path is None:
-        yield
-        return
-    learner = Learner(path, uuid4().hex, place_of(options.profile), plan.estimates.get)
-    tell.add(learner)
-    try:
-        yield
-    finally:
-        learner.keep()
 
 
 def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:

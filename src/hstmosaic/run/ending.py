@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import shlex
@@ -9,11 +10,14 @@ import sys
 import uuid
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.errors import ExitCode, HstMosaicError
+from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
 from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
+from hstmosaic.plan.specs import WORK_FOLDER
+from hstmosaic.products.digest import FailureDigest, digest, digests_text
 from hstmosaic.products.manifest import (
     LISTED_KINDS,
     Failure,
@@ -28,7 +32,7 @@ from hstmosaic.run.like import options_record
 from hstmosaic.run.showing import draw_pictures, report, tell_stop
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from hstmosaic.plan.checks import Exclusion
     from hstmosaic.plan.plan import Plan
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.driver import RunOptions
     from hstmosaic.run.events import Teller
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,14 @@ class Outcome:
         return ExitCode.NOTHING_LEFT if nothing_left else ExitCode.LAYER_FAILED
 
 
+def as_told(error: BaseException, output: Path) -> BaseException:
+    """Return what has ended a run as it is told to the user: a full disk is no error of the program's."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        what = error.filename or output
+        return OutputError(f"{what}: {error.strerror}", "free some space, and run the same command again")
+    return error
+
+
 def code_of(error: BaseException) -> ExitCode:
     """Return the exit code of what has ended a run early."""
     if isinstance(error, HstMosaicError):
@@ -96,8 +110,37 @@ def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell
         The run directory.
     tell : Teller
         Hears it.
+
+    Raises
+    ------
+    OutputError
+        If there is no room for the manifests.
     """
+    digests = _digests(outcome)
     pictures = draw_pictures(directory, tell, outcome.error) if not options.stub else []
+    if outcome.error is None:
+        _tell_end(outcome, digests, tell)
+    else:
+        tell_stop(outcome.error, int(outcome.exit_code), tell)
+    try:
+        _write_files(outcome, options, directory, digests, pictures)
+    except OSError as error:
+        raise as_told(error, directory.output) from error
+    finally:
+        report(directory, tell)
+
+
+def _write_files(
+    outcome: Outcome,
+    options: RunOptions,
+    directory: RunDirectory,
+    digests: Sequence[FailureDigest],
+    pictures: Sequence[Gathered],
+) -> None:
+    if digests:
+        write_whole(directory.failures_file, digests_text(digests))
+    elif outcome.error is None:
+        directory.failures_file.unlink(missing_ok=True)
     manifest = manifest_of(outcome, directory)
     listed = [product.name for product in outcome.products if product.kind in LISTED_KINDS]
     if listed:
@@ -108,11 +151,6 @@ def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell
     write_whole(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
     manifest = manifest.with_products([described(path, "provenance"), *pictures])
     write_whole(directory.output / json_manifest_name(outcome.plan.prefix), manifest.to_json())
-    if outcome.error is None:
-        _tell_end(outcome, tell)
-    else:
-        tell_stop(outcome.error, int(outcome.exit_code), tell)
-    report(directory, tell)
 
 
 def run_facts(outcome: Outcome, options: RunOptions) -> RunFacts:
@@ -161,9 +199,18 @@ def manifest_of(outcome: Outcome, directory: RunDirectory) -> Manifest:
     )
 
 
-def _tell_end(outcome: Outcome, tell: Teller) -> None:
+def _digests(outcome: Outcome) -> list[FailureDigest]:
+    found = []
     for failure in outcome.failures:
-        tell("failed", f"{failure.layer} was not made: {failure.cause}; see {failure.log}", "error")
+        log = Path(failure.log)
+        trailers = sorted((log.parent / WORK_FOLDER).glob("*_trl.*"))
+        found.append(digest(failure, [log, *trailers]))
+    return found
+
+
+def _tell_end(outcome: Outcome, digests: Sequence[FailureDigest], tell: Teller) -> None:
+    for found in digests:
+        tell("failed", str(found), "error", **asdict(found))
     made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
     verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
     tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))

@@ -7,8 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hstmosaic.progress_model import ProgressState, advance, share_done
-from hstmosaic.time_left import in_words, time_left
+from hstmosaic.progress_model import ProgressState, advance
+from hstmosaic.time_left import in_words, share_done, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,15 +13,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
 from hstmosaic.run.cache import user_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.events import Event
+    from hstmosaic.run.events import Event, Teller
     from hstmosaic.run.profile import Profile
 
 VARIABLE = "HSTMOSAIC_LEARNING"
@@ -50,6 +51,9 @@ class Record:
     group: str
     memory: float
     time: float
+    """CPU time."""
+    pace: float
+    """Wall time as a multiple of CPU time, with a second added to both: short tasks say little about it."""
     model: int = MODEL
 
 
@@ -64,8 +68,9 @@ def learning_file(environment: dict[str, str] | None = None) -> Path | None:
 def learn(records: Iterable[Record], place: str) -> Learned:
     """Draw conclusions from measurements.
 
-    Memory goes by what few tasks of a group have exceeded, with a margin, wherever that was; time by the median at the
-    same place. A few measurements weigh little, unless tasks took more memory than estimated.
+    Memory goes by what few tasks of a group have exceeded, with a margin, wherever that was; CPU time by the median of
+    the group, and the pace by that of all tasks, at the same place. A few measurements weigh little, unless tasks took
+    more memory than estimated.
 
     Parameters
     ----------
@@ -74,7 +79,7 @@ def learn(records: Iterable[Record], place: str) -> Learned:
     place : str
         Where the next tasks will run.
     """
-    known = [record for record in records if record.model == MODEL and record.memory > 0 and record.time > 0]
+    known = [r for r in records if r.model == MODEL and min(r.memory, r.time, r.pace) > 0]
     groups: dict[str, list[Record]] = {}
     for record in known:
         groups.setdefault(record.group, []).append(record)
@@ -84,13 +89,19 @@ def learn(records: Iterable[Record], place: str) -> Learned:
         high = MEMORY_MARGIN * ordered[math.ceil(_HIGH * len(ordered)) - 1]
         memory = max(high, 1 + _weight(len(members)) * (high - 1))
         times = [record.time for record in members if record.place == place]
-        time = math.exp(_weight(len(times)) * math.log(statistics.median(times))) if times else 1.0
         factors[group] = Factors(
             memory=round(_within(memory, MEMORY_BOUNDS), 3),
-            time=round(_within(time, TIME_BOUNDS), 3),
+            time=_typical(times),
             tasks=len(members),
         )
-    return Learned(len({record.run for record in known}), factors)
+    pace = _typical([record.pace for record in known if record.place == place])
+    return Learned(len({record.run for record in known}), factors, pace)
+
+
+def _typical(ratios: Sequence[float]) -> float:
+    if not ratios:
+        return 1.0
+    return round(_within(math.exp(_weight(len(ratios)) * math.log(statistics.median(ratios))), TIME_BOUNDS), 3)
 
 
 def _within(value: float, bounds: tuple[float, float]) -> float:
@@ -122,7 +133,7 @@ def _record(raw: Any) -> Record:
     words = (record.run, record.place, record.group)
     if not all(isinstance(word, str) for word in words) or not isinstance(record.model, int):
         raise TypeError("words and numbers are mixed up")
-    if not (math.isfinite(record.memory) and math.isfinite(record.time)):
+    if not all(math.isfinite(number) for number in (record.memory, record.time, record.pace)):
         raise ValueError("no finite numbers")
     return record
 
@@ -154,15 +165,20 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def learned_for(profile: Profile, *, wanted: bool = True) -> Learned:
-    """Return what the user's earlier runs have taught about the place where a profile's tasks run."""
-    path = learning_file() if wanted else None
-    return NOTHING_LEARNED if path is None else learn(read_records(path), place_of(profile))
+def this_machine() -> str:
+    """Return the place where tasks run without a cluster."""
+    return f"local {platform.node()}"
 
 
 def place_of(profile: Profile) -> str:
     """Return where tasks of a profile run, as measurements tell places apart."""
-    return f"local {platform.node()}" if profile.cluster == "local" else profile.name
+    return this_machine() if profile.cluster == "local" else profile.name
+
+
+def learned_for(place: str, *, wanted: bool = True) -> Learned:
+    """Return what the user's earlier runs have taught about a place."""
+    path = learning_file() if wanted else None
+    return NOTHING_LEARNED if path is None else learn(read_records(path), place)
 
 
 class Learner:
@@ -174,11 +190,11 @@ class Learner:
         The file of measurements.
     run, place : str
         Which run, and where it runs.
-    estimates : callable
-        Returns the estimate of a task of a name.
+    estimates : mapping of str to Estimate
+        By the names of tasks.
     """
 
-    def __init__(self, path: Path, run: str, place: str, estimates: Callable[[str], Estimate | None]) -> None:
+    def __init__(self, path: Path, run: str, place: str, estimates: Mapping[str, Estimate]) -> None:
         self.path, self.run, self.place, self.estimates = path, run, place, estimates
         self._new: list[Record] = []
 
@@ -186,18 +202,18 @@ class Learner:
         """Remember what a task took that has ended well."""
         if event.kind != "ended" or not event.data["ok"] or not event.data["measured"]:
             return
-        estimate = self.estimates(event.data["task"])
+        estimate = self.estimates.get(event.data["task"])
         if estimate is None:
             return
         took = event.data["measured"]
-        # a second more for both: tasks that take next to no time say little about speed
         self._new.append(
             Record(
                 run=self.run,
                 place=self.place,
                 group=estimate.group,
                 memory=round(took["max_rss_mb"] * estimate.memory_factor / estimate.memory_mb, 4),
-                time=round((took["wall_seconds"] + 1) / (estimate.seconds / estimate.time_factor + 1), 4),
+                time=round(took["cpu_seconds"] * estimate.time_factor / estimate.seconds, 4),
+                pace=round((took["wall_seconds"] + 1) / (took["cpu_seconds"] + 1), 4),
             )
         )
 
@@ -206,3 +222,30 @@ class Learner:
         new, self._new = self._new, []
         if new:
             add_records(self.path, new)
+
+
+@contextmanager
+def learning(estimates: Mapping[str, Estimate], place: str, tell: Teller, *, wanted: bool = True) -> Iterator[None]:
+    """Keep what the tasks of a run take, however it ends.
+
+    Parameters
+    ----------
+    estimates : mapping of str to Estimate
+        By the names of tasks.
+    place : str
+        Where they run.
+    tell : Teller
+        Tells of their ends.
+    wanted : bool
+        Nothing is kept where this is false or the environment switches learning off.
+    """
+    path = learning_file() if wanted else None
+    if path is None:
+        yield
+        return
+    learner = Learner(path, uuid4().hex, place, estimates)
+    tell.add(learner)
+    try:
+        yield
+    finally:
+        learner.keep()

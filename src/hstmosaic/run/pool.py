@@ -8,62 +8,24 @@ import time
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
-from hstmosaic.run.retries import Cause, Lost, cause_of
+from hstmosaic.run.retries import Cause, Lost, cause_of, last_line
 from hstmosaic.run.sizes import Need, Room, in_order, place
 from hstmosaic.run.work import Measured, run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from distributed import Client
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.staff import Staff
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
-
-
-class Staff(Protocol):
-    """The workers of a pool: those that a machine has, or those that jobs bring."""
-
-    period: float
-    """Seconds between two looks."""
-    attempts: int
-    """How often a task is started at most."""
-
-    def rooms(self) -> dict[str, tuple[str, Room]]:
-        """Return address and capacity of the workers that are there, by name."""
-
-    def adjust(self, need: Need) -> Need:
-        """Return a need as it will be served.
-
-        Raises
-        ------
-        ClusterError
-            If no worker that can be had is large enough.
-        """
-
-    def more_memory(self, memory_mb: int) -> int | None:
-        """Return the memory for another attempt, None if there is no more."""
-
-    def more_time(self, seconds: float) -> float:
-        """Return an estimate of time within what can be had."""
-
-    def ending(self, name: str, since: float) -> Lost | None:
-        """Return how a worker that is gone has ended, None while that is not known."""
-
-    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
-        """Get workers for what waits, give back those that have nothing to do.
-
-        Raises
-        ------
-        ClusterError
-            If there is no hope.
-        """
 
 
 @dataclass(eq=False)
@@ -238,7 +200,7 @@ class Pool:
     def _end(self, work: Work, ended: Any) -> None:
         if ended.status != "finished":
             # a worker that is going away may still be there
-            self._lose(work, _last_line(ended.exception() if ended.status == "error" else None))
+            self._lose(work, last_line(ended.exception() if ended.status == "error" else None))
             return
         result, measured = ended.result()
         ended.release()
@@ -294,8 +256,3 @@ class Pool:
         work.attempt += 1
         work.need = Need(memory, seconds, work.need.priority)
         self._waiting.append(work)
-
-
-def _last_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines() if error is not None else []
-    return lines[-1] if lines else ""

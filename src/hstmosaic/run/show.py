@@ -11,7 +11,7 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.tasks import stage_of
 from hstmosaic.run.directory import run_directory
 from hstmosaic.run.image import folders_of
-from hstmosaic.run.learning import learned_for
+from hstmosaic.run.learning import learned_for, place_of
 from hstmosaic.run.sizes import Need, pack
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def shown_jobs(options: RunOptions) -> str:
     # only who submits jobs needs it
     from hstmosaic.run.slurm_jobs import job_limits, job_name, job_script
 
-    learned = learned_for(profile, wanted=options.learning)
+    learned = learned_for(place_of(profile), wanted=options.learning)
     plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep, learned=learned)
     directory = run_directory(options.output.absolute(), plan.prefix)
     stages: dict[str, list[Estimate]] = {}

@@ -57,6 +57,7 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
     """
     if error is not None and not isinstance(error, HstMosaicError):
         return []
+    tell("drawing", "drawing pictures", "debug")
     program = [sys.executable, "-m", _PROGRAM, str(directory.path)]
     ended = subprocess.run(program, capture_output=True, text=True, check=False)
     if ended.returncode:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +99,10 @@ class Zygote:
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                stream.close()
+            # a task that was just being sent stands in the way of closing
+            with suppress(BrokenPipeError):
+                if stream is not None:
+                    stream.close()
 
     def _last_words(self) -> str:
         if self._errors.closed:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.files import MadeFile
     from hstmosaic.plan.specs import DrizzleSpec
 
-_MEANING = {
+MEANING = {
     Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
     Ret_code.SBCHRC_DATA.value: "only ACS/SBC or ACS/HRC exposures, which are switched off",
     Ret_code.NO_VIABLE_DATA.value: "no exposure that drizzlepac can use",
@@ -60,7 +60,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     if isinstance(code, SystemExit):
         code = code.code
     if code != 0:
-        return TaskResult(ok=False, error=_MEANING.get(code, f"hapmultisequencer returned {code}"))
+        return TaskResult(ok=False, error=MEANING.get(code, f"hapmultisequencer returned {code}"))
     missing = [name for name in spec.products if not Path(name).is_file()]
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
