@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from hstmosaic.errors import NotAsRecordedError
 from hstmosaic.plan.files import hdu_names, sha256
+from hstmosaic.plan.names import report_name
 from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
 
 if TYPE_CHECKING:
@@ -184,7 +185,10 @@ def _hdu_fault(name: str, hdu: Any, product: Gathered) -> str:
 
 def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
     known = {product.name for product in manifests.products} | set(manifests.names)
-    for prefix in sorted({name.removesuffix(_ENDING) for name in manifests.names}):
+    prefixes = sorted({name.removesuffix(_ENDING) for name in manifests.names})
+    # a report can be made again at any time, and holds the manifest
+    known |= {report_name(prefix) for prefix in prefixes}
+    for prefix in prefixes:
         for path in sorted([*folder.glob(f"{prefix}_*"), *folder.glob(f".{prefix}_*.part")]):
             if path.name in known or path.is_dir():
                 continue
