@@ -16,9 +16,15 @@ RESULT_FILE = "result.json"
 """What makes a task finished: written last, when everything else is whole."""
 LOG_FILE = "log.txt"
 WORK_FOLDER = "work"
+TRAILERS = "*_trl.*"
+"""What trailers in a working directory match; they are kept where a task has failed."""
 
 GUIDING_SEED = 20231
 """Seed of the guiding check, so that one file gets one verdict."""
+
+
+Card = tuple[str, str | int | float | bool, str]
+"""Keyword, value and comment of a header record."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,12 @@ class DrizzleSpec:
     """Prefix of the products."""
     products: tuple[str, ...]
     """File names that the task makes, trailers included."""
+    areas: tuple[tuple[str, int, int], ...] = ()
+    """(mosaic, pixels in the limits it is made with, pixels in the documented ones): NPIXFRAC refers to the latter."""
+    cards: tuple[Card, ...] = ()
+    """Records for the primary headers of the mosaics."""
+    history: tuple[str, ...] = ()
+    """HISTORY records for the same."""
     log_level: str = "info"
     kind: str = "drizzle"
 
@@ -117,8 +129,11 @@ class TaskResult:
     """What went wrong, in one line."""
     retry: bool = False
     """Whether trying again could help (the cause is not in the data)."""
-    files: dict[str, str] = field(default_factory=dict)
-    """Names of the files in its working directory that are still needed, with their SHA-256 once they are finished."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of the files in its working directory that are still needed, by name."""
+        return {file["name"]: file["sha256"] for file in self.data.get("files", [])}
 
 
 def spec_to_json(spec: TaskSpec) -> str:
@@ -141,6 +156,9 @@ def spec_from_json(text: str) -> TaskSpec:
         case "drizzle":
             raw["links"] = tuple((name, path) for name, path in raw["links"])
             raw["limits"] = tuple(raw["limits"])
+            raw["areas"] = tuple(tuple(area) for area in raw["areas"])
+            raw["cards"] = tuple(tuple(card) for card in raw["cards"])
+            raw["history"] = tuple(raw["history"])
             raw["products"] = tuple(raw["products"])
             return DrizzleSpec(**raw)
         case "sources":

@@ -5,35 +5,45 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from hstmosaic.plan.files import MadeFile, sha256
 from hstmosaic.plan.specs import WORK_FOLDER
-from hstmosaic.products.notes import add_notes
-from hstmosaic.products.verify import check_product, refer_npixfrac, sha256
+from hstmosaic.products.verify import ProductError, check_product
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from hstmosaic.plan.layers import Layer
-    from hstmosaic.plan.limits import Limits
-    from hstmosaic.products.notes import HeaderNotes
 
 _GATHERED_FILE = "gathered.json"
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Gathered(MadeFile):
     """A file that was put into the output directory."""
 
-    name: str
-    size: int
-    """Bytes."""
-    sha256: str
+    kind: str = ""
+    """``mosaic``, ``trailer``, ``aligned exposure``, ``headerlet``, ``reference catalogue`` and so on."""
+    layer: str | None = None
+    """Name of its layer."""
+    exposures: tuple[str, ...] = ()
+    """Names of the exposures that it is made from."""
 
 
-def finish_layer(layer: Layer, used: Collection[str], tight: Limits, notes: HeaderNotes, work: Path) -> None:
-    """Check the products of a layer against the plan and complete their headers, where they were made.
+def gathered_from_dict(raw: Mapping[str, Any]) -> Gathered:
+    """Return what `dataclasses.asdict` has made of a `Gathered`, perhaps by way of JSON."""
+    return Gathered(**{**raw, "exposures": tuple(raw["exposures"])})
+
+
+def gather_layer(
+    layer: Layer, used: Collection[str], made: Iterable[MadeFile], task: Path, output: Path
+) -> tuple[Gathered, ...]:
+    """Check the products of a layer, then move them to the output directory.
+
+    Nothing is moved unless every product of the layer is as planned; the task directory lies in the output
+    directory, so that a move is a renaming. What a driver that was killed has already moved is taken where it is.
 
     Parameters
     ----------
@@ -41,12 +51,16 @@ def finish_layer(layer: Layer, used: Collection[str], tight: Limits, notes: Head
         What was planned.
     used : collection of str
         Names of the exposures that were drizzled.
-    tight : Limits
-        The limits that drizzlepac was given.
-    notes : HeaderNotes
-        What the headers say beside what drizzlepac writes.
-    work : pathlib.Path
-        The working directory of the task.
+    made : iterable of MadeFile
+        What the task says that it has made.
+    task : pathlib.Path
+        The task directory, with the products under ``work/``.
+    output : pathlib.Path
+        The output directory.
+
+    Returns
+    -------
+    tuple of Gathered
 
     Raises
     ------
@@ -54,10 +68,37 @@ def finish_layer(layer: Layer, used: Collection[str], tight: Limits, notes: Head
         If a product is not as planned.
     """
     for product in layer.products:
-        check_product(work / product.name, product, used)
-    for product in layer.products:
-        refer_npixfrac(work / product.name, product, tight)
-        add_notes(work / product.name, notes, used)
+        check_product(_place(product.name, task, output), product, used)
+    return gather_stub(layer, used, made, task, output)
+
+
+def gather_stub(
+    layer: Layer, used: Collection[str], made: Iterable[MadeFile], task: Path, output: Path
+) -> tuple[Gathered, ...]:
+    """Move what a task has only pretended to make; see `gather_layer`."""
+    files = {file.name: file for file in made}
+    kinds = {product.name: "mosaic" for product in layer.products}
+    kinds |= {product.trailer: "trailer" for product in layer.products}
+    for name in kinds:
+        # what a task wrote on another node has to have arrived here
+        size = _place(name, task, output).stat().st_size
+        if size != files[name].size:
+            raise ProductError(f"{name} has {size} bytes, its task has written {files[name].size}")
+    gathered = tuple(
+        Gathered(**asdict(files[name]), kind=kind, layer=layer.name, exposures=tuple(used))
+        for name, kind in kinds.items()
+    )
+    for name in kinds:
+        _place(name, task, output).replace(output / name)
+    draft = task / (_GATHERED_FILE + ".part")
+    draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
+    draft.replace(task / _GATHERED_FILE)
+    return gathered
+
+
+def _place(name: str, task: Path, output: Path) -> Path:
+    made = task / WORK_FOLDER / name
+    return made if made.exists() else output / name
 
 
 def product_names(layer: Layer) -> tuple[str, ...]:
@@ -65,38 +106,10 @@ def product_names(layer: Layer) -> tuple[str, ...]:
     return tuple(name for product in layer.products for name in (product.name, product.trailer))
 
 
-def gather(files: Mapping[str, str], task: Path, output: Path) -> tuple[Gathered, ...]:
-    """Move the finished files of a task to the output directory; a run that was killed on the way goes on here.
-
-    The task directory lies in the output directory, so that a move is a renaming.
-
-    Parameters
-    ----------
-    files : mapping of str to str
-        SHA-256 by name. A file that is not under ``work/`` any more has been moved already.
-    task : pathlib.Path
-        The task directory.
-    output : pathlib.Path
-        The output directory.
-
-    Returns
-    -------
-    tuple of Gathered
-    """
-    for name in files:
-        if (task / WORK_FOLDER / name).exists():
-            (task / WORK_FOLDER / name).replace(output / name)
-    gathered = tuple(Gathered(name, (output / name).stat().st_size, checksum) for name, checksum in files.items())
-    draft = task / (_GATHERED_FILE + ".part")
-    draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
-    draft.replace(task / _GATHERED_FILE)
-    return gathered
-
-
 def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
     """Return what a task gave to the output directory if all of it is still there unchanged, else None."""
     try:
-        recorded = tuple(Gathered(**file) for file in json.loads((task / _GATHERED_FILE).read_text()))
+        recorded = tuple(gathered_from_dict(file) for file in json.loads((task / _GATHERED_FILE).read_text()))
     except FileNotFoundError:
         return None
     unchanged = all(
@@ -108,13 +121,13 @@ def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
     return recorded if unchanged else None
 
 
-def publish(files: Mapping[str, Path], output: Path) -> tuple[Gathered, ...]:
+def publish(files: Iterable[tuple[Gathered, Path]], output: Path) -> tuple[Gathered, ...]:
     """Put files that tasks still need into the output directory under other names, whole or not at all.
 
     Parameters
     ----------
-    files : mapping of str to pathlib.Path
-        Files by the names that they get.
+    files : iterable of (Gathered, pathlib.Path)
+        What each is to be, and where it lies.
     output : pathlib.Path
         The output directory.
 
@@ -122,13 +135,15 @@ def publish(files: Mapping[str, Path], output: Path) -> tuple[Gathered, ...]:
     -------
     tuple of Gathered
     """
-    for name, source in files.items():
-        draft = output / f".{name}.part"
+    published = []
+    for file, source in files:
+        draft = output / f".{file.name}.part"
         draft.unlink(missing_ok=True)
         try:
             draft.hardlink_to(source)
         except OSError:  # a file system without hard links
             shutil.copyfile(source, draft)
-        draft.replace(output / name)
+        draft.replace(output / file.name)
         draft.unlink(missing_ok=True)  # renaming a link to another link of the same file does nothing
-    return tuple(Gathered(name, (output / name).stat().st_size, sha256(output / name)) for name in files)
+        published.append(file)
+    return tuple(published)

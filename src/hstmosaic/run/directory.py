@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError, RunBusyError
+from hstmosaic.plan.files import sha256
 from hstmosaic.plan.specs import SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
-from hstmosaic.products.verify import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,6 +105,11 @@ class RunDirectory:
     def log_file(self) -> Path:
         """The run log: one JSON object a line."""
         return self.path / "logs" / "run.jsonl"
+
+    @property
+    def failures_file(self) -> Path:
+        """What failed in the last run, and what to do; only there when something has."""
+        return self.path / "failures.txt"
 
     def task(self, name: str) -> TaskDirectory:
         """Return the directory of a task."""

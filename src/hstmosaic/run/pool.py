@@ -6,12 +6,12 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
-from hstmosaic.run.retries import Cause, Lost, cause_of
+from hstmosaic.run.retries import Cause, Lost, cause_of, last_line
 from hstmosaic.run.sizes import Need, Room, in_order, place
 from hstmosaic.run.work import Measured, Workplace, run_task
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.events import Teller
     from hstmosaic.run.staff import Staff
-    from hstmosaic.run.work import Finish
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
@@ -37,7 +36,6 @@ class Work:
     need: Need
     disk_mb: float
     """What it is estimated to write."""
-    finish: Finish | None
     attempt: int = 1
     answer: Future[Answer] = field(default_factory=Future)
     worker: str = ""
@@ -75,12 +73,11 @@ class Pool:
         self._lost: list[Work] = []
         self._closing = False
         self._broken: BaseException | None = None
+        self._known: dict[str, tuple[int, int]] = {}
         self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
         self._thread.start()
 
-    def submit(
-        self, folder: Path, estimate: Estimate, priority: float = 0.0, finish: Finish | None = None
-    ) -> Future[Answer]:
+    def submit(self, folder: Path, estimate: Estimate, priority: float = 0.0) -> Future[Answer]:
         """Have the task of a prepared directory run.
 
         Parameters
@@ -91,8 +88,6 @@ class Pool:
             What it will need.
         priority : float
             The highest is served first.
-        finish : callable, optional
-            What the worker does with the working directory of the task when it has succeeded.
 
         Returns
         -------
@@ -106,7 +101,7 @@ class Pool:
             If no worker that can be had is large enough.
         """
         need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority, estimate.disk_mb))
-        work = Work(folder, need, estimate.disk_mb, finish)
+        work = Work(folder, need, estimate.disk_mb)
         self._inbox.put((work, None))
         return work.answer
 
@@ -159,6 +154,7 @@ class Pool:
 
     def _step(self) -> None:
         rooms = self.staff.rooms()
+        self._tell_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
         for work in [work for work in self._running if work.worker not in rooms]:
             self._lose(work, "")
         for work in list(self._lost):
@@ -172,6 +168,20 @@ class Pool:
         busy = {work.worker for work in [*self._running, *self._lost]}
         self.staff.tend([work.need for work in self._waiting], busy)
 
+    def _tell_workers(self, there: dict[str, tuple[int, int]]) -> None:
+        if there == self._known:
+            return
+        self._known = there
+        slots, memory = (sum(numbers) for numbers in zip(*there.values(), strict=True)) if there else (0, 0)
+        words = f"{len(there)} worker(s) for {slots} task(s) at a time with {memory} MB"
+        self.tell("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
+
+    def _answer(self, work: Work, result: TaskResult, measured: Measured | None) -> None:
+        took = None if measured is None else asdict(measured)
+        words = "has ended" if result.ok else f"has failed: {result.error}"
+        self.tell("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
+        work.answer.set_result((result, measured))
+
     def _free(self, rooms: dict[str, Room]) -> list[Room]:
         for work in self._running:
             rooms[work.worker] = rooms[work.worker].less(work.need)
@@ -181,15 +191,17 @@ class Pool:
         self._waiting.remove(work)
         self._running.append(work)
         work.worker = name
-        told = str(work.folder), self.workplace, work.disk_mb, work.finish
-        future = self.client.submit(run_task, *told, key=f"{work.name}-{work.attempt}", pure=False, workers=[address])
+        told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
+        self.tell("running", f"{work.name} runs on {name}", "debug", **told)
+        how = {"key": f"{work.name}-{work.attempt}", "pure": False, "workers": [address]}
+        future = self.client.submit(run_task, str(work.folder), self.workplace, work.disk_mb, **how)
         work.running = future
         future.add_done_callback(lambda ended: self._inbox.put((work, ended)))
 
     def _end(self, work: Work, ended: Any) -> None:
         if ended.status != "finished":
             # a worker that is going away may still be there
-            self._lose(work, _last_line(ended.exception() if ended.status == "error" else None))
+            self._lose(work, last_line(ended.exception() if ended.status == "error" else None))
             return
         result, measured = ended.result()
         ended.release()
@@ -197,7 +209,7 @@ class Pool:
         self._running.remove(work)
         cause = cause_of(result)
         if cause is None:
-            work.answer.set_result((result, measured))
+            self._answer(work, result, measured)
         else:
             self._again(work, Lost(cause, result.error), measured)
 
@@ -224,7 +236,7 @@ class Pool:
     def _again(self, work: Work, lost: Lost, measured: Measured | None) -> None:
         result = read_result(work.folder)
         if result is not None and result.ok:
-            work.answer.set_result((result, measured))  # only the news of it was lost
+            self._answer(work, result, measured)  # only the news of it was lost
             return
         words = "; ".join(part for part in (lost.words, work.words) if part)
         memory: int | None = work.need.memory_mb
@@ -236,7 +248,7 @@ class Pool:
         if work.attempt >= self.staff.attempts or memory is None:
             why = f" (attempt {work.attempt})" if memory is not None and self.staff.attempts > 1 else ""
             why = why or ("" if memory is not None else f" with {work.need.memory_mb} MB, the most that can be had")
-            work.answer.set_result((TaskResult(ok=False, error=words + why, retry=True), measured))
+            self._answer(work, TaskResult(ok=False, error=words + why, retry=True), measured)
             return
         (work.folder / RESULT_FILE).unlink(missing_ok=True)
         told = {"task": work.name, "cause": lost.cause.value, "attempt": work.attempt + 1, "memory_mb": memory}
@@ -245,8 +257,3 @@ class Pool:
         work.attempt += 1
         work.need = replace(work.need, memory_mb=memory, seconds=seconds)
         self._waiting.append(work)
-
-
-def _last_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines() if error is not None else []
-    return lines[-1] if lines else ""

@@ -97,10 +97,10 @@ class SizedCluster(SLURMCluster):
         for job in self.workers.values():
             job.job_id = None
 
-    def addresses(self) -> dict[str, str]:
-        """Return the addresses of the workers that are there, by name; the scheduler is in this process."""
+    def staff(self) -> dict[str, Any]:
+        """Return what the scheduler, which is in this process, knows of the workers that are there, by name."""
         scheduler: Any = self.scheduler
-        return {str(worker.name): worker.address for worker in list(scheduler.workers.values())}
+        return {str(worker.name): worker for worker in list(scheduler.workers.values())}
 
     def job(self, name: str) -> SizedJob | None:
         """Return a job as soon as sbatch has answered, else None."""

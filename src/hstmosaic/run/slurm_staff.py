@@ -13,6 +13,7 @@ from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
 from hstmosaic.run.slurm_jobs import job_options
+from hstmosaic.run.worker import check_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -93,15 +94,16 @@ class SlurmStaff:
         """Return address and capacity of the workers that are there, by name."""
         now = time.monotonic()
         found = {}
-        for name, address in self.cluster.addresses().items():
+        for name, worker in self.cluster.staff().items():
             job = self.jobs.get(name)
             if job is None:
                 continue
             if job.came is None:
+                check_versions(worker.identity())
                 job.came = job.idle_since = now
                 job.until = now + job.size.seconds - START_SECONDS
                 self._failed_starts = 0
-            found[job.name] = address, replace(job.size.room(job.name), seconds=job.until - now)
+            found[job.name] = worker.address, replace(job.size.room(job.name), seconds=job.until - now)
         self._there = found.keys()
         return found
 

@@ -1,4 +1,4 @@
-"""What a pool asks of those who look after its workers."""
+"""What a pool wants of its workers."""
 
 from __future__ import annotations
 

@@ -7,23 +7,19 @@ import platform
 import shutil
 import signal
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distributed import get_worker
 
-from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.specs import ANSWER_FILE, TaskResult, read_result, write_result
-from hstmosaic.products.verify import sha256
+from hstmosaic.plan.specs import ANSWER_FILE, TRAILERS, TaskResult, read_result, write_result
 from hstmosaic.run.directory import TaskDirectory
 from hstmosaic.run.zygote import shared_zygote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Finish = Callable[[Path], None]
-    """Checks and completes the files in a working directory; raises `HstMosaicError` if they are not as planned."""
+    from collections.abc import Sequence
 
 _FULL_MB = 2
 
@@ -49,11 +45,11 @@ class Measured:
     host: str
     started: float
     """Seconds since 1970."""
+    job: str = ""
+    """Number of the Slurm job that it ran in."""
 
 
-def run_task(
-    folder: str, place: Workplace | None = None, disk_mb: float = 0, finish: Finish | None = None
-) -> tuple[TaskResult, Measured]:
+def run_task(folder: str, place: Workplace | None = None, disk_mb: float = 0) -> tuple[TaskResult, Measured]:
     """Run the task of a prepared task directory.
 
     Parameters
@@ -64,8 +60,6 @@ def run_task(
         Where it works; by default in ``work/`` of the task directory.
     disk_mb : float
         What the task is estimated to write, 10^6 bytes; looked for where it works in scratch.
-    finish : callable, optional
-        Called with the working directory of a task that has succeeded; it is the node that does it, not the driver.
 
     Returns
     -------
@@ -76,20 +70,19 @@ def run_task(
     """
     place = place or Workplace()
     task = TaskDirectory(Path(folder))
-    started = time.time()
+    zygote = shared_zygote()
+    zygote.wait()  # its import is nothing that the task takes
     work = Path(get_worker().local_directory) / task.name if place.scratch else task.work
+    started = time.time()
     cpu_seconds = max_rss_mb = 0.0
-    result = TaskResult(ok=False, error="stopped", retry=True)
+    result = TaskResult(ok=False, error=_lack_of_room(work.parent, disk_mb) if place.scratch else "", retry=True)
     try:
-        lack = _lack_of_room(work.parent, disk_mb) if place.scratch else ""
-        if lack:
-            result = TaskResult(ok=False, error=lack, retry=True)
-        else:
-            ended = shared_zygote().run(task.path, work)
+        if not result.error:
+            ended = zygote.run(task.path, work)
             cpu_seconds, max_rss_mb = ended.cpu_seconds, ended.max_rss_mb
             result = _checked(read_result(task.path, ANSWER_FILE) or _made_up(ended.status), work, place)
-            if result.ok:
-                result = _finished(task, result, work, place, finish)
+            if result.ok and place.scratch:
+                result = _brought_home(task, result, work, place)
     finally:
         _clear(task, work, place, ok=result.ok)
     measured = Measured(
@@ -98,6 +91,7 @@ def run_task(
         max_rss_mb=round(max_rss_mb, 1),
         host=_node(),
         started=started,
+        job=os.environ.get("SLURM_JOB_ID", ""),
     )
     task.write_measured(asdict(measured))
     write_result(task.path, result)
@@ -129,41 +123,39 @@ def _checked(result: TaskResult, work: Path, place: Workplace) -> TaskResult:
     return replace(result, error=f"{what} {work.parent} of {_node()} is full ({result.error})", retry=place.scratch)
 
 
-def _finished(
-    task: TaskDirectory, result: TaskResult, work: Path, place: Workplace, finish: Finish | None
-) -> TaskResult:
+def _brought_home(task: TaskDirectory, result: TaskResult, work: Path, place: Workplace) -> TaskResult:
     try:
-        if finish is not None:
-            finish(work)
-        result = replace(result, files={name: sha256(work / name) for name in result.files})
-        if place.scratch:
-            _bring_home(task, work, None if place.keep_work else tuple(result.files))
-    except (HstMosaicError, OSError) as error:
-        return TaskResult(ok=False, error=str(error))
+        _bring_home(task, work, None if place.keep_work else tuple(result.files))
+    except OSError as error:
+        return TaskResult(ok=False, data=result.data, error=f"{task.path} cannot be written from {_node()}: {error}")
     return result
 
 
-def _bring_home(task: TaskDirectory, work: Path, names: tuple[str, ...] | None) -> None:
+def _bring_home(task: TaskDirectory, work: Path, names: Sequence[str] | None) -> None:
     """Copy files, or all there is, from scratch into the task directory; they appear there together."""
     draft = task.work.with_name(task.work.name + ".part")
-    for old in (draft, task.work):
-        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(draft, ignore_errors=True)
     if names is None:
         shutil.copytree(work, draft, symlinks=True)
     else:
         draft.mkdir()
         for name in names:
             shutil.copyfile(work / name, draft / name)
+    shutil.rmtree(task.work, ignore_errors=True)
     draft.replace(task.work)
 
 
 def _clear(task: TaskDirectory, work: Path, place: Workplace, *, ok: bool) -> None:
-    if place.scratch and place.keep_work and not ok and work.is_dir():
-        _bring_home(task, work, None)
-    if place.scratch or not (ok or place.keep_work):
-        shutil.rmtree(work, ignore_errors=True)
-    if not (ok or place.keep_work):
+    """Remove what is not needed any more; of a task that has failed, trailers stay."""
+    if not ok:
+        trailers = None if place.keep_work else [path.name for path in work.glob(TRAILERS)]
+        if work.is_dir() and (place.scratch or trailers is not None):
+            # where even this cannot be written, the cause of the failure is what counts
+            with suppress(OSError):
+                _bring_home(task, work, trailers)
         shutil.rmtree(task.work.with_name(task.work.name + ".part"), ignore_errors=True)
+    if place.scratch:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _made_up(status: int) -> TaskResult:
