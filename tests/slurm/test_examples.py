@@ -83,7 +83,10 @@ def test_an_example_makes_the_products(slurm, site, field, tmp_path, monkeypatch
         for words in asked:
             assert re.search(words, shown), shown
     if "module load" in text:
-        assert (tmp_path / "modules").read_text().splitlines() == ["load python/3.11"] * len(jobs)
+        # jobs that were not needed any more ended before they came to that line
+        loaded = (tmp_path / "modules").read_text().splitlines()
+        assert set(loaded) == {"load python/3.11"}
+        assert len(loaded) <= len(jobs)
     if "scratch: true" in text:
         assert {path.name for path in (site / "disk").iterdir()} >= set(jobs)
         assert left_in(site / "disk") == []

@@ -55,6 +55,17 @@ def test_records_are_added_and_nothing_else_changes(mosaic):
             assert data is None or hdu.data.tobytes() == data
 
 
+def test_checksums_that_were_there_before_leave_no_date(mosaic):
+    with fits.open(mosaic, mode="update") as hdus:
+        for hdu in hdus:
+            hdu.add_checksum()
+    finish_fits(mosaic, CARDS)
+    with fits.open(mosaic, checksum=True) as hdus:
+        for hdu in hdus:
+            assert hdu.verify_checksum() == 1
+            assert {hdu.header.comments[keyword] for keyword in ("CHECKSUM", "DATASUM")} == {"FITS checksum convention"}
+
+
 def test_checksums_hold_where_the_header_has_to_grow(mosaic):
     finish_fits(mosaic, CARDS, [f"record {i}" for i in range(100)])
     with fits.open(mosaic, checksum=True) as hdus:

@@ -37,12 +37,14 @@ def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] =
     -------
     MadeFile
     """
-    with fits.open(path, mode="update") as hdus:
+    # checksums that an exposure has left in the headers would be written again with today's date in their comments
+    with fits.open(path, mode="update", checksum="remove") as hdus:
         header = hdus[0].header
         for keyword, value, comment in cards:
             header[keyword] = (value, comment)
         for record in history:
             header.add_history(record)
+    with fits.open(path, mode="update") as hdus:
         for hdu in hdus:
             hdu.add_checksum(when=_COMMENT)
     with fits.open(path) as hdus:
