@@ -167,6 +167,22 @@ def status(run: Path, watch: bool) -> None:
 
 
 @cli.command(context_settings=_CONTEXT)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--pictures", is_flag=True, help="Make its pictures again too.")
+@examples("hstmosaic report mosaics/goods-south_run", "hstmosaic report --pictures mosaics/goods-south_run")
+def report(run: Path, pictures: bool) -> None:
+    """Write the report of a run again, and its pictures where there are none."""
+    from hstmosaic.products.record import read_record
+    from hstmosaic.products.report import write_report
+
+    if pictures or not read_record(run).pictures:
+        from hstmosaic.products.pictures import make_pictures
+
+        make_pictures(run)
+    click.echo(write_report(run))
+
+
+@cli.command(context_settings=_CONTEXT)
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @examples("hstmosaic verify mosaics")
 def verify(directory: Path) -> None:

@@ -18,7 +18,7 @@ _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 _ON_TOP = 0.1
 """So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
 _IDLE = 0.1
-_A_SECOND = 1.0
+_A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
 _DOUBT = 4
 """So many tasks that took what was estimated are imagined beside all others."""
 
@@ -69,11 +69,14 @@ def in_words(seconds: float | None) -> str:
 
 def _durations(state: ProgressState, unfinished: Mapping[str, Task], now: float) -> dict[str, float]:
     """How long every unfinished task will take yet."""
-    pace, speeds = _pace(state), _speeds(state)
+    speeds = _speeds(state)
+    work = {name: speeds[task.group] * task.seconds for name, task in unfinished.items()}
+    elapsed = {name: max(now - task.started, 0.0) for name, task in unfinished.items() if task.state == RUNNING}
+    pace = _pace(state, work, elapsed, now)
     left = {}
-    for name, task in unfinished.items():
-        elapsed = max(now - task.started, 0.0) if task.state == RUNNING else 0.0
-        left[name] = max(pace * speeds[task.group] * task.seconds - elapsed, _ON_TOP * elapsed)
+    for name, needed in work.items():
+        since = elapsed.get(name, 0.0)
+        left[name] = max(pace * needed - since, _ON_TOP * since)
     return left
 
 
@@ -85,11 +88,19 @@ def _measured(state: ProgressState) -> Iterator[tuple[Task, float, float]]:
             yield task, task.took, task.cpu if task.cpu > _IDLE * task.took else task.took
 
 
-def _pace(state: ProgressState) -> float:
-    """How much more wall time a second of CPU time takes than the estimates reckon with."""
+def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str, float], now: float) -> float:
+    """How much more wall time a second of CPU time takes than the estimates reckon with, of late above all."""
     took = cpu = _A_SECOND
-    for _, wall, work in _measured(state):
-        took, cpu = took + wall, cpu + work * state.pace
+    while_it_counts = _A_MINUTE + max(now - state.begun, 0.0) / 4
+    for task, wall, done in _measured(state):
+        weight = 0.5 ** (max(now - task.started - wall, 0.0) / while_it_counts)
+        took, cpu = took + weight * wall, cpu + weight * done * state.pace
+    finished = took / cpu
+    if took == _A_SECOND:
+        return finished  # the first tasks of a worker wait until drizzlepac is imported
+    for name, since in elapsed.items():
+        if since > finished * work[name] + _IMPORT:  # it takes longer than was thought; so will those that come after
+            took, cpu = took + (1 + _ON_TOP) * since, cpu + work[name]
     return took / cpu
 
 

@@ -58,9 +58,12 @@ def test_an_aligned_run(field, service, tmp_path):
 
     manifest = (options.output / "foo_manifest.txt").read_text().split()
     there = {path.name for path in options.output.iterdir() if path.is_file()}
-    assert there == {*manifest, "foo_manifest.txt", "foo_manifest.json"}
     listed = manifest_from_json((options.output / "foo_manifest.json").read_text())
-    assert {file.name for file in listed.products} == there - {"foo_manifest.json"}
+    assert {file.name for file in listed.products} == there - {"foo_manifest.json", "foo_report.html"}
+    pictures = [f for f in listed.products if f.kind in ("preview", "colour", "footprints", "regions", "coverage")]
+    assert len(pictures) == 2 + 1 + 1 + 4 + 3
+    others = {"foo_manifest.txt", "foo_manifest.json", "foo_provenance.json", "foo_report.html"}
+    assert there == {*manifest, *others, *(file.name for file in pictures)}
     for file in listed.products:
         assert file.sha256 == sha256(options.output / file.name)
         if file.name.endswith(".fits"):

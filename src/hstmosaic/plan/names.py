@@ -81,3 +81,8 @@ def provenance_name(prefix: str) -> str:
 def json_manifest_name(prefix: str) -> str:
     """Return the file name of a mosaic's manifest with all that is known about its files."""
     return f"{prefix}_manifest.json"
+
+
+def report_name(prefix: str) -> str:
+    """Return the file name of a run's report."""
+    return f"{prefix}_report.html"

@@ -39,7 +39,7 @@ def thin_outline(chip: Chip) -> np.ndarray:
     pixels = perimeter(chip.shape, SAMPLE_STEP)
     last = np.array(chip.shape[::-1]) - 1
     chosen = ((pixels % _STEP == 0) | (pixels == last)).all(axis=1)
-    return chip_outline(chip)[chosen]
+    return np.asarray(chip_outline(chip)[chosen])
 
 
 def write_outlines(path: Path, plan: Plan) -> None:

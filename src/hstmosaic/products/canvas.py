@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NIGHT, EMPTY, INK, FAINT = "#0d1117", "#1c232c", "#e8edf2", "#9aa7b4"
-LAYER_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#d55e00", "#bbbbbb")
-"""Okabe and Ito's palette, for people of all kinds of colour vision; repeated where there are more layers."""
+ARCMIN, ARCSEC, TIMES = "\N{PRIME}", "\N{DOUBLE PRIME}", "\N{MULTIPLICATION SIGN}"
 MARGIN = 16
 TITLE_HEIGHT = 64
 DPI = 100
@@ -58,7 +57,7 @@ class Sheet:
         axes.spines[:].set_visible(False)
         return axes
 
-    def write(self, x: float, y: float, words: str, size: float, color: str = INK, **style: str) -> None:
+    def write(self, x: float, y: float, words: str, size: float, color: str = INK, **style: Any) -> None:
         """Write words at a place in pixels."""
         self.figure.text(x / self.width, y / self.height, words, fontsize=points(size), color=color, **style)
 
@@ -110,8 +109,8 @@ def draw_compass(axes: Axes, box: Box, north: float) -> None:
         fractions = [place / [box.width, box.height] for place in (origin, tip, label)]
         axes.annotate(
             "",
-            fractions[1],
-            fractions[0],
+            tuple(fractions[1]),
+            tuple(fractions[0]),
             xycoords="axes fraction",
             arrowprops={
                 "arrowstyle": "-|>",
@@ -122,7 +121,7 @@ def draw_compass(axes: Axes, box: Box, north: float) -> None:
                 "path_effects": [withStroke(linewidth=3.5, foreground=NIGHT)],
             },
         )
-        _label(axes, fractions[2], name, size, ha="center", va="center")
+        _label(axes, tuple(fractions[2]), name, size, ha="center", va="center")
 
 
 def draw_scale_bar(axes: Axes, box: Box, arcsec_per_pixel: float) -> None:
@@ -130,7 +129,7 @@ def draw_scale_bar(axes: Axes, box: Box, arcsec_per_pixel: float) -> None:
     size = letter_size(box)
     length = bar_length(0.3 * box.width * arcsec_per_pixel)
     start = np.array([size, 1.0 * size])
-    end = start + [length / arcsec_per_pixel, 0]
+    end = start + np.array([length / arcsec_per_pixel, 0])
     xs, ys = zip(start / [box.width, box.height], end / [box.width, box.height], strict=True)
     outline = [withStroke(linewidth=5, foreground=NIGHT)]
     axes.plot(xs, ys, color=INK, linewidth=2.5, transform=axes.transAxes, path_effects=outline)
@@ -146,10 +145,10 @@ def angular_text(arcsec: float) -> str:
     """Write an angle in its usual unit."""
     if arcsec >= 3600:
         return f"{arcsec / 3600:g}°"
-    return f"{arcsec / 60:g}′" if arcsec >= 60 else f"{arcsec:g}″"
+    return f"{arcsec / 60:g}{ARCMIN}" if arcsec >= 60 else f"{arcsec:g}{ARCSEC}"
 
 
-def _label(axes: Axes, place: tuple[float, float], words: str, size: float, **style: str) -> None:
+def _label(axes: Axes, place: tuple[float, float], words: str, size: float, **style: Any) -> None:
     outline = [withStroke(linewidth=3, foreground=NIGHT)]
     axes.text(*place, words, transform=axes.transAxes, fontsize=points(size), color=INK, path_effects=outline, **style)
 

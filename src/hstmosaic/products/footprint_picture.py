@@ -18,7 +18,6 @@ from hstmosaic.products.canvas import (
     EMPTY,
     FAINT,
     INK,
-    LAYER_COLORS,
     MARGIN,
     NIGHT,
     TITLE_HEIGHT,
@@ -28,6 +27,7 @@ from hstmosaic.products.canvas import (
     new_sheet,
     points,
 )
+from hstmosaic.products.layer_marks import LAYER_COLORS, layer_colors, layer_title
 from hstmosaic.products.orient import north_angle
 
 if TYPE_CHECKING:
@@ -48,17 +48,6 @@ _GAPS = withStroke(linewidth=4.5, foreground=NIGHT)
 _ROOM = 0.08
 _FAR = 3.0
 """Exposures farther from the mosaic than so many of its sizes do not shape the picture."""
-
-
-def layer_colors(plan: Plan) -> dict[str, str]:
-    """Return the colour of each layer in pictures and region files."""
-    return {layer.name: LAYER_COLORS[k % len(LAYER_COLORS)] for k, layer in enumerate(plan.layers)}
-
-
-def layer_title(name: str) -> str:
-    """Write a layer's name as people do: ``wfc3_ir_f160w`` as ``WFC3/IR F160W``."""
-    instrument, detector, filters = name.upper().split("_", 2)
-    return f"{instrument}/{detector} {filters}"
 
 
 def draw_footprints(plan: Plan, outlines: Sequence[Outline], left_out: Collection[str]) -> Image.Image:
@@ -174,17 +163,18 @@ def _draw_exposures(
                 if np.isfinite(polygon).all()
             ]
             color = colors.get(layer, INK)
-            drawn = PolyCollection(polygons, edgecolor=color, linewidth=1.3, facecolor=f"{color}26")
+            edges = PolyCollection(polygons, facecolor="none", edgecolor=color, zorder=3)
             if out:
-                drawn.set(facecolor="none", linestyle=_DASHES, linewidth=1.8, path_effects=[_GAPS])
+                edges.set(linestyle=_DASHES, linewidth=1.8, path_effects=[_GAPS])
             else:
+                axes.add_collection(PolyCollection(polygons, facecolor=f"{color}26"), autolim=False)
                 # so that layers on the same place do not hide each other
-                drawn.set_linewidth(1.3 + 1.5 * min(len(layers) - 1 - k, 3))
-            axes.add_collection(drawn, autolim=False)
+                edges.set_linewidth(1.3 + 1.5 * min(len(layers) - 1 - k, 3))
+            axes.add_collection(edges, autolim=False)
     used = [p for outline in outlines if outline.name not in left_out for p in chips[outline.name]]
     beyond = [p for p in used if not _inside(p, limits)]
     for polygon in beyond:
-        patch = PathPatch(Outer(polygon), facecolor="none", edgecolor=_ALARM, hatch="////", linewidth=1.3)
+        patch = PathPatch(Outer(polygon), facecolor="none", edgecolor=_ALARM, hatch="////", linewidth=1.3, zorder=4)
         axes.add_patch(patch)
         patch.set_clip_path(_all_but(limits), axes.transData)
     return bool(beyond)

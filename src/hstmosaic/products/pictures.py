@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hstmosaic.products.canvas import save_whole
+from hstmosaic.products.canvas import ARCMIN, TIMES, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
-from hstmosaic.products.footprint_picture import draw_footprints, layer_colors, layer_title
+from hstmosaic.products.footprint_picture import draw_footprints
+from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.orient import north_up
 from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.record import PICTURES_FILE, PICTURES_FOLDER, read_record
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.products.decimate import Decimated
     from hstmosaic.products.record import RunRecord
+
+_COMMENT = "FITS checksum convention"  # astropy's own comment has a date, and no two runs would be alike
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,10 @@ class _Studio:
         self._write_regions(f"{stem}.reg", self.record.used(layer), Extra("", "regions", layer.name, product.name))
         name = f"{stem}_moc.fits"
         draft = self.output / f".{name}.part"
-        coverage_map(small).save(draft, format="fits", overwrite=True)
+        hdus = coverage_map(small).serialize("fits")
+        for hdu in hdus:
+            hdu.add_checksum(when=_COMMENT)
+        hdus.writeto(draft, overwrite=True)
         draft.replace(self.output / name)
         self.extras.append(Extra(name, "coverage", layer.name, product.name))
 
@@ -140,11 +146,11 @@ class _Studio:
     def _preview(self, layer: Layer, product: Product, small: Decimated) -> None:
         view = north_up(small)
         ny, nx = view.science.shape
-        width, height = (f"{n * view.scale / 60:.1f}′" for n in (nx, ny))
+        width, height = (f"{n * view.scale / 60:.1f}{ARCMIN}" for n in (nx, ny))
         title = layer_title(layer.name)
         used = self.record.used(layer)
         time = sum(self.record.plan.exposure(name).exptime for name in used)
-        subtitle = f"{len(used)} exposure{'s'[: len(used) != 1]}, {time:,.0f} s, {width} × {height}"
+        subtitle = f"{len(used)} exposure{'s'[: len(used) != 1]}, {time:,.0f} s, {width} {TIMES} {height}"
         preview = draw_preview(view, title, subtitle, "weight (WHT)")
         name = f"{product.name.removesuffix('.fits')}_preview.png"
         save_whole(self.output / name, preview.image)

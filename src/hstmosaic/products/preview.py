@@ -92,13 +92,17 @@ def draw_preview(view: View, title: str, subtitle: str, weight_label: str) -> Pr
 
 
 def stretch_limits(values: np.ndarray) -> tuple[float, float, float]:
-    """Return the ZScale limits of pixels and the value that is shown white."""
+    """Return the ZScale limits of pixels and the value that is shown white.
+
+    Where nearly all pixels are equal, as in exposures without noise, the limits are those of the others.
+    """
     low, high = ZScaleInterval().get_limits(values)
+    white = max(high, np.percentile(values, _WHITE_PERCENTILE))
     if not high > low:
-        low, high = float(np.min(values)), float(np.max(values))
-    if not high > low:
-        high = low + 1
-    return float(low), float(high), max(float(high), float(np.percentile(values, _WHITE_PERCENTILE)))
+        above = values[values > low] - low
+        steps = np.percentile(above, [10, _WHITE_PERCENTILE]) if above.size else [1.0, 1.0]
+        high, white = low + steps[0], low + steps[1]
+    return float(low), float(high), float(white)
 
 
 def _draw_science(axes: Axes, box: Box, view: View) -> None:

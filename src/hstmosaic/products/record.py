@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
+from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.plan.outlines import OUTLINES_FILE, Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.layers import Layer
 
-MANIFEST = "{prefix}_manifest.json"
 PICTURES_FILE = "pictures.json"
 PICTURES_FOLDER = "pictures"
 _START = "planned"
@@ -29,9 +29,13 @@ class Failed:
     """A layer that was not made."""
 
     layer: str
+    """Empty if it concerns all of them."""
     cause: str
     log: str
     """Path of the log that shows it; empty where there is none."""
+    lines: tuple[str, ...] = ()
+    """Of the log, those that show it."""
+    next_step: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class RunRecord:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The manifest, if it is of this start; else empty."""
-        path = self.output / MANIFEST.format(prefix=self.plan.prefix)
+        path = self.output / json_manifest_name(self.plan.prefix)
         if not path.is_file() or path.stat().st_mtime < self.started:
             return {}
         found: dict[str, Any] = json.loads(path.read_text())
@@ -98,15 +102,11 @@ class RunRecord:
     @cached_property
     def failures(self) -> tuple[Failed, ...]:
         """Layers that were not made, each once."""
-        if "failures" in self.manifest:
-            return tuple(Failed(f["layer"], f["cause"], f["log"]) for f in self.manifest["failures"])
-        found = {}
-        for event in self.told("failed"):
-            if "layer" in event:
-                task = self.run / "tasks" / f"drizzle-{event['layer']}" / "log.txt"
-                cause = event["message"].removeprefix(f"{event['layer']} failed: ").split(" (log: ")[0]
-                found[event["layer"]] = Failed(event["layer"], cause, str(task) if task.is_file() else "")
-        return tuple(found.values())
+        told = {event["layer"]: event for event in self.told("failed") if "layer" in event}
+        found = [_from_event(event, self.run) for event in told.values()]
+        # what stopped the run has an event of its own
+        listed = self.manifest.get("failures", []) if not list(self.told("stopped")) else []
+        return (*found, *(_listed(failure) for failure in listed if failure["layer"] not in told))
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
@@ -155,6 +155,24 @@ def read_record(run: Path) -> RunRecord:
     told = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
     last = max((i for i, event in enumerate(told) if event["kind"] == _START), default=0)
     return RunRecord(run.absolute(), plan, tuple(told[last:]))
+
+
+def _from_event(event: dict[str, Any], run: Path) -> Failed:
+    """Read the digest of a failure, or what was told before there was one."""
+    layer = event["layer"]
+    log = run / "tasks" / f"drizzle-{layer}" / "log.txt"
+    said = event["message"].removeprefix(f"{layer} failed: ").split(" (log: ")[0]
+    return Failed(
+        layer=layer,
+        cause=event.get("sentence", said),
+        log=event.get("log", str(log) if log.is_file() else ""),
+        lines=tuple(event.get("lines", ())),
+        next_step=event.get("next_step", ""),
+    )
+
+
+def _listed(failure: dict[str, Any]) -> Failed:
+    return Failed(failure["layer"] or "", failure["cause"], failure["log"])
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile
 from hstmosaic.run.schedule import Progress, Schedule, Settings
+from hstmosaic.run.showing import asked
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
@@ -198,6 +199,7 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
     tell(
         "planned",
         f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
+        asked=asked(options),
         **announced(plan, aligned=options.aligned, stub=options.stub),
     )
     for exclusion in plan.excluded:

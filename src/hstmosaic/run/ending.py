@@ -29,6 +29,7 @@ from hstmosaic.products.manifest import (
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.run.like import options_record
+from hstmosaic.run.showing import draw_pictures, report, tell_stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,16 +117,25 @@ def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell
         If there is no room for the manifests.
     """
     digests = _digests(outcome)
+    pictures = draw_pictures(directory, tell, outcome.error) if not options.stub else []
     if outcome.error is None:
         _tell_end(outcome, digests, tell)
+    else:
+        tell_stop(outcome.error, int(outcome.exit_code), tell)
     try:
-        _write_files(outcome, options, directory, digests)
+        _write_files(outcome, options, directory, digests, pictures)
     except OSError as error:
         raise as_told(error, directory.output) from error
+    finally:
+        report(directory, tell)
 
 
 def _write_files(
-    outcome: Outcome, options: RunOptions, directory: RunDirectory, digests: Sequence[FailureDigest]
+    outcome: Outcome,
+    options: RunOptions,
+    directory: RunDirectory,
+    digests: Sequence[FailureDigest],
+    pictures: Sequence[Gathered],
 ) -> None:
     if digests:
         write_whole(directory.failures_file, digests_text(digests))
@@ -139,7 +149,7 @@ def _write_files(
         manifest = manifest.with_products([described(path, "list of products")])
     path = directory.output / provenance_name(outcome.plan.prefix)
     write_whole(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
-    manifest = manifest.with_products([described(path, "provenance")])
+    manifest = manifest.with_products([described(path, "provenance"), *pictures])
     write_whole(directory.output / json_manifest_name(outcome.plan.prefix), manifest.to_json())
 
 
