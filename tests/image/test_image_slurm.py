@@ -106,7 +106,6 @@ def check_bridge(slurm, bridge, folder):
         ask("id", "-un"),
         int(ask("sbatch", "--parsable", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")),
     )
-    assert bridge_call(bridge, "sbatch", "--version").stdout == ask("sbatch", "--version") + "\n"
     assert "PartitionName=batch" in bridge_call(bridge, "scontrol", "show", "partition", "-o").stdout
     assert bridge_call(bridge, "scontrol", "show", "job", "-o", other).stdout.startswith(f"JobId={other} ")
     assert "Invalid job id" in bridge_call(bridge, "scontrol", "show", "job", "-o", "999999").stderr
@@ -124,6 +123,7 @@ def check_bridge(slurm, bridge, folder):
         ("squeue", "-h", "-u", user, "--name", "other", "-o", "%all"),
         ("scontrol", "update", f"jobid={other}", "timelimit=1"),
         ("scontrol", "show", "config"),
+        ("sbatch", "--version"),
         ("sbatch", "--wrap", "id"),
         ("sbatch", "--uid=1", script),
         ("sbatch", "--parsable", "--hold", script),
