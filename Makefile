@@ -4,30 +4,42 @@ BIN := .venv/bin
 
 # Variables of `make mosaic`; they reach the shell through the environment, so any file name or pattern is safe.
 OUT ?= mosaics
-export INPUT OUT PREFIX PROFILE LOG_LEVEL WORKERS
+export INPUT OUT PREFIX PROFILE LOG_LEVEL WORKERS IMAGE
+# With IMAGE= nothing is installed here; it is the name of an image for podman or docker, or a .sif file.
+SETUP := $(if $(IMAGE),,.venv/.stamp)
+HSTMOSAIC := $(if $(IMAGE),container/run.sh "$$IMAGE",$(BIN)/hstmosaic)
 # Simulated exposures need no alignment, so the demo always skips it.
 RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $(if $(PREFIX),-o "$$PREFIX") \
     $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS"))
 
 .DELETE_ON_ERROR:
-.PHONY: help venv mosaic test test-quick test-slurm lint bench lock clean
+.PHONY: help venv mosaic image sif test test-quick test-slurm test-image lint bench lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses the Python)
 
-mosaic: .venv/.stamp $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 PROFILE= LOG_LEVEL= WORKERS=], or a demo
-	$(BIN)/hstmosaic run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
+mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 PROFILE= LOG_LEVEL= WORKERS= IMAGE=], or a demo
+	$(HSTMOSAIC) run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
 
-test: .venv/.dev-stamp  ## run all tests (those of Slurm too, where it is installed)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+image:  ## build the image with podman or docker (container/build.sh tells what can be set)
+	container/build.sh $(if $(IMAGE),"$$IMAGE")
+
+sif:  ## make build/hstmosaic.sif for Apptainer out of the image (container/build-sif.sh tells what can be set)
+	container/build-sif.sh $(if $(IMAGE),"$$IMAGE")
+
+test: .venv/.dev-stamp  ## run all tests but those of the image (those of Slurm too, where it is installed)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not image" $(PYTEST_OPTIONS)
 
 test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt install slurm-wlm munge)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m slurm tests/slurm
 
+test-image: .venv/.dev-stamp  ## build the image and test it, with Apptainer and Slurm too (minutes; needs root on Debian)
+	$(BIN)/python -m pytest -m image tests/image
+
 test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac and take seconds
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm and not image"
 
 lint: .venv/.dev-stamp  ## check style, types and who imports whom
 	$(BIN)/ruff check
@@ -48,6 +60,7 @@ lock:  ## make the lock files again from pyproject.toml (needs uv; LOCK_OPTIONS=
 	$(COMPILE) pyproject.toml --group build -o container/lock.txt
 	sed -i '/^photutils==/i # photutils <3: drizzlepac 3.11 reads columns that photutils 3 renamed, and hides the KeyError.' container/lock.txt
 	$(COMPILE) --group dev -c container/lock.txt -o container/lock-dev.txt
+	$(COMPILE) --group sbom -o container/lock-sbom.txt
 
 clean:  ## remove what make made, except mosaics
 	rm -rf .venv build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -75,5 +88,5 @@ clean:  ## remove what make made, except mosaics
 	@touch $@
 
 # Simulated once; remove demo/ to have it made again.
-demo/list.txt: | .venv/.stamp
-	$(BIN)/hstmosaic simulate demo
+demo/list.txt: | $(SETUP)
+	$(HSTMOSAIC) simulate demo

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from hstmosaic.plan.build import make_plan
-from hstmosaic.products.verify import sha256
+from hstmosaic.plan.files import sha256
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
 

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hstmosaic import __version__
 from hstmosaic.describe import describe_plan
 from hstmosaic.errors import ExitCode, HstMosaicError
+from hstmosaic.progress import LOG_LEVELS, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hstmosaic.run.events import Event
-
-LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 FIELDS = ("demo", "corner", "three-camera")
 _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
+_LIKE_HELP = "Repeat the run of a _provenance.json; options given beside it count more."
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
+_LEARNING_HELP = "Estimate without what earlier runs measured, and keep nothing of this one."
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -40,12 +41,12 @@ def examples(*lines: str) -> Callable[[Any], Any]:
 def _same_input(function: Any) -> Any:
     """Add what `plan` and `run` have in common."""
     for option in (
-        click.argument("source", metavar="INPUT"),
         click.option("-o", "--output_file_prefix", "prefix", metavar="PREFIX", help="Begin product names with PREFIX."),
         click.option(
             "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever the checks say. Repeatable."
         ),
         click.option("--strict", is_flag=True, help="Make every exposure that would be left out an error."),
+        click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
     ):
         function = option(function)
     return function
@@ -61,14 +62,16 @@ def cli() -> None:
 
 
 @cli.command(context_settings=_CONTEXT)
+@click.argument("source", metavar="INPUT")
 @_same_input
 @click.option("--json", "json_file", metavar="FILE|-", help="Write the plan as JSON to FILE, or to the screen.")
 @examples("hstmosaic plan list.txt", 'hstmosaic plan "data/*_fl?.fits" --json plan.json')
-def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, json_file: str | None) -> None:
+def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> None:
     """Say what a run would do and why, from headers alone."""
     from hstmosaic.plan.build import make_plan
+    from hstmosaic.run.learning import learned_for, this_machine
 
-    made = make_plan(source, prefix=prefix, keep=keep, strict=strict)
+    made = make_plan(source, learned=learned_for(this_machine(), wanted=learning), **given)
     if json_file == "-":
         click.echo(made.to_json())
         return
@@ -78,6 +81,7 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 
 
 @cli.command(context_settings=_CONTEXT)
+@click.argument("source", metavar="[INPUT]", required=False)
 @_same_input
 @click.option(
     "-s", "--skip_gaia_alignment", "skip_alignment", is_flag=True, help="Use the WCS that the exposures have."
@@ -97,39 +101,104 @@ def plan(source: str, prefix: str | None, keep: tuple[str, ...], strict: bool, j
 @click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
 @click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
+@click.option("--like", metavar="PROVENANCE", type=click.Path(path_type=Path), help=_LIKE_HELP)
 @click.option("--show-jobs", is_flag=True, help="Print the scripts of the jobs and submit none.")
 @click.option("--stub", is_flag=True, help="Only pretend, with tiny files: for trying out a cluster.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
+@click.option("--quiet", "-q", is_flag=True, help="Say only what is wrong.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one a line, for machines.")
 @examples(
     "hstmosaic run list.txt -s",
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
     "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
     "hstmosaic run list.txt -s --profile slurm --show-jobs",
+    "hstmosaic run --like mosaics/goods-south_provenance.json --output-dir again",
 )
-def run(log_level: str, output_dir: Path, profile: str, show_jobs: bool, **given: Any) -> None:
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    like: Path | None,
+    profile: str,
+    show_jobs: bool,
+    quiet: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
     from hstmosaic.run.profile import load_profile
 
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other")
     signal.signal(signal.SIGTERM, _interrupt)
-    options = RunOptions(log_level=log_level, output=output_dir, profile=load_profile(profile), **given)
+    if like is not None:
+        from hstmosaic.bars import byte_bar
+        from hstmosaic.run.like import repeated
+
+        then = repeated(like, given["source"], byte_bar)
+        typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        given |= {name: value for name, value in then.items() if name not in typed - {"source"}}
+    elif given["source"] is None:
+        raise click.UsageError("give INPUT, or --like PROVENANCE to repeat a run", context)
+    options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), **given)
     if show_jobs:
         from hstmosaic.run.show import shown_jobs
 
         click.echo(shown_jobs(options))
         return
-    outcome = run_mosaic(options, printer(log_level))
+    with listening(options.log_level, quiet=quiet, as_json=as_json) as listener:
+        outcome = run_mosaic(options, listener)
     sys.exit(outcome.exit_code)
 
 
 @cli.command(context_settings=_CONTEXT)
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@examples("hstmosaic status mosaics/goods-south_run")
-def status(run: Path) -> None:
+@click.option("--watch", is_flag=True, help="Go on showing it until nobody works on it any more.")
+@examples("hstmosaic status mosaics/goods-south_run", "hstmosaic status mosaics/goods-south_run --watch")
+def status(run: Path, watch: bool) -> None:
     """Say how a run is doing: stages, tasks, jobs, retries, time left."""
     from hstmosaic.run.status import read_status
+    from hstmosaic.run.watch import watch_run
 
+    if watch:
+        watch_run(run)
     click.echo(str(read_status(run)))
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--pictures", is_flag=True, help="Make its pictures again too.")
+@examples("hstmosaic report mosaics/goods-south_run", "hstmosaic report --pictures mosaics/goods-south_run")
+def report(run: Path, pictures: bool) -> None:
+    """Write the report of a run again, and its pictures where there are none."""
+    from hstmosaic.products.record import read_record
+    from hstmosaic.products.report import write_report
+
+    if pictures or not read_record(run).pictures:
+        from hstmosaic.products.pictures import make_pictures
+
+        make_pictures(run)
+    click.echo(write_report(run))
+
+
+@cli.command(context_settings=_CONTEXT)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@examples("hstmosaic verify mosaics")
+def verify(directory: Path) -> None:
+    """Check the products in DIR against the manifests beside them."""
+    from hstmosaic.bars import byte_bar
+    from hstmosaic.products.checksums import read_manifests, verify_products
+
+    found = read_manifests(directory)
+    with byte_bar("checking", sum(file.size for file in found.products)) as advance:
+        verified = verify_products(directory, found, advance)
+    for note in found.notes:
+        click.echo(note)
+    for fault in verified.faults:
+        click.echo(str(fault), err=True)
+    click.echo(str(verified))
+    sys.exit(ExitCode.NOT_AS_RECORDED if verified.faults else ExitCode.OK)
 
 
 @cli.command(context_settings=_CONTEXT)
@@ -137,13 +206,16 @@ def status(run: Path) -> None:
 @click.option(
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where products would go."
 )
+@click.option("--image", metavar="NAME|FILE", help="Compare versions with those in an image, or a .sif file.")
+@click.option("--self-test", is_flag=True, help="Make a tiny mosaic of a simulated exposure here, and nothing else.")
 @examples("hstmosaic doctor", "hstmosaic doctor --profile my-site.yaml --output-dir /scratch/mosaics")
-def doctor(profile: str, output_dir: Path) -> None:
+def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -> None:
     """Try out what a profile needs, and say what to mend."""
     from hstmosaic.run.doctor import examine
     from hstmosaic.run.profile import load_profile
+    from hstmosaic.run.selftest import try_out
 
-    findings = examine(load_profile(profile), output_dir.absolute())
+    findings = try_out() if self_test else examine(load_profile(profile), output_dir.absolute(), image)
     for finding in findings:
         click.echo(str(finding))
     sys.exit(ExitCode.OK if all(finding.good for finding in findings) else ExitCode.CLUSTER)
@@ -200,17 +272,6 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(cli, {}, "hstmosaic", "_HSTMOSAIC_COMPLETE").source())
-
-
-def printer(log_level: str) -> Callable[[Event], None]:
-    """Return a listener that prints the events of a level and above, problems to standard error."""
-    least = LOG_LEVELS.index(log_level)
-
-    def listener(event: Event) -> None:
-        if LOG_LEVELS.index(event.level) <= least:
-            click.echo(event.message, err=event.level in ("warning", "error"))
-
-    return listener
 
 
 def _interrupt(*_: Any) -> None:

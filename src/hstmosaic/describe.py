@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hstmosaic.plan.tasks import stage_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
 
@@ -34,10 +37,26 @@ def _lines(plan: Plan) -> Iterator[str]:
     for layer in plan.layers:
         yield ""
         yield from _layer_lines(layer)
+    yield ""
+    yield from _needs(plan)
     for exclusion in plan.excluded:
         yield f"\nleft out: {exclusion.name}: {exclusion.reason}; {exclusion.next_step}"
     for note in plan.notes:
         yield f"\nnote: {note}"
+
+
+def _needs(plan: Plan) -> Iterator[str]:
+    stages: dict[str, list[Estimate]] = {}
+    for task, estimate in plan.estimates.items():
+        stages.setdefault(stage_of(task), []).append(estimate)
+    for stage, estimates in stages.items():
+        memory, seconds = max(e.memory_mb for e in estimates), sum(e.seconds for e in estimates)
+        yield f"{stage}: {len(estimates)} task(s) of up to {memory / 1000:.1f} GB, {seconds:.0f} s on one core"
+    learned = plan.learned
+    if learned.tasks:
+        yield f"these estimates are corrected by {learned.tasks} task(s) of {learned.runs} earlier run(s)"
+    else:
+        yield "these estimates are those of the model: no earlier run has corrected them"
 
 
 def _layer_lines(layer: Layer) -> Iterator[str]:

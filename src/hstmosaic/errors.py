@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
     BAD_INPUT = 3
     """The list or an exposure in it cannot be used; nothing was written."""
     OUTPUT = 4
-    """The output directory is not writable or too small; nothing was written."""
+    """The output directory is not writable, too small, or full."""
     ALIGNMENT = 5
     """The alignment that was asked for cannot be done."""
     NOTHING_LEFT = 6
@@ -33,6 +33,8 @@ class ExitCode(IntEnum):
     """Another driver works on this run directory."""
     CLUSTER = 9
     """The batch system refused jobs, lost them again and again, or cannot run a task that large."""
+    NOT_AS_RECORDED = 10
+    """Products are not as their manifest says, or there is none."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C or SIGTERM; the same command goes on where it stopped."""
 
@@ -126,3 +128,9 @@ class ClusterError(HstMosaicError):
     """The batch system cannot do what the run needs."""
 
     exit_code = ExitCode.CLUSTER
+
+
+class NotAsRecordedError(HstMosaicError):
+    """Files are not what was recorded of them, or there is no record."""
+
+    exit_code = ExitCode.NOT_AS_RECORDED

@@ -9,7 +9,7 @@ from astropy.wcs import WCS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.plan.alignment import estimate_fit, estimate_sources, fit_order
+from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog import COLUMNS, Cone, ReplyError, answer, check_reply, fit_cone, reply_text
 
 CONE = Cone(150.1, 2.2, 0.1, 2012.2)
@@ -105,10 +105,3 @@ def test_order_of_the_fit(items):
     detectors = [e.detector for e in order]
     changes = sum(a != b for a, b in pairwise(detectors))
     assert changes == len(set(detectors)) - 1
-
-
-def test_estimates_grow_with_the_input():
-    small, large = exposure(1, 1, size=(500, 500)), exposure(1, 1, size=(4000, 4000))
-    assert estimate_sources(small).memory_mb < estimate_sources(large).memory_mb
-    assert estimate_sources(small).seconds < estimate_sources(large).seconds
-    assert estimate_fit([small]).seconds < estimate_fit([small, large]).seconds

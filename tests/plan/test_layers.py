@@ -7,9 +7,8 @@ from pointed_exposures import Aim, aimed, sky_of
 from sky_fields import ACS, UVIS, visit
 
 from hstmosaic.plan.cells import load_sky_grid
-from hstmosaic.plan.estimates import Estimate, estimate_drizzle, estimate_screen
 from hstmosaic.plan.layers import common_geometry, make_layers
-from hstmosaic.plan.limits import Grid, mosaic_limits, tight_limits
+from hstmosaic.plan.limits import mosaic_limits, tight_limits
 from hstmosaic.plan.sky import choose_projection_cell, find_sky_cells
 
 RA, DEC = sky_of(1889, 225000, 225000)
@@ -76,30 +75,3 @@ def test_close_calls_are_told():
     (layer,), _ = layers_of(*aims)
     assert layer.mean_chips == pytest.approx(1.5, abs=0.03)
     assert layer.close_call
-
-
-def test_memory_is_that_of_the_largest_product():
-    exposures = [aimed(Aim(RA, DEC))]
-    grids = [Grid(0.12, (5000, 4000), (0, 0), (0, 0)), Grid(0.04, (15000, 12000), (0, 0), (0, 0))]
-    assert estimate_drizzle(exposures, grids).memory_mb == 600 + 26 * 180
-    assert estimate_drizzle(exposures, grids[:1]).memory_mb == 600 + 26 * 20
-
-
-def test_more_exposures_need_more_time_and_disk_but_no_more_memory():
-    one, three = (
-        estimate_drizzle(
-            [aimed(Aim(RA, DEC, camera="acs_wfc", shape=None))] * n, [Grid(0.04, (6000, 6000), (0, 0), (0, 0))]
-        )
-        for n in (1, 3)
-    )
-    assert three.memory_mb == one.memory_mb
-    assert three.seconds - one.seconds == pytest.approx(2 * 2 * 4096 * 2048 / 2.6e6, abs=0.15)
-    assert three.disk_mb - one.disk_mb == 20
-
-
-def test_screening_goes_by_the_first_chip():
-    small, large = (estimate_screen(aimed(aim)) for aim in (Aim(RA, DEC), Aim(RA, DEC, camera="acs_wfc", shape=None)))
-    assert small == Estimate(memory_mb=301, seconds=0.3, disk_mb=1)
-    # a full frame took 574 MB and 1.2 to 1.5 s
-    assert 574 < large.memory_mb < 700
-    assert 1.5 < large.seconds < 3

@@ -7,15 +7,13 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.plan.estimates import Estimate
+from hstmosaic.plan.files import MadeFile, sha256
 from hstmosaic.plan.layers import Layer, Product
-from hstmosaic.plan.limits import Grid, Limits
-from hstmosaic.products.gather import gather_layer, publish, still_gathered
-from hstmosaic.products.manifest import manifest_text
-from hstmosaic.products.notes import HeaderNotes, add_notes
-from hstmosaic.products.verify import ProductError, check_product, refer_npixfrac, sha256
+from hstmosaic.plan.limits import Grid
+from hstmosaic.products.gather import Gathered, gather_layer, publish, still_gathered
+from hstmosaic.products.verify import ProductError, check_product
 
 SHAPE = (20, 30)
-TIGHT = Limits(0, 49, 0, 39)
 USED = ("icab01a0q_flc.fits", "hst_12546_02_wfc3_uvis_f606w_icab02a0_flc.fits")
 PRODUCT = Product(
     name="foo_wfc3_uvis_f606w_all_drc.fits",
@@ -83,12 +81,6 @@ def test_what_differs_is_named(tmp_path, changes, told):
         check_product(tmp_path / PRODUCT.name, PRODUCT, USED)
 
 
-def test_npixfrac_refers_to_the_documented_limits(tmp_path):
-    write(tmp_path / PRODUCT.name)
-    refer_npixfrac(tmp_path / PRODUCT.name, PRODUCT, TIGHT)
-    assert fits.getval(tmp_path / PRODUCT.name, "NPIXFRAC") == 600 / PRODUCT.documented_size
-
-
 def test_checksum_is_that_of_the_bytes(tmp_path):
     (tmp_path / "file").write_bytes(b"mosaic" * 1000)
     assert sha256(tmp_path / "file") == hashlib.sha256(b"mosaic" * 1000).hexdigest()
@@ -100,57 +92,45 @@ def task(tmp_path):
     work.mkdir(parents=True)
     write(work / PRODUCT.name)
     (work / PRODUCT.trailer).write_text("trailer")
-    return work.parent, tmp_path / "out"
+    names = (PRODUCT.name, PRODUCT.trailer)
+    made = [MadeFile(name, (work / name).stat().st_size, sha256(work / name)) for name in names]
+    return work.parent, tmp_path / "out", made
 
 
 def test_gathering_moves_products_and_trailers(task):
-    folder, output = task
-    gathered = gather_layer(LAYER, USED, TIGHT, HeaderNotes(), folder, output)
+    folder, output, made = task
+    gathered = gather_layer(LAYER, USED, made, folder, output)
     assert [file.name for file in gathered] == [PRODUCT.name, PRODUCT.trailer]
-    assert all(sha256(output / file.name) == file.sha256 for file in gathered)
+    assert [(file.kind, file.layer) for file in gathered] == [("mosaic", LAYER.name), ("trailer", LAYER.name)]
+    assert all(file.exposures == USED for file in gathered)
     assert still_gathered(folder, output) == gathered
 
 
 def test_nothing_is_moved_when_a_product_is_not_as_planned(task):
-    folder, output = task
+    folder, output, made = task
     with pytest.raises(ProductError):
-        gather_layer(LAYER, USED[:1], TIGHT, HeaderNotes(), folder, output)
+        gather_layer(LAYER, USED[:1], made, folder, output)
     assert [path.name for path in output.iterdir()] == ["foo_run"]
     assert still_gathered(folder, output) is None
 
 
+def test_a_product_that_has_not_arrived_whole_is_not_moved(task):
+    folder, output, made = task
+    (folder / "work" / PRODUCT.trailer).write_text("trai")
+    with pytest.raises(ProductError, match="has 4 bytes, its task has written 7"):
+        gather_layer(LAYER, USED, made, folder, output)
+    assert [path.name for path in output.iterdir()] == ["foo_run"]
+
+
 @pytest.mark.parametrize("harm", ["removed", "changed"])
 def test_harmed_products_are_not_taken_for_finished(task, harm):
-    folder, output = task
-    gather_layer(LAYER, USED, TIGHT, HeaderNotes(), folder, output)
+    folder, output, made = task
+    gather_layer(LAYER, USED, made, folder, output)
     if harm == "removed":
         (output / PRODUCT.name).unlink()
     else:
         (output / PRODUCT.trailer).write_text("Trailer")
     assert still_gathered(folder, output) is None
-
-
-def test_manifest_is_sorted_and_has_each_name_once():
-    assert manifest_text(["b.fits", "a.txt", "b.fits"]) == "a.txt\nb.fits\n"
-
-
-def test_notes_go_to_the_products_that_hold_the_exposure(tmp_path):
-    write(tmp_path / PRODUCT.name)
-    notes = HeaderNotes(
-        cards={"ALNCAT": ("GAIAeDR3", "catalogue")},
-        history={USED[0]: "first was moved", "icab09a0q_flc.fits": "another was moved"},
-    )
-    add_notes(tmp_path / PRODUCT.name, notes, USED)
-    header = fits.getheader(tmp_path / PRODUCT.name)
-    assert header["ALNCAT"] == "GAIAeDR3"
-    assert list(header["HISTORY"]) == ["first was moved"]
-
-
-def test_without_notes_a_product_is_not_touched(tmp_path):
-    write(tmp_path / PRODUCT.name)
-    before = (tmp_path / PRODUCT.name).read_bytes()
-    add_notes(tmp_path / PRODUCT.name, HeaderNotes(), USED)
-    assert (tmp_path / PRODUCT.name).read_bytes() == before
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["with hard links", "without"])
@@ -162,7 +142,6 @@ def test_files_are_published_under_other_names_and_stay_where_they_were(tmp_path
     if not links:
         monkeypatch.setattr("pathlib.Path.hardlink_to", lambda *_: (_ for _ in ()).throw(OSError("not here")))
     for _ in range(2):
-        (published,) = publish({"foo_flc.fits": source}, output)
+        publish([(Gathered("foo_flc.fits", 7, sha256(source), kind="aligned exposure"), source)], output)
     assert (output / "foo_flc.fits").read_bytes() == source.read_bytes() == b"aligned"
-    assert (published.name, published.sha256) == ("foo_flc.fits", sha256(source))
     assert [path.name for path in output.iterdir()] == ["foo_flc.fits"]

@@ -11,6 +11,8 @@ from catalog_service import Stars, catalog_service
 from hstmosaic import make_custom_mosaic
 from hstmosaic.cli import main
 from hstmosaic.errors import AlignmentError, ExitCode
+from hstmosaic.plan.files import sha256
+from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.run.catalog import URL_VARIABLE
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import simulate_field
@@ -55,9 +57,21 @@ def test_an_aligned_run(field, service, tmp_path):
     assert {path: path.read_bytes() for path in before} == before
 
     manifest = (options.output / "foo_manifest.txt").read_text().split()
-    assert sorted(path.name for path in options.output.iterdir() if path.is_file()) == sorted(
-        [*manifest, "foo_manifest.txt"]
-    )
+    there = {path.name for path in options.output.iterdir() if path.is_file()}
+    listed = manifest_from_json((options.output / "foo_manifest.json").read_text())
+    assert {file.name for file in listed.products} == there - {"foo_manifest.json", "foo_report.html"}
+    pictures = [f for f in listed.products if f.kind in ("preview", "colour", "footprints", "regions", "coverage")]
+    assert len(pictures) == 2 + 1 + 1 + 4 + 3
+    others = {"foo_manifest.txt", "foo_manifest.json", "foo_provenance.json", "foo_report.html"}
+    assert there == {*manifest, *others, *(file.name for file in pictures)}
+    for file in listed.products:
+        assert file.sha256 == sha256(options.output / file.name)
+        if file.name.endswith(".fits"):
+            with fits.open(options.output / file.name, checksum=True) as hdus:
+                assert [hdu.verify_checksum() for hdu in hdus] == [1] * len(hdus)
+    assert {(file.name[-14:-10], file.exposures) for file in listed.products if file.kind == "headerlet"} == {
+        (name[4:8], (name,)) for name in used
+    }
     aligned = [name for name in manifest if name.endswith(("_flc.fits", "_flt.fits"))]
     assert sorted(name.rsplit("-", 1)[1][:8] for name in aligned) == sorted(name[:8] for name in used)
     assert len([name for name in manifest if name.endswith("_hlet.fits")]) == len(used)

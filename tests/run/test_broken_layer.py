@@ -49,14 +49,15 @@ def runs(tmp_path_factory):
     killer = Killer()
     first = run_mosaic(options, killer)
     appeared = sorted(path.name for path in options.output.iterdir() if path.is_file())
+    failed = (first.directory / "failures.txt").read_text()
     times = {path.name: path.stat().st_mtime_ns for path in options.output.glob("*_dr?.fits")}
     events = []
     second = run_mosaic(options, events.append)
-    return first, killer.events, appeared, times, second, events, options
+    return first, killer.events, appeared, times, second, events, options, failed
 
 
 def test_the_failure_is_told(runs):
-    first, events, *_ = runs
+    first, events, *_, failed = runs
     assert first.exit_code is ExitCode.LAYER_FAILED
     (failure,) = first.failures
     assert failure.layer == VICTIM
@@ -64,10 +65,12 @@ def test_the_failure_is_told(runs):
     assert failure.log.endswith(f"drizzle-{VICTIM}/log.txt")
     summary = [event.message for event in events if event.level == "error"]
     assert any(VICTIM in line and "log" in line for line in summary)
+    assert f"{VICTIM} was not made. The task's process was killed" in failed
+    assert "--workers" in failed
 
 
 def test_the_other_layers_are_whole(runs):
-    first, _, appeared, *_, options = runs
+    first, _, appeared, *_, options, _ = runs
     made = {layer.name: layer for layer in first.plan.layers if layer.name in OTHERS}
     assert made.keys() == OTHERS
     for layer in made.values():
@@ -83,7 +86,7 @@ def test_nothing_of_the_broken_layer_looks_finished(runs):
 
 
 def test_the_second_run_makes_only_that_layer(runs):
-    _, _, _, times, second, events, options = runs
+    first, _, _, times, second, events, options, _ = runs
     assert second.exit_code is ExitCode.OK
     assert {event.data["layer"] for event in events if event.kind == "drizzling"} == {VICTIM}
     assert {event.data["layer"] for event in events if event.kind == "reused"} == OTHERS
@@ -93,3 +96,4 @@ def test_the_second_run_makes_only_that_layer(runs):
     assert list(options.output.glob(f"*{VICTIM}_all_drc.fits"))
     manifest = (options.output / f"{second.plan.prefix}_manifest.txt").read_text()
     assert VICTIM in manifest
+    assert not (first.directory / "failures.txt").exists()

@@ -11,7 +11,7 @@ from catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.catalog import Cone, check_reply
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
-from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, service_url, user_cache
+from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, reply_cache, service_url
 
 
 def exposure():
@@ -50,10 +50,10 @@ def test_address_is_read_as_drizzlepac_does(monkeypatch):
 
 def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert user_cache() == tmp_path / "hstmosaic" / "catalogs"
+    assert reply_cache() == tmp_path / "hstmosaic" / "catalogs"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert user_cache() == tmp_path / ".cache" / "hstmosaic" / "catalogs"
+    assert reply_cache() == tmp_path / ".cache" / "hstmosaic" / "catalogs"
 
 
 def test_a_reply_is_fetched_once(stars, patient):

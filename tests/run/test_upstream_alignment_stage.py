@@ -22,7 +22,7 @@ from hstmosaic.run.catalog import Service
 from hstmosaic.run.cluster import local_cluster
 from hstmosaic.run.directory import run_directory
 from hstmosaic.run.events import Teller
-from hstmosaic.run.schedule import Schedule, Settings
+from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.simulate import simulate_field
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
@@ -127,7 +127,8 @@ def test_grids_follow_the_aligned_exposures(bench, first):
 
 def test_filters_are_registered_in_the_products(bench, first):
     run, _ = first
-    progress = Schedule(run.plan, bench.directory, bench.client, Settings(), Teller()).run()
+    progress = Progress()
+    Schedule(run.plan, bench.directory, bench.client, Settings(), Teller(), progress).run()
     assert not progress.failures
     medians = {}
     for layer in run.plan.layers:

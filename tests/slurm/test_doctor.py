@@ -16,6 +16,7 @@ def test_a_healthy_site(slurm, tmp_path):
     findings = examine(profile(), tmp_path)
     assert [finding.what for finding in findings if not finding.good] == [], "\n".join(map(str, findings))
     assert [finding.what for finding in findings] == [
+        "this installation",
         "output directory",
         "sbatch",
         "partition",
@@ -59,9 +60,10 @@ def test_a_controller_that_is_away(slurm, tmp_path, monkeypatch):
         slurm.do("start-controller")
     (finding,) = [finding for finding in findings if not finding.good]
     assert finding.what == "Slurm"
-    assert "sinfo" in finding.words
+    assert "scontrol" in finding.words
 
 
 def test_this_machine_needs_no_slurm(tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "PATH", "")
-    assert [finding.what for finding in examine(load_profile("local"), tmp_path)] == ["output directory"]
+    findings = examine(load_profile("local"), tmp_path)
+    assert [finding.what for finding in findings] == ["this installation", "output directory"]

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_duplicates, exclude_unusable, find_name_clashes
+from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
-from hstmosaic.plan.inputs import find_inputs
+from hstmosaic.plan.inputs import find_inputs, named_inputs
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
 from hstmosaic.plan.plan import Plan, installed_versions
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
+from hstmosaic.plan.tasks import estimate_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hstmosaic.plan.cells import ProjectionCell, SkyCell
+    from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.inputs import InputFile
     from hstmosaic.plan.layers import Layer
@@ -26,19 +29,20 @@ if TYPE_CHECKING:
 
 
 def make_plan(
-    source: str,
+    source: str | Sequence[str],
     *,
     prefix: str | None = None,
     strict: bool = False,
     keep: Sequence[str] = (),
     on_read: Callable[[int, int], None] | None = None,
+    learned: Learned = NOTHING_LEARNED,
 ) -> Plan:
     """Decide everything that can be decided from headers.
 
     Parameters
     ----------
-    source : str
-        A search pattern, the name of a list, or ``@`` and the name of a list.
+    source : str or sequence of str
+        A search pattern, the name of a list, or ``@`` and the name of a list; or names of exposures.
     prefix : str, optional
         Prefix of the products, taken as it is; the documented default when None.
     strict : bool
@@ -47,6 +51,8 @@ def make_plan(
         Names of exposures that the user wants whatever screening says; they must be in the list.
     on_read : callable, optional
         Called with (exposures read, exposures in all) while headers are read.
+    learned : Learned
+        What earlier runs have taught about what tasks need.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def make_plan(
     """
     if prefix is not None:
         check_prefix(prefix)
-    exposures, excluded = _usable(source, keep, on_read)
+    given, exposures, excluded = _usable(source, keep, on_read)
     if not exposures:
         raise BadInputError(_as_problems(excluded))
     choice = choose_projection_cell(_sky_cells(exposures))
@@ -76,9 +82,9 @@ def make_plan(
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
     geometry = common_geometry(exposures, choice.cell, limits, tight)
-    layers = make_layers(exposures, geometry, prefix)
+    layers = make_layers(exposures, geometry, prefix, learned)
     return Plan(
-        source=source,
+        source=source if isinstance(source, str) else f"{len(source)} exposure(s), named one by one",
         prefix=prefix,
         projection_cell=choice.cell.name,
         projection_center=choice.cell.center,
@@ -90,16 +96,20 @@ def make_plan(
         frame=geometry.frame,
         exposures=tuple(exposures),
         layers=layers,
+        estimates=estimate_tasks(exposures, layers, learned),
+        learned=learned,
         excluded=tuple(excluded),
         notes=tuple(notes + _close_calls(layers)),
         versions=installed_versions(),
+        dropped=_dropped(given, exposures),
     )
 
 
 def _usable(
-    source: str, keep: Sequence[str], on_read: Callable[[int, int], None] | None
-) -> tuple[list[Exposure], list[Exclusion]]:
-    inputs, missing = find_inputs(source)
+    source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None
+) -> tuple[list[Exposure], list[Exposure], list[Exclusion]]:
+    """Return all exposures, those that can be used, and why the others cannot."""
+    inputs, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
@@ -111,7 +121,12 @@ def _usable(
     clashes = find_name_clashes(usable)
     if clashes:
         raise BadInputError(clashes)
-    return usable, [*unusable, *duplicates]
+    return exposures, usable, [*unusable, *duplicates]
+
+
+def _dropped(given: Sequence[Exposure], kept: Sequence[Exposure]) -> tuple[Exposure, ...]:
+    paths = {exposure.path for exposure in kept}
+    return tuple(exposure for exposure in given if exposure.path not in paths)
 
 
 def _counted(inputs: Sequence[InputFile], on_read: Callable[[int, int], None] | None) -> Iterator[InputFile]:

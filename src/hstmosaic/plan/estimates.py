@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.limits import Grid
 
 _MB = 1_000_000
-BASE_MEMORY_MB = 600
-"""Python with drizzlepac, one exposure and its working arrays."""
-BYTES_PER_PIXEL = 26
-"""Peak of drizzlepac's S_REGION step per output pixel of the fine grid."""
-_SCREEN_BASE_MB = 300
-_SCREEN_BYTES_PER_PIXEL = 40
-_START_S = 2.0
-_KERNEL_PIXELS_PER_S = 2.6e6
-_FOOTPRINT_S_PER_MEGAPIXEL = 0.25
-_SCREEN_S_PER_MEGAPIXEL = 0.2
+MODEL = 1
+"""Number of this model; what was measured against another one corrects nothing."""
+LEAST_MEMORY_MB = 300
+"""Python with drizzlepac and nothing to do, with a margin; no estimate is below it."""
 
 
 @dataclass(frozen=True)
@@ -34,25 +27,157 @@ class Estimate:
     """Wall time."""
     disk_mb: int
     """Space for working copies and products, 10^6 bytes."""
+    group: str = ""
+    """Tasks that are alike, whose measurements correct one another, e.g. ``drizzle wfc3_uvis``."""
+    memory_factor: float = 1.0
+    """By how much what was measured in earlier runs has changed the memory."""
+    time_factor: float = 1.0
+    """The same for the time."""
 
 
-def estimate_screen(exposure: Exposure) -> Estimate:
-    """Estimate the screening of one exposure.
+@dataclass(frozen=True)
+class Factors:
+    """How much earlier tasks of a group have taken, as a multiple of the model's estimate."""
 
-    Parameters
-    ----------
-    exposure : Exposure
-        With its chips.
-    """
-    first_chip = exposure.chips[0].shape[0] * exposure.chips[0].shape[1]
-    return Estimate(
-        memory_mb=round(_SCREEN_BASE_MB + _SCREEN_BYTES_PER_PIXEL * first_chip / _MB),
-        seconds=round(0.3 + _SCREEN_S_PER_MEGAPIXEL * first_chip / 1e6, 1),
-        disk_mb=1,
+    memory: float
+    time: float
+    """CPU time."""
+    tasks: int
+    """How many there were."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What earlier runs have taught."""
+
+    runs: int = 0
+    factors: Mapping[str, Factors] = field(default_factory=dict)
+    """By group."""
+    pace: float = 1.0
+    """Seconds of wall time that a second of CPU time takes: where machines are shared or disks slow, more than one."""
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks that were measured."""
+        return sum(factors.tasks for factors in self.factors.values())
+
+    def correct(self, estimate: Estimate) -> Estimate:
+        """Return what a task will need by what others of its group have taken."""
+        factors = self.factors.get(estimate.group, Factors(1.0, 1.0, 0))
+        memory = estimate.memory_mb
+        if factors.memory != 1:
+            memory = max(round(factors.memory * memory), LEAST_MEMORY_MB)
+        time = factors.time * self.pace
+        return replace(
+            estimate,
+            memory_mb=memory,
+            memory_factor=memory / estimate.memory_mb,
+            seconds=round(time * estimate.seconds, 2),
+            time_factor=time,
+        )
+
+
+NOTHING_LEARNED = Learned()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The numbers that a task's needs follow from; sizes in 10^6 pixels."""
+
+    exposures: int
+    chip: float
+    """Of the largest chip."""
+    exposure: float
+    """Of the largest exposure, all chips."""
+    detector: float
+    """Of all exposures."""
+    largest: float = 0.0
+    """Of the largest product."""
+    output: float = 0.0
+    """Of all products."""
+    passes: int = 0
+    """Every exposure is drizzled into every product."""
+    drawn: float = 0.0
+    """Of all exposures, each as often as there are products."""
+    constant: float = 1.0
+
+
+Linear = Mapping[str, float]
+"""What each of the `Sizes` takes."""
+MEMORY_MB: Mapping[str, Sequence[Linear]] = {
+    "screen": [{"constant": 255, "chip": 48}],
+    "sources": [{"constant": 285, "exposure": 70}],
+    "align": [{"constant": 265, "exposure": 12, "exposures": 1}],
+    "drizzle": [
+        {"constant": 310, "largest": 31.5, "exposure": 5},
+        {"constant": 300, "detector": 12.4, "exposure": 11},
+    ],
+}
+"""Memory of a kind of task at each of its peaks; ``tests/calibrate.py`` shows it against what was measured.
+
+Drizzling has two peaks: the footprint and S_REGION of a product, and the sky, for which all exposures are held at once.
+"""
+SECONDS: Mapping[str, Linear] = {
+    "screen": {"constant": 0.05, "chip": 0.19},
+    "sources": {"constant": 0.22, "exposure": 0.66},
+    "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
+    "drizzle": {"constant": 0.3, "output": 0.18, "drawn": 0.26, "passes": 0.32},
+}
+"""Time of a kind of task on one core."""
+
+
+def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = ()) -> Sizes:
+    """Return the sizes of a task on exposures, which have their chips, and of its products' grids."""
+    chips = [[chip.shape[0] * chip.shape[1] / 1e6 for chip in exposure.chips] for exposure in exposures]
+    products = [grid.shape[0] * grid.shape[1] / 1e6 for grid in grids]
+    return Sizes(
+        exposures=len(exposures),
+        chip=max((size for sizes in chips for size in sizes), default=0.0),
+        exposure=max(map(sum, chips), default=0.0),
+        detector=sum(map(sum, chips)),
+        largest=max(products, default=0.0),
+        output=sum(products),
+        passes=len(grids) * len(exposures),
+        drawn=len(grids) * sum(map(sum, chips)),
     )
 
 
-def estimate_drizzle(exposures: Sequence[Exposure], grids: Sequence[Grid]) -> Estimate:
+def model(kind: str, sizes: Sizes) -> tuple[int, float]:
+    """Return memory (10^6 bytes) and time (s) of a task by the model.
+
+    Parameters
+    ----------
+    kind : {'screen', 'sources', 'align', 'drizzle'}
+        Kind of task.
+    sizes : Sizes
+        What it works on.
+    """
+    return round(max(_sum(peak, sizes) for peak in MEMORY_MB[kind])), round(_sum(SECONDS[kind], sizes), 2)
+
+
+def _sum(linear: Linear, sizes: Sizes) -> float:
+    return float(sum(factor * getattr(sizes, name) for name, factor in linear.items()))
+
+
+def estimate_screen(exposure: Exposure, learned: Learned = NOTHING_LEARNED) -> Estimate:
+    """Estimate the screening of one exposure, which has its chips."""
+    return _estimate("screen", sizes_of([exposure]), 1, [exposure], learned)
+
+
+def estimate_sources(exposure: Exposure, learned: Learned = NOTHING_LEARNED) -> Estimate:
+    """Estimate the search for sources in one exposure, which has its chips."""
+    return _estimate("sources", sizes_of([exposure]), 1, [exposure], learned)
+
+
+def estimate_fit(exposures: Sequence[Exposure], learned: Learned = NOTHING_LEARNED) -> Estimate:
+    """Estimate the joint fit of exposures, which have their chips."""
+    copies = sum(exposure.size for exposure in exposures) // _MB + 1
+    return _estimate("align", sizes_of(exposures), copies, [], learned)
+
+
+def estimate_drizzle(
+    exposures: Sequence[Exposure], grids: Sequence[Grid], learned: Learned = NOTHING_LEARNED
+) -> Estimate:
     """Estimate the drizzling of one layer.
 
     Parameters
@@ -61,19 +186,20 @@ def estimate_drizzle(exposures: Sequence[Exposure], grids: Sequence[Grid]) -> Es
         The exposures of the layer, with their chips.
     grids : sequence of Grid
         The grids of its products.
+    learned : Learned
+        What earlier runs have taught.
 
     Returns
     -------
     Estimate
-        About 0.6 GB + 26 bytes per pixel of the largest product; time from the drizzle kernel's speed and the size of
-        the footprint arrays.
+        Memory goes by the pixels of the largest product or, of many exposures, by theirs; time by both.
     """
-    output = [grid.shape[0] * grid.shape[1] for grid in grids]
-    detector = sum(chip.shape[0] * chip.shape[1] for exposure in exposures for chip in exposure.chips)
-    seconds = _START_S + len(grids) * detector / _KERNEL_PIXELS_PER_S + _FOOTPRINT_S_PER_MEGAPIXEL * sum(output) / 1e6
-    copies = sum(exposure.size for exposure in exposures)
-    return Estimate(
-        memory_mb=round(BASE_MEMORY_MB + BYTES_PER_PIXEL * max(output) / _MB),
-        seconds=round(seconds, 1),
-        disk_mb=round((copies + 8 * sum(output)) / _MB) + 1,
-    )
+    sizes = sizes_of(exposures, grids)
+    copies = sum(exposure.size for exposure in exposures) / _MB
+    return _estimate("drizzle", sizes, round(copies + 8 * sizes.output) + 1, exposures, learned)
+
+
+def _estimate(kind: str, sizes: Sizes, disk_mb: int, exposures: Sequence[Exposure], learned: Learned) -> Estimate:
+    memory, seconds = model(kind, sizes)
+    cameras = {f" {exposure.instrument}_{exposure.detector}" for exposure in exposures}
+    return learned.correct(Estimate(memory, seconds, disk_mb, group=kind + "".join(sorted(cameras))))

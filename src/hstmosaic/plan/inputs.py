@@ -9,8 +9,12 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _QUOTED = re.compile(r"""(["'])(.+?)\1\s*(?:\#.*)?""")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -86,6 +90,18 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     if _kind(path) == "file" and not source.endswith(".fits"):
         return _from_list(source, path)
     return _lookup(source, [Path.cwd()]), []
+
+
+def named_inputs(names: Iterable[str]) -> tuple[list[InputFile], list[Problem]]:
+    """Find exposures that are named one by one; see `find_inputs`."""
+    files: list[InputFile] = []
+    problems: list[Problem] = []
+    for name in names:
+        try:
+            files += _lookup(name, [Path.cwd()])
+        except BadInputError as error:
+            problems += error.problems
+    return files, problems
 
 
 def parse_list(text: str) -> list[tuple[int, str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.coverage import coverage
-from hstmosaic.plan.estimates import Estimate, estimate_drizzle
+from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, estimate_drizzle
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, trailer_name
@@ -81,7 +81,9 @@ def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits:
     return Geometry(cell, limits, tight, fine, coarse, framing_exposures(exposures, cell, tight))
 
 
-def make_layers(exposures: Sequence[Exposure], geometry: Geometry, prefix: str) -> tuple[Layer, ...]:
+def make_layers(
+    exposures: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned = NOTHING_LEARNED
+) -> tuple[Layer, ...]:
     """Sort exposures into layers, in the order in which their first exposures stand in the list.
 
     Parameters
@@ -92,6 +94,8 @@ def make_layers(exposures: Sequence[Exposure], geometry: Geometry, prefix: str) 
         The common grid.
     prefix : str
         Prefix of the products.
+    learned : Learned
+        What earlier runs have taught about what tasks need.
 
     Returns
     -------
@@ -100,10 +104,10 @@ def make_layers(exposures: Sequence[Exposure], geometry: Geometry, prefix: str) 
     groups: dict[tuple[str, str, str], list[Exposure]] = {}
     for exposure in exposures:
         groups.setdefault((exposure.instrument, exposure.detector, exposure.filter), []).append(exposure)
-    return tuple(_layer(members, geometry, prefix) for members in groups.values())
+    return tuple(_layer(members, geometry, prefix, learned) for members in groups.values())
 
 
-def _layer(members: Sequence[Exposure], geometry: Geometry, prefix: str) -> Layer:
+def _layer(members: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned) -> Layer:
     first = members[0]
     products = _products(first, geometry, prefix)
     outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
@@ -119,7 +123,7 @@ def _layer(members: Sequence[Exposure], geometry: Geometry, prefix: str) -> Laye
         mean_chips=round(depth.mean_chips, 3),
         parameter_set=depth.parameter_set,
         close_call=depth.is_close_call,
-        estimate=estimate_drizzle(members, [product.grid for product in products]),
+        estimate=estimate_drizzle(members, [product.grid for product in products], learned),
     )
 
 

@@ -71,3 +71,18 @@ def trailer_name(stem: str) -> str:
 def manifest_name(prefix: str) -> str:
     """Return the file name of a mosaic's manifest."""
     return f"{prefix}_manifest.txt"
+
+
+def provenance_name(prefix: str) -> str:
+    """Return the file name of a mosaic's provenance."""
+    return f"{prefix}_provenance.json"
+
+
+def json_manifest_name(prefix: str) -> str:
+    """Return the file name of a mosaic's manifest with all that is known about its files."""
+    return f"{prefix}_manifest.json"
+
+
+def report_name(prefix: str) -> str:
+    """Return the file name of a run's report."""
+    return f"{prefix}_report.html"

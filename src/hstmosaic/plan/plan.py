@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from importlib.metadata import version
 from typing import Any
 
 from hstmosaic import __version__
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.estimates import Estimate
+from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Factors, Learned
 from hstmosaic.plan.exposures import Exposure
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
+from hstmosaic.plan.tasks import stage_of
 
 _PACKAGES = ("drizzlepac", "stwcs", "astropy", "numpy", "scipy", "photutils", "scikit-image", "dask")
 
@@ -50,14 +51,28 @@ class Plan:
     notes: tuple[str, ...]
     """What the user should know: clipped exposures, close calls."""
     versions: dict[str, str]
+    dropped: tuple[Exposure, ...] = field(default=(), repr=False, compare=False)
+    """Exposures that are left out, with their chips; none if the plan came out of a JSON file."""
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    """What each task will need, those of an alignment included."""
+    learned: Learned = NOTHING_LEARNED
+    """What earlier runs have taught about that."""
 
     def exposure(self, name: str) -> Exposure:
         """Return the exposure of a file name."""
         return next(exposure for exposure in self.exposures if exposure.name == name)
 
+    def tasks(self, *, aligned: bool) -> dict[str, Estimate]:
+        """Return the estimates of the tasks of a run, with an alignment or without."""
+        return {
+            task: estimate
+            for task, estimate in self.estimates.items()
+            if aligned or stage_of(task) in ("screening", "drizzling")
+        }
+
     def to_json(self) -> str:
-        """Return the plan as JSON; chips are left out."""
-        raw = {field: getattr(self, field) for field in self.__dataclass_fields__}
+        """Return the plan as JSON; chips are left out, and so are dropped exposures."""
+        raw = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "dropped"}
         raw["limits"], raw["tight_limits"] = self.limits.as_list(), self.tight_limits.as_list()
         raw["exposures"] = [exposure.to_dict() for exposure in self.exposures]
         raw["layers"] = [
@@ -67,6 +82,8 @@ class Plan:
         raw["excluded"] = [
             {"exposure": item.name, "reason": item.reason, "next_step": item.next_step} for item in self.excluded
         ]
+        raw["estimates"] = {task: asdict(estimate) for task, estimate in self.estimates.items()}
+        raw["learned"] = asdict(self.learned)
         return json.dumps(raw, indent=1)
 
 
@@ -80,6 +97,9 @@ def plan_from_json(text: str) -> Plan:
     raw["exposures"] = tuple(Exposure.from_dict(exposure) for exposure in raw["exposures"])
     raw["layers"] = tuple(_layer(layer) for layer in raw["layers"])
     raw["excluded"] = tuple(Exclusion(e["exposure"], e["reason"], e["next_step"]) for e in raw["excluded"])
+    raw["estimates"] = {task: Estimate(**estimate) for task, estimate in raw["estimates"].items()}
+    factors = {group: Factors(**values) for group, values in raw["learned"]["factors"].items()}
+    raw["learned"] = Learned(raw["learned"]["runs"], factors, raw["learned"]["pace"])
     return Plan(**raw)
 
 

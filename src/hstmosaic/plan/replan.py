@@ -9,6 +9,7 @@ from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import tight_limits
+from hstmosaic.plan.tasks import estimate_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,5 +40,8 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     tight = tight_limits(exposures, cell, plan.limits)
     geometry = common_geometry(exposures, cell, plan.limits, tight)
-    layers = make_layers(exposures, geometry, plan.prefix)
-    return replace(plan, exposures=exposures, tight_limits=tight, frame=geometry.frame, layers=layers)
+    layers = make_layers(exposures, geometry, plan.prefix, plan.learned)
+    estimates = estimate_tasks(exposures, layers, plan.learned)
+    return replace(
+        plan, exposures=exposures, tight_limits=tight, frame=geometry.frame, layers=layers, estimates=estimates
+    )

@@ -18,6 +18,10 @@ GUIDING_SEED = 20231
 """Seed of the guiding check, so that one file gets one verdict."""
 
 
+Card = tuple[str, str | int | float | bool, str]
+"""Keyword, value and comment of a header record."""
+
+
 @dataclass(frozen=True)
 class ScreenSpec:
     """Find out whether one exposure can be used."""
@@ -44,6 +48,12 @@ class DrizzleSpec:
     """Prefix of the products."""
     products: tuple[str, ...]
     """File names that the task makes, trailers included."""
+    areas: tuple[tuple[str, int, int], ...] = ()
+    """(mosaic, pixels in the limits it is made with, pixels in the documented ones): NPIXFRAC refers to the latter."""
+    cards: tuple[Card, ...] = ()
+    """Records for the primary headers of the mosaics."""
+    history: tuple[str, ...] = ()
+    """HISTORY records for the same."""
     log_level: str = "info"
     kind: str = "drizzle"
 
@@ -136,6 +146,9 @@ def spec_from_json(text: str) -> TaskSpec:
         case "drizzle":
             raw["links"] = tuple((name, path) for name, path in raw["links"])
             raw["limits"] = tuple(raw["limits"])
+            raw["areas"] = tuple(tuple(area) for area in raw["areas"])
+            raw["cards"] = tuple(tuple(card) for card in raw["cards"])
+            raw["history"] = tuple(raw["history"])
             raw["products"] = tuple(raw["products"])
             return DrizzleSpec(**raw)
         case "sources":

@@ -5,33 +5,39 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hstmosaic.products.notes import HeaderNotes, add_notes
-from hstmosaic.products.verify import check_product, refer_npixfrac, sha256
+from hstmosaic.plan.files import MadeFile, sha256
+from hstmosaic.products.verify import ProductError, check_product
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
     from hstmosaic.plan.layers import Layer
-    from hstmosaic.plan.limits import Limits
 
 _GATHERED_FILE = "gathered.json"
 
 
 @dataclass(frozen=True)
-class Gathered:
+class Gathered(MadeFile):
     """A file that was put into the output directory."""
 
-    name: str
-    size: int
-    """Bytes."""
-    sha256: str
+    kind: str = ""
+    """``mosaic``, ``trailer``, ``aligned exposure``, ``headerlet``, ``reference catalogue`` and so on."""
+    layer: str | None = None
+    """Name of its layer."""
+    exposures: tuple[str, ...] = ()
+    """Names of the exposures that it is made from."""
+
+
+def gathered_from_dict(raw: Mapping[str, Any]) -> Gathered:
+    """Return what `dataclasses.asdict` has made of a `Gathered`, perhaps by way of JSON."""
+    return Gathered(**{**raw, "exposures": tuple(raw["exposures"])})
 
 
 def gather_layer(
-    layer: Layer, used: Collection[str], tight: Limits, notes: HeaderNotes, task: Path, output: Path
+    layer: Layer, used: Collection[str], made: Iterable[MadeFile], task: Path, output: Path
 ) -> tuple[Gathered, ...]:
     """Check the products of a layer, then move them to the output directory.
 
@@ -44,10 +50,8 @@ def gather_layer(
         What was planned.
     used : collection of str
         Names of the exposures that were drizzled.
-    tight : Limits
-        The limits that drizzlepac was given.
-    notes : HeaderNotes
-        What the headers say beside what drizzlepac writes.
+    made : iterable of MadeFile
+        What the task says that it has made.
     task : pathlib.Path
         The task directory, with the products under ``work/``.
     output : pathlib.Path
@@ -62,18 +66,33 @@ def gather_layer(
     ProductError
         If a product is not as planned.
     """
-    work = task / "work"
     for product in layer.products:
-        check_product(work / product.name, product, used)
-    for product in layer.products:
-        refer_npixfrac(work / product.name, product, tight)
-        add_notes(work / product.name, notes, used)
-    return _move(product_names(layer), task, output)
+        check_product(task / "work" / product.name, product, used)
+    return gather_stub(layer, used, made, task, output)
 
 
-def gather_stub(layer: Layer, task: Path, output: Path) -> tuple[Gathered, ...]:
+def gather_stub(
+    layer: Layer, used: Collection[str], made: Iterable[MadeFile], task: Path, output: Path
+) -> tuple[Gathered, ...]:
     """Move what a task has only pretended to make; see `gather_layer`."""
-    return _move(product_names(layer), task, output)
+    files = {file.name: file for file in made}
+    kinds = {product.name: "mosaic" for product in layer.products}
+    kinds |= {product.trailer: "trailer" for product in layer.products}
+    for name in kinds:
+        # what a task wrote on another node has to have arrived here
+        size = (task / "work" / name).stat().st_size
+        if size != files[name].size:
+            raise ProductError(f"{name} has {size} bytes, its task has written {files[name].size}")
+    gathered = tuple(
+        Gathered(**asdict(files[name]), kind=kind, layer=layer.name, exposures=tuple(used))
+        for name, kind in kinds.items()
+    )
+    for name in kinds:
+        (task / "work" / name).replace(output / name)
+    draft = task / (_GATHERED_FILE + ".part")
+    draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
+    draft.replace(task / _GATHERED_FILE)
+    return gathered
 
 
 def product_names(layer: Layer) -> tuple[str, ...]:
@@ -81,21 +100,10 @@ def product_names(layer: Layer) -> tuple[str, ...]:
     return tuple(name for product in layer.products for name in (product.name, product.trailer))
 
 
-def _move(names: Collection[str], task: Path, output: Path) -> tuple[Gathered, ...]:
-    work = task / "work"
-    gathered = tuple(Gathered(name, (work / name).stat().st_size, sha256(work / name)) for name in names)
-    for name in names:
-        (work / name).replace(output / name)
-    draft = task / (_GATHERED_FILE + ".part")
-    draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
-    draft.replace(task / _GATHERED_FILE)
-    return gathered
-
-
 def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
     """Return what a task gave to the output directory if all of it is still there unchanged, else None."""
     try:
-        recorded = tuple(Gathered(**file) for file in json.loads((task / _GATHERED_FILE).read_text()))
+        recorded = tuple(gathered_from_dict(file) for file in json.loads((task / _GATHERED_FILE).read_text()))
     except FileNotFoundError:
         return None
     unchanged = all(
@@ -107,13 +115,13 @@ def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
     return recorded if unchanged else None
 
 
-def publish(files: Mapping[str, Path], output: Path) -> tuple[Gathered, ...]:
+def publish(files: Iterable[tuple[Gathered, Path]], output: Path) -> tuple[Gathered, ...]:
     """Put files that tasks still need into the output directory under other names, whole or not at all.
 
     Parameters
     ----------
-    files : mapping of str to pathlib.Path
-        Files by the names that they get.
+    files : iterable of (Gathered, pathlib.Path)
+        What each is to be, and where it lies.
     output : pathlib.Path
         The output directory.
 
@@ -121,13 +129,15 @@ def publish(files: Mapping[str, Path], output: Path) -> tuple[Gathered, ...]:
     -------
     tuple of Gathered
     """
-    for name, source in files.items():
-        draft = output / f".{name}.part"
+    published = []
+    for file, source in files:
+        draft = output / f".{file.name}.part"
         draft.unlink(missing_ok=True)
         try:
             draft.hardlink_to(source)
         except OSError:  # a file system without hard links
             shutil.copyfile(source, draft)
-        draft.replace(output / name)
+        draft.replace(output / file.name)
         draft.unlink(missing_ok=True)  # renaming a link to another link of the same file does nothing
-    return tuple(Gathered(name, (output / name).stat().st_size, sha256(output / name)) for name in files)
+        published.append(file)
+    return tuple(published)

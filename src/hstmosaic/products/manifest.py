@@ -1,12 +1,100 @@
-"""The manifest: a list of all products of a mosaic."""
+"""The manifests: drizzlepac's list of the products of a mosaic, and everything about them as JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.plan.checks import Exclusion
+from hstmosaic.plan.files import sha256
+from hstmosaic.products.gather import Gathered, gathered_from_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+SCHEMA = 1
+ALIGNED_KINDS = frozenset({"aligned exposure", "headerlet", "reference catalogue"})
+"""What an alignment makes."""
+LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer"}
+"""What drizzlepac makes too, and therefore lists."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A layer that could not be made."""
+
+    layer: str | None
+    """None if it concerns all of them."""
+    cause: str
+    log: str
+    """Path of the log that shows it."""
+
+
+@dataclass(frozen=True)
+class UsedExposure:
+    """An exposure of the plan."""
+
+    name: str
+    path: str
+    size: int
+    """Bytes."""
+    sha256: str | None
+    """As screening read it; None if it was not read to its end."""
+    layer: str | None
+    """Name of the layer that it belongs to; None if it was left out."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a run has made, out of what, and what it has not."""
+
+    prefix: str
+    created: str
+    """Date and time, UTC, ISO 8601."""
+    versions: dict[str, str]
+    """Of the packages that decide about pixels."""
+    exit_code: int
+    """Of the run, as README.md documents it."""
+    products: tuple[Gathered, ...]
+    exposures: tuple[UsedExposure, ...]
+    left_out: tuple[Exclusion, ...]
+    failures: tuple[Failure, ...]
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the text of the manifest."""
+        return json.dumps({"schema": self.schema} | asdict(self), indent=1) + "\n"
+
+    def with_products(self, more: Iterable[Gathered]) -> Manifest:
+        """Return the manifest with other products, which replace those of the same names."""
+        added = {file.name: file for file in more}
+        kept = tuple(file for file in self.products if file.name not in added)
+        return replace(self, products=(*kept, *added.values()))
+
+
+def manifest_from_json(text: str) -> Manifest:
+    """Read the text of a manifest.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or one of a later version.
+    """
+    raw: Any = json.loads(text)
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        raise ValueError(f"it is no manifest of schema {SCHEMA}")
+    try:
+        parts = {
+            "products": tuple(gathered_from_dict(product) for product in raw["products"]),
+            "exposures": tuple(UsedExposure(**exposure) for exposure in raw["exposures"]),
+            "left_out": tuple(Exclusion(**exclusion) for exclusion in raw["left_out"]),
+            "failures": tuple(Failure(**failure) for failure in raw["failures"]),
+        }
+        return Manifest(**(raw | parts))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it is not whole ({error})") from error
 
 
 def manifest_text(names: Iterable[str]) -> str:
@@ -14,8 +102,16 @@ def manifest_text(names: Iterable[str]) -> str:
     return "".join(f"{name}\n" for name in sorted(set(names)))
 
 
-def write_manifest(path: Path, names: Iterable[str]) -> None:
-    """Write a manifest whole or not at all."""
+def described(path: Path, kind: str) -> Gathered:
+    """Return what a manifest says of a small file that is written at the end of a run."""
+    return Gathered(path.name, path.stat().st_size, sha256(path), kind=kind)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
     draft = path.with_name(f".{path.name}.part")
-    draft.write_text(manifest_text(names))
-    draft.replace(path)
+    try:
+        draft.write_text(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from astropy.io import fits
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.layers import Product
-    from hstmosaic.plan.limits import Limits
 
 _MOSAIC_LEVEL = 4
 _PIXEL_TOLERANCE = 1e-6
@@ -94,28 +92,3 @@ def _exposure_faults(primary: fits.Header, used: Collection[str]) -> list[str]:
     missing, unplanned = planned - drizzled, drizzled - planned
     faults = [f"exposures missing: {', '.join(sorted(missing))}"] if missing else []
     return faults + ([f"exposures not planned: {', '.join(sorted(unplanned))}"] if unplanned else [])
-
-
-def refer_npixfrac(path: Path, product: Product, tight: Limits) -> None:
-    """Write NPIXFRAC as the documented limits give it; drizzlepac divides by the area of the limits it was given.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The image, changed in place.
-    product : Product
-        With the number of pixels of the documented limits.
-    tight : Limits
-        The limits that drizzlepac was given.
-    """
-    height, width = tight.shape(round(product.grid.scale / 0.04))
-    with fits.open(path, mode="update") as hdus:
-        header = hdus[0].header
-        covered = round(header["NPIXFRAC"] * height * width)
-        header["NPIXFRAC"] = covered / product.documented_size
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

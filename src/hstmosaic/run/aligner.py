@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.names import COARSE_DETECTORS, product_stem
+from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
+from hstmosaic.products.gather import Gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
 
@@ -52,18 +54,30 @@ class Aligner:
             If alignment is required and there was none.
         """
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
-        outcome = {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
-        (self.directory.path / "alignment.json").write_text(json.dumps(outcome, indent=1))
+        (self.directory.path / "alignment.json").write_text(json.dumps(self.said(), indent=1))
+        write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
-    def files(self) -> dict[str, Path]:
-        """Return the aligned exposures, headerlets and the reference catalogue by the names that drizzlepac gives them.
+    def said(self) -> dict[str, Any]:
+        """Return how the alignment went, as ``alignment.json`` has it; empty while it has not ended."""
+        if self.run is None:
+            return {}
+        return {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
 
-        The dictionary is empty where nothing was aligned.
+    def files(self) -> list[tuple[Gathered, Path]]:
+        """Return the aligned exposures, headerlets and the reference catalogue under drizzlepac's names for them.
+
+        There are none where nothing was aligned.
         """
         if self.run is None or not self.run.aligned:
-            return {}
-        found = {}
+            return []
+        made = {file["name"]: file for file in self.run.data["files"]}
+        found: list[tuple[Gathered, Path]] = []
+
+        def add(name: str, kind: str, path: Path, *exposures: str) -> None:
+            file = Gathered(**(made[path.name] | {"name": name}), kind=kind, exposures=exposures)
+            found.append((file, path))
+
         for exposure in self.run.plan.exposures:
             if exposure.name not in self.run.exposures:
                 continue
@@ -72,10 +86,11 @@ class Aligner:
                 self.run.plan.prefix, exposure.instrument, exposure.detector, exposure.filter, coarse=coarse
             )
             name = f"{stem}-{exposure.name.split('_')[-2][:8]}"
-            found[f"{name}_{exposure.filetype}.fits"] = self.run.exposures[exposure.name]
-            found[f"{name}_hlet.fits"] = self.run.headerlets[exposure.name]
+            copy, headerlet = self.run.exposures[exposure.name], self.run.headerlets[exposure.name]
+            add(f"{name}_{exposure.filetype}.fits", "aligned exposure", copy, exposure.name)
+            add(f"{name}_hlet.fits", "headerlet", headerlet, exposure.name)
         if self.run.reference_catalog is not None:
-            found[self.run.reference_catalog.name] = self.run.reference_catalog
+            add(self.run.reference_catalog.name, "reference catalogue", self.run.reference_catalog)
         return found
 
 
@@ -94,17 +109,17 @@ def alignment_notes(run: AlignedRun) -> HeaderNotes:
         HISTORY record for each exposure.
     """
     if not run.aligned:
-        return HeaderNotes(cards={"ALIGNED": (False, "fitted to a catalogue by hstmosaic")}, history={})
+        return HeaderNotes(cards=(("ALIGNED", False, "fitted to a catalogue by hstmosaic"),))
     data = run.data
     return HeaderNotes(
-        cards={
-            "ALIGNED": (True, "fitted to a catalogue by hstmosaic"),
-            "ALNCAT": (data["catalog"], "catalogue of the joint fit"),
-            "ALNGEOM": (data["fitgeom"], "geometry of the joint fit"),
-            "ALNMATCH": (data["matches"], "stars in the joint fit"),
-            "ALNRMSRA": (round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
-            "ALNRMSDE": (round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
-        },
+        cards=(
+            ("ALIGNED", True, "fitted to a catalogue by hstmosaic"),
+            ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
+            ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
+            ("ALNMATCH", data["matches"], "stars in the joint fit"),
+            ("ALNRMSRA", round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
+            ("ALNRMSDE", round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
+        ),
         history={name: _record(name, outcome) for name, outcome in data["exposures"].items()}
         | {name: f"{name} keeps its WCS: {reason}" for name, reason in data["left_out"].items()},
     )

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import AlignmentError
-from hstmosaic.plan.alignment import estimate_fit, fit_order
+from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog import CATALOGS, USER_CATALOG, Cone, check_reply, fit_cone
+from hstmosaic.plan.estimates import estimate_fit
 from hstmosaic.plan.replan import replan
 from hstmosaic.plan.specs import AlignSpec
+from hstmosaic.plan.tasks import ALIGN_TASK
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.alignment_tasks import Stage, content_state, file_states, sources_task
 from hstmosaic.run.catalog import Service, ServiceDownError, fetch, nothing_there
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
 
-ALIGN_TASK = "align"
 _NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
 
 
@@ -186,7 +187,7 @@ def _fit(
     inputs = file_states(members) | {path: content_state(Path(path)) for path in files}
     key = task_key(spec, inputs, stage.plan.versions)
     tell("aligning", f"fitting {len(members)} exposure(s) to {', '.join(name for name, _ in replies)}")
-    task, answer = stage.start(ALIGN_TASK, spec, key, estimate_fit(members))
+    task, answer = stage.start(ALIGN_TASK, spec, key, estimate_fit(members, stage.plan.learned))
     result = stage.result(answer)
     if not result.ok:
         raise AlignmentError(f"the fit failed: {result.error} (log: {task.log})", _NEXT_STEP)

@@ -6,7 +6,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.alignment import estimate_sources
+from hstmosaic.plan import tasks
+from hstmosaic.plan.estimates import estimate_sources
 from hstmosaic.plan.specs import SourcesSpec, TaskResult
 from hstmosaic.run.directory import task_key
 
@@ -48,8 +49,8 @@ def sources_task(plan: Plan, exposure: Exposure, first: Exposure, fwhm: float | 
         What the first exposure's result says, arcsec; None for the first itself.
     """
     spec = SourcesSpec(str(exposure.path), first.instrument, first.detector, fwhm)
-    name = f"sources-{exposure.name.removesuffix('.fits')}"
-    return SourcesTask(name, spec, task_key(spec, file_states([exposure]), plan.versions), estimate_sources(exposure))
+    key = task_key(spec, file_states([exposure]), plan.versions)
+    return SourcesTask(tasks.sources_task(exposure.name), spec, key, estimate_sources(exposure, plan.learned))
 
 
 class Stage:
@@ -65,6 +66,7 @@ class Stage:
         task = self.directory.task(name)
         finished = task.finished(key)
         if finished is not None and task.work.is_dir():
+            self.pool.tell("skipped", f"{name} was finished before", "debug", task=name)
             return task, finished
         task.prepare(spec, key)
         return task, self.pool.submit(task.path, estimate, priority=round(estimate.seconds))

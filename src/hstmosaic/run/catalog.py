@@ -17,6 +17,7 @@ from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog import CATALOGS, ReplyError, check_reply, fit_cone
 from hstmosaic.plan.user_catalog import check_format, reply_table, write_catalog
+from hstmosaic.run.cache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,10 +41,9 @@ def service_url() -> str:
     return os.environ.get(URL_VARIABLE, DEFAULT_URL).rstrip("/")
 
 
-def user_cache() -> Path:
+def reply_cache() -> Path:
     """Return the folder that keeps replies across runs; it need not exist."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "hstmosaic" / "catalogs"
+    return user_cache() / "catalogs"
 
 
 class ServiceDownError(AlignmentError):
@@ -55,7 +55,7 @@ class Service:
     """The catalogue service and how patient to be with it."""
 
     url: str = field(default_factory=service_url)
-    cache: Path | None = field(default_factory=user_cache)
+    cache: Path | None = field(default_factory=reply_cache)
     """Folder of earlier replies; None to keep none."""
     timeout: float = 60.0
     """Seconds that one request may take, from connecting to the last byte."""

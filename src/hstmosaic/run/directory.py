@@ -89,6 +89,11 @@ class RunDirectory:
         """The run log: one JSON object a line."""
         return self.path / "logs" / "run.jsonl"
 
+    @property
+    def failures_file(self) -> Path:
+        """What failed in the last run, and what to do; only there when something has."""
+        return self.path / "failures.txt"
+
     def task(self, name: str) -> TaskDirectory:
         """Return the directory of a task."""
         return TaskDirectory(self.path / "tasks" / name)

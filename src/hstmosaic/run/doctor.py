@@ -19,9 +19,10 @@ from distributed.utils import get_ip, get_ip_interface
 
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.run.directory import check_room
-from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, versions
+from hstmosaic.run.image import versions_inside
+from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.sizes import JobSize
-from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits
+from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Finding:
         return f"{'ok  ' if self.good else 'MEND'}  {self.what}: {self.words}"
 
 
-def examine(profile: Profile, output: Path) -> list[Finding]:
+def examine(profile: Profile, output: Path, image: str | None = None) -> list[Finding]:
     """Try out what a profile needs; on Slurm one small job is submitted.
 
     Parameters
@@ -55,15 +56,33 @@ def examine(profile: Profile, output: Path) -> list[Finding]:
         The patient.
     output : pathlib.Path
         Where products would go.
+    image : str, optional
+        Image to compare this installation with.
     """
-    findings = [_output(output)]
+    findings = [_here(), _output(output)]
+    if image is not None:
+        findings.append(_compare_with(image))
     if profile.cluster == "local":
         return findings
-    with dask.config.set(dict(profile.dask)):
+    with dask.config.set(dict(profile.seeing([str(output)]).dask)):
         findings += _slurm(profile)
         if all(finding.good for finding in findings):
             findings += _nodes(output)
     return findings
+
+
+def _here() -> Finding:
+    image = where_from()
+    words = ", ".join(f"{name} {number}" for name, number in versions().items())
+    return Finding("this installation", True, words + (f"; image {image}" if image else ""))
+
+
+def _compare_with(image: str) -> Finding:
+    try:
+        other = differences(versions(), versions_inside(image), ("here", "in the image"))
+    except HstMosaicError as error:
+        return Finding("image", False, " ".join(str(error).split()))
+    return Finding("image", not other, "; ".join(other) if other else f"{image} has the same versions as are here")
 
 
 def _output(output: Path) -> Finding:
@@ -85,8 +104,8 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
         yield Finding("Slurm", False, " ".join(str(error).split()))
         return
     if limits is None:
-        known = sorted({line.rstrip("*") for line in call("sinfo", "-h", "-o", "%P").split()})
-        yield Finding("partition", False, f"no partition {config('queue')!r}; there are {', '.join(known)}")
+        there = ", ".join(partition_names())
+        yield Finding("partition", False, f"no partition {config('queue')!r}; there are {there}")
         return
     has = f"{limits.cores} cores, {limits.memory_mb:.0f} MB, {limits.seconds / 60:.0f} min"
     yield Finding("partition", True, f"{config('queue', 'the default')} has up to {has}")
@@ -164,8 +183,9 @@ def _compare(seen: dict[str, Any], token: str) -> Iterator[Finding]:
     yield Finding("shared file system", shared, f"{node} sees the output directory" if shared else f"not on {node}")
     roomy = seen["scratch_free_mb"] >= _SCRATCH_MB
     yield Finding("scratch", roomy, f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB")
-    here, there = versions(), seen["versions"]
-    other = [f"{name} {here[name]} here, {there.get(name)} there" for name in here if here[name] != there.get(name)]
+    other = differences(versions(), seen["versions"], ("here", "there"))
     yield Finding("versions", not other, "; ".join(other) if other else "the same on both sides")
+    if seen["image"]:
+        yield Finding("image", True, f"{node} runs {seen['image']}")
     words = f"{node} cannot reach this host ({seen['network']}): set jobqueue.slurm.interface"
     yield Finding("network", not seen["network"], words if seen["network"] else f"{node} reaches this host")

@@ -8,20 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import ExitCode
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.names import manifest_name
+from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
-from hstmosaic.products.manifest import write_manifest
+from hstmosaic.progress_model import announced
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
+from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
+from hstmosaic.run.heartbeat import heartbeat
+from hstmosaic.run.image import folders_of
+from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile
-from hstmosaic.run.schedule import Failure, Progress, Schedule, Settings
+from hstmosaic.run.schedule import Progress, Schedule, Settings
+from hstmosaic.run.showing import asked
 from hstmosaic.run.zygote import warm_zygote
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ _MANY = 100
 class RunOptions:
     """What the user asks for."""
 
-    source: str
-    """Search pattern, list, or ``@`` and list."""
+    source: str | tuple[str, ...]
+    """Search pattern, list, or ``@`` and list; or names of exposures."""
     prefix: str | None = None
     """Prefix of the products; the documented default when None."""
     skip_alignment: bool = False
@@ -65,31 +68,17 @@ class RunOptions:
     """Keep the working directories of finished tasks."""
     stub: bool = False
     """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
+    notes: tuple[str, ...] = ()
+    """Warnings to begin with."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    plan: Plan
-    products: tuple[Gathered, ...]
-    left_out: tuple[Exclusion, ...]
-    """By header checks and by screening."""
-    failures: tuple[Failure, ...]
-    directory: Path
-    """The run directory."""
-    seconds: float
+    learning: bool = True
+    """Estimate by what earlier runs have measured, and keep what this one measures."""
 
     @property
-    def exit_code(self) -> ExitCode:
-        """What the shell is told."""
-        if not self.failures:
-            return ExitCode.OK
-        screened = {exclusion.name for exclusion in self.left_out}
-        nothing_left = all(exposure.name in screened for exposure in self.plan.exposures)
-        return ExitCode.NOTHING_LEFT if nothing_left else ExitCode.LAYER_FAILED
+    def aligned(self) -> bool:
+        """Whether an alignment will be tried."""
+        return not (self.skip_alignment or self.stub)
 
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
@@ -148,41 +137,74 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     if options.stub:
         # never in the place of a mosaic
         prefix = f"stub-{prefix}" if prefix else "stub"
-    plan = make_plan(options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read)
-    check_room(options.output.absolute(), sum(layer.estimate.disk_mb for layer in plan.layers))
+    place = place_of(options.profile)
+    learned = learned_for(place, wanted=options.learning)
+    plan = make_plan(
+        options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read, learned=learned
+    )
+    needs = plan.tasks(aligned=options.aligned).values()
+    check_room(options.output.absolute(), sum(estimate.disk_mb for estimate in needs))
     directory = run_directory(options.output.absolute(), plan.prefix)
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
-        progress, aligned = _run_plan(plan, directory, options, tell, client)
-        outcome = Outcome(
-            plan=plan,
-            products=(*progress.gathered, *aligned),
-            left_out=(*plan.excluded, *progress.left_out),
-            failures=tuple(progress.failures),
-            directory=directory.path,
-            seconds=time.time() - started,
-        )
-        if outcome.products:
-            write_manifest(
-                directory.output / manifest_name(plan.prefix), [product.name for product in outcome.products]
-            )
-        _tell_end(outcome, tell)
+        work = _Work(plan, directory, options, started)
+        taught = learning(plan.estimates, place, tell, wanted=options.learning and not options.stub)
+        try:
+            with heartbeat(tell), taught:
+                _run_plan(work, options, tell, client)
+        except BaseException as caught:
+            error = as_told(caught, directory.output)
+            try:
+                end_run(work.outcome(error), options, directory, tell)
+            finally:
+                raise error
+        outcome = work.outcome()
+        end_run(outcome, options, directory, tell)
     return outcome
 
 
-def _run_plan(
-    plan: Plan, directory: RunDirectory, options: RunOptions, tell: Teller, client: Client | None
-) -> tuple[Progress, tuple[Gathered, ...]]:
+@dataclass
+class _Work:
+    """A run on its way: what there is to tell of it, whenever it ends."""
+
+    plan: Plan
+    directory: RunDirectory
+    options: RunOptions
+    started: float
+    aligner: Aligner | None = None
+    progress: Progress = field(default_factory=Progress)
+    aligned: tuple[Gathered, ...] = ()
+
+    def outcome(self, error: BaseException | None = None) -> Outcome:
+        return Outcome(
+            plan=self.plan,
+            products=(*self.progress.gathered, *self.aligned),
+            left_out=(*self.plan.excluded, *self.progress.left_out),
+            failures=tuple(self.progress.failures),
+            directory=self.directory.path,
+            started=self.started,
+            ended=time.time(),
+            checksums=dict(self.progress.sha256),
+            alignment=self.aligner.said() if self.aligner is not None else {},
+            error=error,
+        )
+
+
+def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
+    plan, directory = work.plan, work.directory
     directory.plan_file.write_text(plan.to_json())
+    write_outlines(directory.path / OUTLINES_FILE, plan)
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
         "planned",
         f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
+        asked=asked(options),
+        **announced(plan, aligned=options.aligned, stub=options.stub),
     )
     for exclusion in plan.excluded:
         tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
-    for note in plan.notes:
+    for note in (*options.notes, *plan.notes):
         tell("note", note, "warning")
     settings = Settings(
         log_level=options.log_level,
@@ -191,19 +213,14 @@ def _run_plan(
         strict=options.strict,
         stub=options.stub,
     )
-    with open_pool(options.profile, directory, tell, options.workers, client) as pool:
-        pool.check([layer.estimate for layer in plan.layers])
-        if options.skip_alignment or options.stub:
-            return Schedule(plan, directory, pool, settings, tell).run(), ()
+    profile = options.profile.seeing(folders_of(plan, directory.output))
+    with open_pool(profile, directory, tell, options.workers, client) as pool:
+        pool.check(plan.tasks(aligned=options.aligned).values())
+        if not options.aligned:
+            Schedule(plan, directory, pool, settings, tell, work.progress).run()
+            return
         how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
-        aligner = Aligner(directory, pool, how, tell)
-        progress = Schedule(plan, directory, pool, settings, tell, before_drizzling=aligner).run()
-        return progress, publish(aligner.files(), directory.output) if progress.gathered else ()
-
-
-def _tell_end(outcome: Outcome, tell: Teller) -> None:
-    for failure in outcome.failures:
-        tell("failed", f"{failure.layer} was not made: {failure.cause}; see {failure.log}", "error")
-    made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
-    verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
-    tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+        work.aligner = Aligner(directory, pool, how, tell)
+        Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=work.aligner).run()
+        if work.progress.gathered:
+            work.aligned = publish(work.aligner.files(), directory.output)

@@ -55,16 +55,32 @@ class Teller:
         """Tell one event; see `Event` for the arguments."""
         event = Event(kind, message, level, data)
         with self._lock:
-            for listener in self._listeners:
-                listener(event)
+            for listener in list(self._listeners):
+                try:
+                    listener(event)
+                except OSError as error:  # a full disk: the others are to hear of it all the same
+                    self._listeners.remove(listener)
+                    self("deaf", f"the run log cannot be written any more: {error}", "error")
+
+
+def event_line(event: Event) -> str:
+    """Return an event as one line of JSON."""
+    line = {"time": round(event.time, 3), "kind": event.kind, "level": event.level, "message": event.message}
+    return json.dumps(line | event.data)
+
+
+def event_from_line(line: str | bytes) -> Event:
+    """Return the event of a line that `event_line` made."""
+    raw = json.loads(line)
+    own = {key: raw.pop(key) for key in ("time", "kind", "level", "message")}
+    return Event(data=raw, **own)
 
 
 def log_to(path: Path) -> Callable[[Event], None]:
     """Return a listener that appends events to a file, one JSON object a line."""
 
     def listener(event: Event) -> None:
-        line = {"time": round(event.time, 3), "kind": event.kind, "level": event.level, "message": event.message}
         with path.open("a") as log:
-            log.write(json.dumps(line | event.data) + "\n")
+            log.write(event_line(event) + "\n")
 
     return listener

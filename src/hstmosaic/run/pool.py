@@ -6,64 +6,26 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
-from hstmosaic.run.retries import Cause, Lost, cause_of
+from hstmosaic.run.retries import Cause, Lost, cause_of, last_line
 from hstmosaic.run.sizes import Need, Room, in_order, place
 from hstmosaic.run.work import Measured, run_task
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable
 
     from distributed import Client
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.events import Teller
+    from hstmosaic.run.staff import Staff
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
-
-
-class Staff(Protocol):
-    """The workers of a pool: those that a machine has, or those that jobs bring."""
-
-    period: float
-    """Seconds between two looks."""
-    attempts: int
-    """How often a task is started at most."""
-
-    def rooms(self) -> dict[str, tuple[str, Room]]:
-        """Return address and capacity of the workers that are there, by name."""
-
-    def adjust(self, need: Need) -> Need:
-        """Return a need as it will be served.
-
-        Raises
-        ------
-        ClusterError
-            If no worker that can be had is large enough.
-        """
-
-    def more_memory(self, memory_mb: int) -> int | None:
-        """Return the memory for another attempt, None if there is no more."""
-
-    def more_time(self, seconds: float) -> float:
-        """Return an estimate of time within what can be had."""
-
-    def ending(self, name: str, since: float) -> Lost | None:
-        """Return how a worker that is gone has ended, None while that is not known."""
-
-    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
-        """Get workers for what waits, give back those that have nothing to do.
-
-        Raises
-        ------
-        ClusterError
-            If there is no hope.
-        """
 
 
 @dataclass(eq=False)
@@ -109,6 +71,7 @@ class Pool:
         self._lost: list[Work] = []
         self._closing = False
         self._broken: BaseException | None = None
+        self._known: dict[str, tuple[int, int]] = {}
         self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
         self._thread.start()
 
@@ -189,6 +152,7 @@ class Pool:
 
     def _step(self) -> None:
         rooms = self.staff.rooms()
+        self._tell_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
         for work in [work for work in self._running if work.worker not in rooms]:
             self._lose(work, "")
         for work in list(self._lost):
@@ -202,6 +166,20 @@ class Pool:
         busy = {work.worker for work in [*self._running, *self._lost]}
         self.staff.tend([work.need for work in self._waiting], busy)
 
+    def _tell_workers(self, there: dict[str, tuple[int, int]]) -> None:
+        if there == self._known:
+            return
+        self._known = there
+        slots, memory = (sum(numbers) for numbers in zip(*there.values(), strict=True)) if there else (0, 0)
+        words = f"{len(there)} worker(s) for {slots} task(s) at a time with {memory} MB"
+        self.tell("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
+
+    def _answer(self, work: Work, result: TaskResult, measured: Measured | None) -> None:
+        took = None if measured is None else asdict(measured)
+        words = "has ended" if result.ok else f"has failed: {result.error}"
+        self.tell("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
+        work.answer.set_result((result, measured))
+
     def _free(self, rooms: dict[str, Room]) -> list[Room]:
         for work in self._running:
             rooms[work.worker] = rooms[work.worker].less(work.need)
@@ -211,6 +189,8 @@ class Pool:
         self._waiting.remove(work)
         self._running.append(work)
         work.worker = name
+        told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
+        self.tell("running", f"{work.name} runs on {name}", "debug", **told)
         future = self.client.submit(
             run_task, str(work.folder), key=f"{work.name}-{work.attempt}", pure=False, workers=[address]
         )
@@ -220,7 +200,7 @@ class Pool:
     def _end(self, work: Work, ended: Any) -> None:
         if ended.status != "finished":
             # a worker that is going away may still be there
-            self._lose(work, _last_line(ended.exception() if ended.status == "error" else None))
+            self._lose(work, last_line(ended.exception() if ended.status == "error" else None))
             return
         result, measured = ended.result()
         ended.release()
@@ -228,7 +208,7 @@ class Pool:
         self._running.remove(work)
         cause = cause_of(result)
         if cause is None:
-            work.answer.set_result((result, measured))
+            self._answer(work, result, measured)
         else:
             self._again(work, Lost(cause, result.error), measured)
 
@@ -255,7 +235,7 @@ class Pool:
     def _again(self, work: Work, lost: Lost, measured: Measured | None) -> None:
         result = read_result(work.folder)
         if result is not None and result.ok:
-            work.answer.set_result((result, measured))  # only the news of it was lost
+            self._answer(work, result, measured)  # only the news of it was lost
             return
         words = "; ".join(part for part in (lost.words, work.words) if part)
         memory: int | None = work.need.memory_mb
@@ -267,7 +247,7 @@ class Pool:
         if work.attempt >= self.staff.attempts or memory is None:
             why = f" (attempt {work.attempt})" if memory is not None and self.staff.attempts > 1 else ""
             why = why or ("" if memory is not None else f" with {work.need.memory_mb} MB, the most that can be had")
-            work.answer.set_result((TaskResult(ok=False, error=words + why, retry=True), measured))
+            self._answer(work, TaskResult(ok=False, error=words + why, retry=True), measured)
             return
         (work.folder / RESULT_FILE).unlink(missing_ok=True)
         told = {"task": work.name, "cause": lost.cause.value, "attempt": work.attempt + 1, "memory_mb": memory}
@@ -276,8 +256,3 @@ class Pool:
         work.attempt += 1
         work.need = Need(memory, seconds, work.need.priority)
         self._waiting.append(work)
-
-
-def _last_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines() if error is not None else []
-    return lines[-1] if lines else ""

@@ -1,4 +1,7 @@
-"""What a job of `hstmosaic doctor` finds on its node: ``python -m hstmosaic.run.probe FOLDER HOST PORT``."""
+"""What a job of `hstmosaic doctor` finds on its node: ``python -m hstmosaic.run.probe FOLDER HOST PORT``.
+
+Without arguments it prints the versions that there are.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,12 @@ import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.plan.image import image_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PROBE_FILE = "probe.json"
 TOKEN_FILE = "token.txt"
@@ -19,7 +27,7 @@ PACKAGES = ("hstmosaic", "dask", "distributed", "drizzlepac", "numpy", "astropy"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that have to be the same on both sides."""
+    """Return the versions that have to be the same in driver and workers."""
     found = {"python": ".".join(platform.python_version_tuple()[:2])}
     for package in PACKAGES:
         try:
@@ -27,6 +35,23 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "missing"
     return found
+
+
+def differences(here: Mapping[str, str], there: Mapping[str, str], places: tuple[str, str]) -> list[str]:
+    """Say which versions differ.
+
+    Parameters
+    ----------
+    here, there : mapping of str to str
+        As `versions` returns them.
+    places : tuple of str
+        How to call the two.
+    """
+    return [
+        f"{name} {here[name]} {places[0]}, {there.get(name, 'unknown')} {places[1]}"
+        for name in here
+        if here[name] != there.get(name)
+    ]
 
 
 def probe(folder: Path, host: str, port: int) -> dict[str, Any]:
@@ -52,10 +77,20 @@ def probe(folder: Path, host: str, port: int) -> dict[str, Any]:
         "scratch_free_mb": shutil.disk_usage(scratch).free // 1_000_000,
         "network": network,
         "versions": versions(),
+        "image": where_from(),
     }
 
 
+def where_from() -> str:
+    """Return name and digest of the image that this process runs in, nothing outside of one."""
+    image = image_identity()
+    return "" if image is None else f"{image.name}@{image.digest}".rstrip("@")
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        print(json.dumps(versions()))
+        sys.exit()
     where = Path(sys.argv[1])
     draft = where / (PROBE_FILE + ".part")
     draft.write_text(json.dumps(probe(where, sys.argv[2], int(sys.argv[3]))))

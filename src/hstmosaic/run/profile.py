@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, fields
+import os
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import yaml
 from dask.utils import parse_bytes
 
 from hstmosaic.errors import ProfileError
+from hstmosaic.run.image import IMAGE_VARIABLE, worker_python
 from hstmosaic.run.walltime import parse_walltime
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 _CLUSTERS = ("local", "slurm", "allocation")
 _SUFFIX = ".yaml"
+_PYTHON = "jobqueue.slurm.python"
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,26 @@ class Profile:
     """Seconds without a controller, or without leave to submit, after which a run gives up."""
     idle: float = 60.0
     """Seconds after which a job that has nothing to do is given back."""
+    image: str = ""
+    """Apptainer image that workers live in; empty for none."""
+    binds: tuple[str, ...] = ()
+    """Directories that they see in there, beside those of exposures and products."""
     dask: Mapping[str, Any] = field(default_factory=dict)
     """Dask configuration, by dotted keys."""
+
+    def seeing(self, folders: Iterable[str] = ()) -> Profile:
+        """Return the profile with the call of Python inside its image, where it has one.
+
+        Parameters
+        ----------
+        folders : iterable of str
+            What workers see in there beside `binds` and their local directory.
+        """
+        if not self.image:
+            return self
+        local = self.dask.get("jobqueue.slurm.local-directory")
+        binds = [*folders, *self.binds, *([local] if local else [])]
+        return replace(self, dask={**self.dask, _PYTHON: worker_python(self.image, binds)})
 
 
 def profile_names() -> list[str]:
@@ -104,7 +125,23 @@ def profile_from_yaml(text: str, name: str) -> Profile:
                 given[key] = kind(given[key])
     except (ValueError, TypeError) as error:
         raise ProfileError(f"hstmosaic: {error}") from error
-    return Profile(name=name, dask=dict(_flat(raw)), **given)
+    if given.get("cluster") == "slurm" and not given.get("image") and _PYTHON not in dict(_flat(raw)):
+        given["image"] = os.environ.get(IMAGE_VARIABLE, "")
+    return _with_image(Profile(name=name, dask=dict(_flat(raw)), **given))
+
+
+def _with_image(profile: Profile) -> Profile:
+    if not profile.image:
+        return profile
+    if profile.cluster != "slurm":
+        raise ProfileError(
+            f"hstmosaic.image is for cluster: slurm, not {profile.cluster}", "run hstmosaic in the image"
+        )
+    if _PYTHON in profile.dask:
+        raise ProfileError(f"hstmosaic.image and {_PYTHON} say different things", "leave one of them away")
+    binds = [profile.binds] if isinstance(profile.binds, str) else profile.binds
+    image = str(Path(os.path.expandvars(profile.image)).expanduser().absolute())
+    return replace(profile, image=image, binds=tuple(map(str, binds))).seeing()
 
 
 def _folder() -> Iterable[Any]:

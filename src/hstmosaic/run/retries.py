@@ -42,3 +42,9 @@ def cause_of(result: TaskResult) -> Cause | None:
     if result.data.get("status") == -signal.SIGKILL or result.error.startswith(_MEMORY_ERRORS):
         return Cause.MEMORY
     return Cause.WORKER if result.retry else None
+
+
+def last_line(error: BaseException | None) -> str:
+    """Return the last line of what an error says."""
+    lines = str(error).strip().splitlines() if error is not None else []
+    return lines[-1] if lines else ""

@@ -7,18 +7,21 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
-from hstmosaic.plan.estimates import Estimate, estimate_screen
-from hstmosaic.plan.pollers import poller_text
-from hstmosaic.plan.specs import DrizzleSpec, ScreenSpec, StubSpec, TaskResult
+from hstmosaic.plan.files import MadeFile
+from hstmosaic.plan.specs import ScreenSpec, StubSpec, TaskResult
+from hstmosaic.plan.tasks import drizzle_task, screen_task
 from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
+from hstmosaic.products.manifest import Failure
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
 from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
+from hstmosaic.run.drizzle_tasks import drizzle_spec, listed_exposures
 from hstmosaic.run.events import is_milestone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
@@ -44,16 +47,6 @@ class Settings:
     """Only pretend."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A layer that could not be made."""
-
-    layer: str
-    cause: str
-    log: str
-    """Path of the log that shows it."""
-
-
 @dataclass
 class Progress:
     """What has come out so far."""
@@ -62,6 +55,8 @@ class Progress:
     """Exposures that screening left out."""
     failures: list[Failure] = field(default_factory=list)
     gathered: list[Gathered] = field(default_factory=list)
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Of exposures, by name, as screening has read them."""
 
 
 class Schedule:
@@ -79,6 +74,8 @@ class Schedule:
         How tasks are to be done.
     tell : Teller
         Hears what happens.
+    progress : Progress
+        Where results are kept, as they come.
     before_drizzling : callable, optional
         Called once with the plan and the names of the exposures that will be used, when all are judged; returns the
         plan to go on with and notes for the headers of products.
@@ -91,10 +88,11 @@ class Schedule:
         pool: Pool,
         settings: Settings,
         tell: Teller,
+        progress: Progress,
         before_drizzling: Callable[[Plan, list[str]], tuple[Plan, HeaderNotes]] | None = None,
     ) -> None:
         self.directory, self.pool, self.settings, self.tell = directory, pool, settings, tell
-        self.progress = Progress()
+        self.progress = progress
         self._before_drizzling = before_drizzling
         self._notes = HeaderNotes()
         self._verdicts: dict[str, TaskResult] = {}
@@ -105,9 +103,9 @@ class Schedule:
     def _go_on_with(self, plan: Plan) -> None:
         self.plan = plan
         self._waiting = sorted(plan.layers, key=lambda layer: -layer.estimate.seconds)
-        self._layers = {f"drizzle-{layer.name}": layer for layer in plan.layers}
+        self._layers = {drizzle_task(layer.name): layer for layer in plan.layers}
 
-    def run(self) -> Progress:
+    def run(self) -> None:
         """Run every task that is not finished yet, and gather products as they come."""
         longest_first = {name: i for i, layer in enumerate(self._waiting) for name in layer.exposures}
         for exposure in sorted(self.plan.exposures, key=lambda e: longest_first[e.name]):
@@ -122,26 +120,28 @@ class Schedule:
             else:
                 self._end_screen(task, result, measured)
                 self._start_layers()
-        return self.progress
 
     def _start_screen(self, exposure: Exposure) -> None:
-        task = self.directory.task(f"screen-{_stem(exposure)}")
+        task = self.directory.task(screen_task(exposure.name))
         spec = StubSpec() if self.settings.stub else ScreenSpec(path=str(exposure.path))
         key = self._key(spec, [exposure])
         finished = task.finished(key)
         if finished is not None:
+            self.tell("skipped", f"{task.name} was finished before", "debug", task=task.name)
             self._judge(exposure, finished, task)
             return
-        self._submit(task, spec, key, estimate_screen(exposure), priority=0)
+        self._submit(task, spec, key, self.plan.estimates[task.name], priority=0)
 
     def _end_screen(self, task: TaskDirectory, result: TaskResult, measured: Any) -> None:
-        exposure = next(e for e in self.plan.exposures if task.name == f"screen-{_stem(e)}")
+        exposure = next(e for e in self.plan.exposures if task.name == screen_task(e.name))
         if result.ok:
             task.remove_work()
         self._judge(exposure, result, task, measured)
 
     def _judge(self, exposure: Exposure, result: TaskResult, task: TaskDirectory, measured: Any = None) -> None:
         self._verdicts[exposure.name] = result
+        if "sha256" in result.data:
+            self.progress.sha256[exposure.name] = result.data["sha256"]
         done, total = len(self._verdicts), len(self.plan.exposures)
         if is_milestone(done, total):
             self.tell("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
@@ -180,22 +180,26 @@ class Schedule:
     def _start_layer(self, layer: Layer) -> None:
         unjudged = [name for name in layer.exposures if self._verdicts[name].retry]
         if unjudged:
-            task = self.directory.task(f"screen-{_stem(self.plan.exposure(unjudged[0]))}")
+            task = self.directory.task(screen_task(unjudged[0]))
             cause = f"screening of {unjudged[0]} failed: {self._verdicts[unjudged[0]].error}"
             self._fail(layer, cause, task)
             return
-        task = self.directory.task(f"drizzle-{layer.name}")
+        task = self.directory.task(drizzle_task(layer.name))
         used = self._used(layer)
         if not used:
             cause = "screening left out all of its exposures; see the warnings above"
-            self._fail(layer, cause, self.directory.task(f"screen-{_stem(self.plan.exposure(layer.exposures[0]))}"))
+            self._fail(layer, cause, self.directory.task(screen_task(layer.exposures[0])))
             return
-        spec = self._drizzle_spec(layer, used)
-        key = self._key(spec, self._listed(layer))
+        spec = (
+            StubSpec(products=product_names(layer))
+            if self.settings.stub
+            else drizzle_spec(self.plan, layer, used, self._notes, self.progress.sha256, self.settings.log_level)
+        )
+        key = self._key(spec, listed_exposures(self.plan, layer))
         there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
         if there is not None:
             self.progress.gathered += there
-            self.tell("reused", f"{layer.name} was finished before", layer=layer.name)
+            self.tell("reused", f"{layer.name} was finished before", layer=layer.name, task=task.name)
             return
         self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
         self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))
@@ -204,14 +208,10 @@ class Schedule:
         if not result.ok:
             self._fail(layer, result.error, task)
             return
+        gather = gather_stub if self.settings.stub else gather_layer
+        made = [MadeFile(**file) for file in result.data["files"]]
         try:
-            gathered = (
-                gather_stub(layer, task.path, self.directory.output)
-                if self.settings.stub
-                else gather_layer(
-                    layer, self._used(layer), self.plan.tight_limits, self._notes, task.path, self.directory.output
-                )
-            )
+            gathered = gather(layer, self._used(layer), made, task.path, self.directory.output)
         except (ProductError, OSError) as error:
             self._fail(layer, str(error), task)
             return
@@ -235,26 +235,6 @@ class Schedule:
             if _usable(self._verdicts[name]) or {name, self.plan.exposure(name).rootname} & keep
         )
 
-    def _listed(self, layer: Layer) -> list[Exposure]:
-        """Return the exposures of a layer's poller: its own, and those of other layers that keep the common grid."""
-        wanted = {*layer.exposures, *self.plan.frame}
-        return [exposure for exposure in self.plan.exposures if exposure.name in wanted]
-
-    def _drizzle_spec(self, layer: Layer, used: Iterable[str]) -> TaskSpec:
-        plan, limits = self.plan, self.plan.tight_limits
-        if self.settings.stub:
-            return StubSpec(products=product_names(layer))
-        listed = self._listed(layer)
-        return DrizzleSpec(
-            poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
-            poller=poller_text(listed, plan.corner_sky_cell, new=set(used)),
-            links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
-            limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
-            prefix=plan.prefix,
-            products=product_names(layer),
-            log_level=self.settings.log_level,
-        )
-
     def _key(self, spec: TaskSpec, exposures: Iterable[Exposure]) -> str:
         inputs = {str(exposure.path): (exposure.size, exposure.mtime_ns) for exposure in exposures}
         return task_key(spec, inputs, self.plan.versions)
@@ -268,10 +248,6 @@ class Schedule:
 
 def _usable(result: TaskResult) -> bool:
     return result.ok and bool(result.data["usable"])
-
-
-def _stem(exposure: Exposure) -> str:
-    return exposure.name.removesuffix(".fits")
 
 
 def _as_dict(measured: Any) -> dict[str, Any] | None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import dask.config
 
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.estimates import estimate_screen
+from hstmosaic.plan.tasks import stage_of
 from hstmosaic.run.directory import run_directory
+from hstmosaic.run.image import folders_of
+from hstmosaic.run.learning import learned_for, place_of
 from hstmosaic.run.sizes import Need, pack
 
 if TYPE_CHECKING:
+    from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.driver import RunOptions
 
 
@@ -30,14 +33,14 @@ def shown_jobs(options: RunOptions) -> str:
     # only who submits jobs needs it
     from hstmosaic.run.slurm_jobs import job_limits, job_name, job_script
 
-    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep)
+    learned = learned_for(place_of(profile), wanted=options.learning)
+    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep, learned=learned)
     directory = run_directory(options.output.absolute(), plan.prefix)
-    stages = {
-        "screening": [estimate_screen(exposure) for exposure in plan.exposures],
-        "drizzling": [layer.estimate for layer in plan.layers],
-    }
+    stages: dict[str, list[Estimate]] = {}
+    for task, estimate in plan.tasks(aligned=options.aligned).items():
+        stages.setdefault(stage_of(task), []).append(estimate)
     shown = []
-    with dask.config.set(dict(profile.dask)):
+    with dask.config.set(dict(profile.seeing(folders_of(plan, directory.output)).dask)):
         limits = job_limits(profile)
         for stage, estimates in stages.items():
             needs = [Need(estimate.memory_mb, estimate.seconds) for estimate in estimates]

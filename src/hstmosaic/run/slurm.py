@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import getpass
+import math
 import re
 import subprocess
+import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.walltime import parse_walltime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 CALL_SECONDS = 30
 """Clients hang for 45 s and more where no controller answers."""
 _MB_PER_MIB = 1.048576
 _LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STAGE_OUT", "SIGNALING", "REQUEUE")
+_FIELD = re.compile(r"(\w+)=(\S*)")
 _OUT_OF_MEMORY = re.compile(r"oom[-_ ]?kill|out of memory|exceeded (job|step) memory limit", re.IGNORECASE)
 _TRANSIENT = re.compile(
     r"unable to contact slurm controller|timed out|connection refused|temporarily|submit ?job ?limit|job submit limit"
@@ -127,30 +134,86 @@ def cancel(name: str) -> None:
 
 
 def partition_limits(partition: str | None) -> PartitionLimits | None:
-    """Ask what a partition has to give; None if there is no such partition."""
-    return parse_partitions(call("sinfo", "-h", "-e", "-o", "%P|%m|%c|%l"), partition)
-
-
-def parse_partitions(text: str, partition: str | None) -> PartitionLimits | None:
-    """Read what ``sinfo -e -o "%P|%m|%c|%l"`` prints.
+    """Ask what a partition has to give; None if there is no such partition.
 
     Parameters
     ----------
-    text : str
-        One line for each kind of node of each partition.
     partition : str or None
         Name, or names with commas between; the default one when None.
     """
     wanted = partition.split(",") if partition else None
-    rows = [line.split("|") for line in text.splitlines()]
-    chosen = [row for row in rows if (row[0].rstrip("*") in wanted if wanted else row[0].endswith("*"))]
-    if not chosen:
+    chosen = parse_partitions(call("scontrol", "show", "partition", "-o"), wanted)
+    return parse_nodes(call("scontrol", "show", "node", "-o"), chosen) if chosen else None
+
+
+def partition_names() -> list[str]:
+    """Return the names of all partitions."""
+    text = call("scontrol", "show", "partition", "-o")
+    return sorted(_fields(line)["PartitionName"] for line in text.splitlines() if line)
+
+
+def parse_partitions(text: str, wanted: Sequence[str] | None) -> dict[str, PartitionLimits]:
+    """Read what ``scontrol show partition -o`` prints.
+
+    Parameters
+    ----------
+    text : str
+        A line for each partition.
+    wanted : sequence of str or None
+        Names; the default one when None.
+
+    Returns
+    -------
+    dict
+        What a job may have by name of partition, whatever its nodes have.
+    """
+    found = {}
+    for said in map(_fields, text.splitlines()):
+        name = said.get("PartitionName", "")
+        if not name or not (name in wanted if wanted else said.get("Default") == "YES"):
+            continue
+        memory, cores = (said.get(key, "UNLIMITED") for key in ("MaxMemPerNode", "MaxCPUsPerNode"))
+        found[name] = PartitionLimits(
+            memory_mb=float(memory) * _MB_PER_MIB if memory.isdigit() and int(memory) else math.inf,
+            cores=int(cores) if cores.isdigit() and int(cores) else sys.maxsize,
+            seconds=parse_walltime(said["MaxTime"]),
+        )
+    return found
+
+
+def parse_nodes(text: str, partitions: Mapping[str, PartitionLimits]) -> PartitionLimits | None:
+    """Read what ``scontrol show node -o`` prints.
+
+    Parameters
+    ----------
+    text : str
+        A line for each node.
+    partitions : mapping of str to PartitionLimits
+        As `parse_partitions` returns them.
+
+    Returns
+    -------
+    PartitionLimits or None
+        The most that a node gives in one of the partitions; None if they have no node.
+    """
+    given = []
+    for said in map(_fields, text.splitlines()):
+        for name in partitions.keys() & said.get("Partitions", "").split(","):
+            limits = partitions[name]
+            memory = min(float(said["RealMemory"]) * _MB_PER_MIB, limits.memory_mb)
+            given.append(PartitionLimits(memory, min(int(said["CPUTot"]), limits.cores), limits.seconds))
+    if not given:
         return None
     return PartitionLimits(
-        memory_mb=max(float(row[1].rstrip("+")) for row in chosen) * _MB_PER_MIB,
-        cores=max(int(row[2].rstrip("+")) for row in chosen),
-        seconds=max(parse_walltime(row[3]) for row in chosen),
+        memory_mb=max(node.memory_mb for node in given),
+        cores=max(node.cores for node in given),
+        seconds=max(node.seconds for node in given),
     )
+
+
+def _fields(line: str) -> dict[str, str]:
+    # the first of a name counts: remarks at the end of a line may look like fields
+    return dict(reversed(_FIELD.findall(line)))
 
 
 def refusal_words(error: str) -> str:

@@ -13,6 +13,7 @@ from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
 from hstmosaic.run.slurm_jobs import job_options
+from hstmosaic.run.worker import check_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -100,6 +101,7 @@ class SlurmStaff:
             if job is None:
                 continue
             if job.came is None:
+                check_versions(worker)
                 job.came = job.idle_since = now
                 job.until = now + job.size.seconds - START_SECONDS
                 self._failed_starts = 0

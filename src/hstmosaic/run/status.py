@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.plan.plan import Plan, plan_from_json
-from hstmosaic.plan.specs import LOG_FILE, read_result
+from hstmosaic.progress_model import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, advance
+from hstmosaic.progress_view import notes, stage_words
+from hstmosaic.run.events import event_from_line
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-_SCREEN_SECONDS = 5.0
-"""Of one exposure; the plan in the run directory has no chips to estimate it by."""
+    from hstmosaic.progress_model import Task
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,6 @@ class Stage:
     finished: int
     failed: int
     running: int
-    seconds_left: float
-    """Sum of the estimates of what is not finished."""
 
 
 @dataclass(frozen=True)
@@ -37,85 +34,106 @@ class Status:
 
     driver: str
     """Who works on it; empty where nobody does."""
-    stages: tuple[Stage, ...]
-    jobs: tuple[str, ...]
-    """Numbers of the jobs that the last driver has submitted."""
-    retries: int
-    last: str
-    """What was told last."""
-    warnings: tuple[str, ...]
+    progress: ProgressState
+    now: float
+    """When that was, seconds since 1970."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Every kind of task, in the order of the stages."""
+        return tuple(_stage(name, tasks) for name, tasks in self.progress.stages().items())
+
+    @property
+    def finished(self) -> bool:
+        """Whether every layer was made and nothing is left to do."""
+        return self.progress.ended is not None and all(what == DONE for what in self.progress.layers.values())
 
     def __str__(self) -> str:
-        whole = all(stage.finished == stage.planned for stage in self.stages)
-        idle = "none, the run is finished" if whole else "none; the same hstmosaic command goes on where it stopped"
-        lines = [f"driver: {self.driver or idle}"]
-        for stage in self.stages:
-            lines.append(
-                f"{stage.name:<10} {stage.finished:>5} of {stage.planned} finished, {stage.running} running, "
-                f"{stage.failed} failed"
-            )
-        at_a_time = max(1, sum(stage.running for stage in self.stages))
-        left = sum(stage.seconds_left for stage in self.stages) / at_a_time
-        lines.append(f"time left  about {left / 60:.0f} min" if left else "time left  none")
-        lines.append(f"jobs       {len(self.jobs)} submitted, {self.retries} task(s) started again")
-        lines += [f"warning    {words}" for words in self.warnings]
-        return "\n".join([*lines, f"last       {self.last}"])
+        return "\n".join(f"{heading:<14} {words}" for heading, words in self._lines())
+
+    def _lines(self) -> list[tuple[str, str]]:
+        return [
+            ("driver", self.driver or self._idle()),
+            *((name, stage_words(tasks)) for name, tasks in self.progress.stages().items()),
+            *notes(self.progress, self.now),
+            *(("warning", words) for words in self.progress.warnings),
+            ("last", self.progress.last or "nothing yet"),
+        ]
+
+    def _idle(self) -> str:
+        if self.finished:
+            return "none, the run is finished"
+        failed = sum(what == FAILED for what in self.progress.layers.values())
+        ended = f"the run has ended and {failed} layer(s) failed; " if self.progress.ended is not None else ""
+        return f"none; {ended}the same hstmosaic command goes on where it stopped"
 
 
-def read_status(run: Path) -> Status:
+class RunLog:
+    """The log of a run, read as it grows.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        The run directory.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.run = run
+        self._state, self._read = ProgressState(), 0
+
+    def status(self, now: float) -> Status:
+        """Return how the run is doing now.
+
+        Raises
+        ------
+        OutputError
+            If there is no such run.
+        """
+        # a driver that ends between the two has told of its end
+        driver = _driver(self.run)
+        try:
+            with (self.run / "logs" / "run.jsonl").open("rb") as log:
+                log.seek(self._read)
+                text = log.read()
+        except OSError as error:
+            raise OutputError(f"{self.run} is no run directory: {error.strerror}", "it ends in _run") from error
+        whole = text[: text.rfind(b"\n") + 1]  # the last line may be in the writing
+        self._read += len(whole)
+        for line in whole.splitlines():
+            self._state = advance(self._state, event_from_line(line))
+        return Status(driver, self._state if driver else _stopped(self._state), now)
+
+
+def read_status(run: Path, now: float | None = None) -> Status:
     """Read how a run is doing.
 
     Parameters
     ----------
     run : pathlib.Path
         The run directory.
+    now : float, optional
+        Seconds since 1970.
 
     Raises
     ------
     OutputError
         If it is none.
     """
-    try:
-        plan = plan_from_json((run / "plan.json").read_text())
-        told = [json.loads(line) for line in (run / "logs" / "run.jsonl").read_text().splitlines()]
-    except OSError as error:
-        raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
-    driver = _driver(run)
-    last_start = max((i for i, event in enumerate(told) if event["kind"] == "planned"), default=0)
-    told = told[last_start:]
-    return Status(
-        driver=driver,
-        stages=(
-            _stage("screening", run, _screens(plan), alive=bool(driver)),
-            _stage("drizzling", run, _layers(plan), alive=bool(driver)),
-        ),
-        jobs=tuple(event["job"] for event in told if event["kind"] == "job"),
-        retries=sum(event["kind"] == "retrying" for event in told),
-        last=told[-1]["message"] if told else "nothing yet",
-        warnings=tuple(event["message"] for event in told if event["level"] in ("warning", "error")),
-    )
+    return RunLog(run).status(time.time() if now is None else now)
 
 
-def _screens(plan: Plan) -> dict[str, float]:
-    return {f"screen-{exposure.name.removesuffix('.fits')}": _SCREEN_SECONDS for exposure in plan.exposures}
+def _stage(name: str, tasks: list[Task]) -> Stage:
+    count = {state: sum(task.state == state for task in tasks) for state in (DONE, FAILED, RUNNING, DROPPED)}
+    return Stage(name, len(tasks) - count[DROPPED], count[DONE], count[FAILED], count[RUNNING])
 
 
-def _layers(plan: Plan) -> dict[str, float]:
-    return {f"drizzle-{layer.name}": layer.estimate.seconds for layer in plan.layers}
-
-
-def _stage(name: str, run: Path, tasks: dict[str, float], *, alive: bool) -> Stage:
-    results: dict[str, Any] = {task: read_result(run / "tasks" / task) for task in tasks}
-    unfinished = {task for task, result in results.items() if result is None}
-    running = {task for task in unfinished if alive and (run / "tasks" / task / LOG_FILE).exists()}
-    return Stage(
-        name=name,
-        planned=len(tasks),
-        finished=sum(result is not None and result.ok for result in results.values()),
-        failed=sum(result is not None and not result.ok for result in results.values()),
-        running=len(running),
-        seconds_left=sum(tasks[task] for task in unfinished),
-    )
+def _stopped(state: ProgressState) -> ProgressState:
+    """Return the state of a run that nobody works on any more."""
+    tasks = {
+        name: replace(task, state=WAITING) if task.state == RUNNING else task for name, task in state.tasks.items()
+    }
+    layers = {layer: WAITING if what == RUNNING else what for layer, what in state.layers.items()}
+    return replace(state, tasks=tasks, layers=layers, workers=0, slots=0, pending="")
 
 
 def _driver(run: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import time
@@ -24,6 +25,8 @@ class Measured:
     host: str
     started: float
     """Seconds since 1970."""
+    job: str = ""
+    """Number of the Slurm job that it ran in."""
 
 
 def run_task(folder: str) -> tuple[TaskResult, Measured]:
@@ -42,14 +45,17 @@ def run_task(folder: str) -> tuple[TaskResult, Measured]:
         What it took.
     """
     task = TaskDirectory(Path(folder))
+    zygote = shared_zygote()
+    zygote.wait()  # its import is nothing that the task takes
     started = time.time()
-    ended = shared_zygote().run(task.path)
+    ended = zygote.run(task.path)
     measured = Measured(
         wall_seconds=round(time.time() - started, 3),
         cpu_seconds=round(ended.cpu_seconds, 3),
         max_rss_mb=round(ended.max_rss_mb, 1),
         host=platform.node(),
         started=started,
+        job=os.environ.get("SLURM_JOB_ID", ""),
     )
     task.write_measured(asdict(measured))
     result = read_result(task.path)

@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hstmosaic.errors import ClusterError
+from hstmosaic.run.probe import differences, versions
 from hstmosaic.run.zygote import close_zygote, shared_zygote
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def dask_setup(_: Any) -> None:
-    """Start the process that forks tasks; Dask calls this when a worker starts."""
+_INTRODUCTION = "hstmosaic"
+
+
+def dask_setup(worker: Any) -> None:
+    """Start the process that forks tasks, and tell the scheduler what is here; Dask calls this when a worker starts."""
+    here = versions()
+    worker.startup_information[_INTRODUCTION] = lambda _: here
     shared_zygote()
 
 
 def dask_teardown(_: Any) -> None:
     """End it and its tasks; Dask calls this when a worker ends."""
     close_zygote()
+
+
+def check_versions(worker: Mapping[str, Any]) -> None:
+    """Refuse a worker that has not the driver's versions.
+
+    Parameters
+    ----------
+    worker : mapping
+        What the scheduler knows of it.
+
+    Raises
+    ------
+    ClusterError
+        With both versions of everything that differs.
+    """
+    other = differences(versions(), worker.get(_INTRODUCTION, {}), ("in the driver", "in the worker"))
+    if other:
+        raise ClusterError(
+            f"driver and workers differ: {'; '.join(other)}",
+            "let both come from the same environment or image (profile: jobqueue.slurm.python, hstmosaic.image)",
+        )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,7 @@ class Zygote:
             start_new_session=True,
         )
         self._lock = threading.Lock()
+        self._ready = threading.Event()
         self._waiting: dict[str, tuple[threading.Event, list[Ended]]] = {}
         self.pids: dict[str, int] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True, name="zygote")
@@ -74,6 +75,10 @@ class Zygote:
     def alive(self) -> bool:
         """Whether it can take tasks."""
         return self._process.poll() is None
+
+    def wait(self) -> None:
+        """Wait until its import is over, or it is gone."""
+        self._ready.wait()
 
     def run(self, folder: Path) -> Ended:
         """Run the task of a directory and wait for its end."""
@@ -94,8 +99,10 @@ class Zygote:
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
-            if stream is not None:
-                stream.close()
+            # a task that was just being sent stands in the way of closing
+            with suppress(BrokenPipeError):
+                if stream is not None:
+                    stream.close()
 
     def _last_words(self) -> str:
         if self._errors.closed:
@@ -115,6 +122,7 @@ class Zygote:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             message = json.loads(line)
+            self._ready.set()
             if "status" in message:
                 with self._lock:
                     done, answer = self._waiting.pop(message["folder"])
@@ -123,6 +131,7 @@ class Zygote:
                 done.set()
             elif "pid" in message:
                 self.pids[message["folder"]] = message["pid"]
+        self._ready.set()
         with self._lock:
             self._release_all()
 

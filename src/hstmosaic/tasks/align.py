@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from hstmosaic.plan.catalog import USER_CATALOG, Cone, answer
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.plan.specs import TaskResult
 from hstmosaic.tasks import upstream
+from hstmosaic.tasks.finish import finish_file, finish_fits
 from hstmosaic.tasks.outcome import exposure_outcome
 from hstmosaic.tasks.sources import alignment_parameters, read_sources
 
@@ -50,7 +51,8 @@ def align(spec: AlignSpec) -> TaskResult:
         ``data`` holds ``aligned`` (bool), ``cause`` (why not), ``left_out`` (exposure: reason), and after a good fit
         ``catalog``, ``method``, ``fitgeom``, ``matches``, ``rms_mas`` (right ascension, declination),
         ``reference_catalog`` (file), ``headerlets`` (exposure: file) and ``exposures`` (see
-        `hstmosaic.tasks.outcome.exposure_outcome`), the files lying in the current directory.
+        `hstmosaic.tasks.outcome.exposure_outcome`), the files lying in the current directory, and ``files`` with each
+        of them as `hstmosaic.plan.files.MadeFile` has it.
     """
     for name, path in spec.exposures:
         shutil.copyfile(path, name)
@@ -73,7 +75,10 @@ def align(spec: AlignSpec) -> TaskResult:
         return TaskResult(ok=True, data={"aligned": False, "cause": cause, "left_out": left_out})
     for name in fit.members:
         fits.setval(name, "HAPLEVEL", value=1, comment="Classification level of this product")
-    return TaskResult(ok=True, data=_outcome(fit, spec, tables, left_out))
+    data = _outcome(fit, spec, tables, left_out)
+    products = [*fit.members, *data["headerlets"].values()]
+    made = [*map(finish_fits, map(Path, products)), finish_file(Path(data["reference_catalog"]))]
+    return TaskResult(ok=True, data=data | {"files": [asdict(file) for file in made]})
 
 
 def _largest_fit(left_out: dict[str, str], spec: AlignSpec) -> tuple[Fit | None, dict[str, str], str]:

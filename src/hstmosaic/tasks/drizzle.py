@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drizzlepac import hapmultisequencer
 from drizzlepac.haputils.analyze import Ret_code
 
+from hstmosaic.plan.image import image_identity
+from hstmosaic.plan.records import software_cards, software_records
 from hstmosaic.plan.specs import TaskResult
 from hstmosaic.tasks import upstream
+from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
+from hstmosaic.tasks.parameters import note_parameters
 
 if TYPE_CHECKING:
+    from hstmosaic.plan.files import MadeFile
     from hstmosaic.plan.specs import DrizzleSpec
 
-_MEANING = {
+MEANING = {
     Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
     Ret_code.SBCHRC_DATA.value: "only ACS/SBC or ACS/HRC exposures, which are switched off",
     Ret_code.NO_VIABLE_DATA.value: "no exposure that drizzlepac can use",
@@ -33,7 +39,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``products``, the names that were made; they lie in the current directory.
+        ``data`` holds ``files``, each as `hstmosaic.plan.files.MadeFile` has it, which lie in the current directory,
+        and ``parameters``, what AstroDrizzle was called with, by name of the mosaic.
     """
     for name, path in spec.links:
         Path(name).symlink_to(path)
@@ -42,6 +49,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.copy_without_mode()
     upstream.compute_footprints_once()
     upstream.break_ties_in_order()
+    parameters = note_parameters()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
         skip_gaia_alignment=True,
@@ -52,8 +60,23 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     if isinstance(code, SystemExit):
         code = code.code
     if code != 0:
-        return TaskResult(ok=False, error=_MEANING.get(code, f"hapmultisequencer returned {code}"))
+        return TaskResult(ok=False, error=MEANING.get(code, f"hapmultisequencer returned {code}"))
     missing = [name for name in spec.products if not Path(name).is_file()]
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
-    return TaskResult(ok=True, data={"products": list(spec.products)})
+    files = [asdict(made) for made in _finish(spec)]
+    return TaskResult(ok=True, data={"files": files, "parameters": parameters})
+
+
+def _finish(spec: DrizzleSpec) -> list[MadeFile]:
+    image = image_identity()
+    cards = [*software_cards(), *(image.cards() if image is not None else ()), *spec.cards]
+    history = [*software_records(), *spec.history]
+    areas = {name: (given, documented) for name, given, documented in spec.areas}
+    files = []
+    for path in map(Path, spec.products):
+        if path.name in areas:
+            files.append(finish_fits(path, [refer_npixfrac(path, *areas[path.name]), *cards], history))
+        else:
+            files.append(finish_file(path))
+    return files

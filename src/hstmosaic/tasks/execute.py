@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import traceback
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from hstmosaic.plan.image import image_identity
+from hstmosaic.plan.plan import installed_versions
 from hstmosaic.plan.specs import (
     SPEC_FILE,
     WORK_FOLDER,
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def execute(folder: Path) -> bool:
-    """Do what ``spec.json`` says in a fresh ``work/`` and write ``result.json``.
+    """Do what ``spec.json`` says in a fresh ``work/`` and write ``result.json``, with the software that did it.
 
     Parameters
     ----------
@@ -62,5 +65,7 @@ def execute(folder: Path) -> bool:
         traceback.print_exc()
         last = str(error).strip().splitlines()
         result = TaskResult(ok=False, error=f"{type(error).__name__}: {last[-1] if last else 'no message'}")
-    write_result(folder, result)
+    image = image_identity()
+    software = {"versions": installed_versions(), "image": None if image is None else asdict(image)}
+    write_result(folder, replace(result, data=result.data | {"software": software}))
     return result.ok

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MATCH_RADIUS = 0.1
 """Arcsec between a star of the catalogue and a detection that counts as a match after the fit."""
 _POINTS = 5
+_RESIDUALS = 100
 
 
 def exposure_outcome(
@@ -39,18 +40,22 @@ def exposure_outcome(
     dict
         ``status``; ``shift_mas``, by how much the middle of the exposure moved to the east and to the north;
         ``rotation_deg``, from north to east; ``scale``, the ratio of pixel scales; ``sources``; ``matches`` with the
-        catalogue and ``rms_mas`` of their distances in right ascension and declination; ``wcsname``.
+        catalogue and ``rms_mas`` of their distances in right ascension and declination; ``residuals_mas``, these
+        distances of a hundred of them at most, to the east and to the north; ``wcsname``.
     """
     shift, factor = _similarity(_sky(before), _sky(after))
-    found, rms = _matches(after, sources, reference)
+    offsets = _matches(after, sources, reference)
+    rms = [float(value) for value in np.sqrt(np.mean(offsets**2, axis=0))] if len(offsets) else None
+    few = offsets[:: max(1, -(-len(offsets) // _RESIDUALS))]
     return {
         "status": "aligned",
         "shift_mas": [float(value) for value in shift],
         "rotation_deg": float(-np.rad2deg(np.angle(factor))),
         "scale": float(abs(factor)),
         "sources": sum(len(table) for table in sources.values()),
-        "matches": found,
+        "matches": len(offsets),
         "rms_mas": rms,
+        "residuals_mas": np.round(few, 1).tolist(),
         "wcsname": after.wcsname,
     }
 
@@ -78,7 +83,8 @@ def _plane(middle: SkyCoord, positions: SkyCoord) -> np.ndarray:
     return np.asarray(east.to_value(u.mas) + 1j * north.to_value(u.mas))
 
 
-def _matches(exposure: Exposure, sources: Mapping[int, Table], reference: Table) -> tuple[int, list[float] | None]:
+def _matches(exposure: Exposure, sources: Mapping[int, Table], reference: Table) -> np.ndarray:
+    """Distances of sources from the stars that they match: east and north in mas, shape (n, 2)."""
     stars = SkyCoord(reference["RA"], reference["DEC"], unit="deg")
     offsets = []
     for chip in exposure.chips:
@@ -91,6 +97,4 @@ def _matches(exposure: Exposure, sources: Mapping[int, Table], reference: Table)
         near = distance < MATCH_RADIUS * u.arcsec
         east, north = stars[index[near]].spherical_offsets_to(detected[near])
         offsets.append(np.column_stack([east.to_value(u.mas), north.to_value(u.mas)]))
-    joined = np.concatenate(offsets) if offsets else np.empty((0, 2))
-    rms = [float(value) for value in np.sqrt(np.mean(joined**2, axis=0))] if len(joined) else None
-    return len(joined), rms
+    return np.concatenate(offsets) if offsets else np.empty((0, 2))

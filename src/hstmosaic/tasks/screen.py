@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from drizzlepac.haputils import analyze
 
+from hstmosaic.plan.files import sha256
 from hstmosaic.plan.specs import TaskResult
 from hstmosaic.tasks import upstream
 
@@ -24,7 +26,8 @@ def screen(spec: ScreenSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``usable`` (bool) and ``reason`` (str, empty for a usable exposure without remarks).
+        ``data`` holds ``usable`` (bool), ``reason`` (str, empty for a usable exposure without remarks) and ``sha256``,
+        the checksum of the file that was judged.
     """
     upstream.seed_guiding_check(spec.seed)
     upstream.default_moving_target_flag()
@@ -33,7 +36,9 @@ def screen(spec: ScreenSpec) -> TaskResult:
     row = table[0]
     remark = str(row["processMsg"]).strip()
     if not row["doProcess"]:
-        return TaskResult(ok=True, data={"usable": False, "reason": f"not fit for mosaics ({remark})"})
-    if analyze.verify_guiding(spec.path):
-        return TaskResult(ok=True, data={"usable": False, "reason": "guiding: stars are trailed"})
-    return TaskResult(ok=True, data={"usable": True, "reason": remark})
+        usable, reason = False, f"not fit for mosaics ({remark})"
+    elif analyze.verify_guiding(spec.path):
+        usable, reason = False, "guiding: stars are trailed"
+    else:
+        usable, reason = True, remark
+    return TaskResult(ok=True, data={"usable": usable, "reason": reason, "sha256": sha256(Path(spec.path))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 from astropy.io import fits
 
 from hstmosaic.plan.specs import TaskResult
+from hstmosaic.tasks.finish import finish_file, finish_fits
 
 if TYPE_CHECKING:
     from hstmosaic.plan.specs import StubSpec
@@ -33,9 +35,12 @@ def stub(spec: StubSpec) -> TaskResult:
     del hoard
     if spec.failure:
         return TaskResult(ok=False, error=spec.failure)
-    for name in spec.products:
-        if name.endswith(".fits"):
-            fits.PrimaryHDU(np.zeros((2, 2), dtype=np.float32)).writeto(name)
+    files = []
+    for path in map(Path, spec.products):
+        if path.suffix == ".fits":
+            fits.PrimaryHDU(np.zeros((2, 2), dtype=np.float32)).writeto(path)
+            files.append(asdict(finish_fits(path)))
         else:
-            Path(name).write_text("stub\n")
-    return TaskResult(ok=True, data={"usable": True, "reason": "", "products": list(spec.products)})
+            path.write_text("stub\n")
+            files.append(asdict(finish_file(path)))
+    return TaskResult(ok=True, data={"usable": True, "reason": "", "files": files})

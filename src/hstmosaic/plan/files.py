@@ -1,0 +1,64 @@
+"""Files that tasks make, as they stand when the task ends."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from astropy.io.fits import Header
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class MadeFile:
+    """A file and what it can be checked by."""
+
+    name: str
+    size: int
+    """Bytes."""
+    sha256: str
+    """Of all its bytes, in hexadecimal."""
+    datasum: dict[str, str] = field(default_factory=dict)
+    """``DATASUM`` by name of the HDU; empty for files that are no FITS files of ours."""
+    checksum: dict[str, str] = field(default_factory=dict)
+    """``CHECKSUM`` by name of the HDU."""
+
+
+def sha256(path: Path, on_bytes: Callable[[int], object] | None = None) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    on_bytes : callable, optional
+        Called with the number of bytes of each piece that has been read.
+    """
+    digest, piece = hashlib.sha256(), bytearray(_PIECE)
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(piece):
+            digest.update(memoryview(piece)[:count])
+            if on_bytes is not None:
+                on_bytes(count)
+    return digest.hexdigest()
+
+
+def hdu_names(headers: Sequence[Header]) -> list[str]:
+    """Return a name for each HDU of a FITS file: ``PRIMARY``, ``SCI``, or ``SCI,2`` where several share it.
+
+    Parameters
+    ----------
+    headers : sequence of Header
+        Of all HDUs, in their order.
+    """
+    names = ["PRIMARY", *(str(header.get("EXTNAME", "")).strip() for header in headers[1:])]
+    return [
+        f"{name},{header.get('EXTVER', 1)}" if names.count(name) > 1 else name
+        for name, header in zip(names, headers, strict=True)
+    ]

@@ -1,0 +1,70 @@
+"""Header records that say where a mosaic comes from.
+
+They are the same in every run of the same inputs with the same software: no date, no host, no path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import textwrap
+from typing import TYPE_CHECKING
+
+from hstmosaic import __version__
+from hstmosaic.plan.plan import installed_versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from hstmosaic.plan.specs import Card, DrizzleSpec
+
+_DIGITS = 16
+_RECORD_LENGTH = 72
+_PATH_COLUMN = 9
+"""Of a poller."""
+_NOT_IN_PIXELS = ("hstmosaic", "dask")
+
+
+def software_cards() -> tuple[Card, ...]:
+    """Return ``HMVERS``, the version of hstmosaic."""
+    return (("HMVERS", __version__, "version of hstmosaic that made this mosaic"),)
+
+
+def software_records() -> list[str]:
+    """Return the HISTORY records with which hstmosaic's own begin: what software this process has."""
+    versions = {name: number for name, number in installed_versions().items() if name not in _NOT_IN_PIXELS}
+    text = f"hstmosaic {__version__} with " + ", ".join(f"{name} {number}" for name, number in versions.items())
+    return textwrap.wrap(text, _RECORD_LENGTH, subsequent_indent="  ")
+
+
+def input_records(inputs: Mapping[str, str], left_out: Iterable[str]) -> Iterator[str]:
+    """Return HISTORY records about exposures.
+
+    Parameters
+    ----------
+    inputs : mapping of str to str
+        SHA-256, by name, of the exposures in the mosaic.
+    left_out : iterable of str
+        Names of the exposures of its filter that screening has left out.
+    """
+    for name, sha256 in inputs.items():
+        yield f"{name} has SHA-256"
+        yield f"  {sha256 or 'unknown'}"
+    for name in left_out:
+        yield f"{name} was left out"
+
+
+def spec_digest(spec: DrizzleSpec, inputs: Mapping[str, str]) -> str:
+    """Return a digest of what a mosaic is made from and how; ``HMPLAN`` in its header.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        What the task of the layer is told; paths in it do not count.
+    inputs : mapping of str to str
+        SHA-256, by name, of the exposures in the mosaic.
+    """
+    rows = [row.split(",", maxsplit=_PATH_COLUMN)[:_PATH_COLUMN] for row in spec.poller.splitlines()]
+    decides = [rows, spec.limits, spec.prefix, spec.products, spec.areas, spec.cards, spec.history]
+    text = json.dumps([decides, sorted(inputs.items())])
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

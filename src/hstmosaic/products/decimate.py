@@ -1,0 +1,146 @@
+"""Mosaics made small, strip by strip: whole ones are never in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIDE = 900
+"""Pixels that the longer side of a decimated mosaic has at most."""
+_STRIP_PIXELS = 1_000_000
+_BLOCK = 64
+_BLOCKS = 36
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True)
+class Decimated:
+    """A mosaic in blocks of `factor` x `factor` pixels."""
+
+    science: np.ndarray
+    """Mean of the pixels with weight, shape (ny, nx); NaN where there is none."""
+    weight: np.ndarray
+    """Mean weight of the same pixels, shape (ny, nx); 0 where there is none."""
+    wcs: WCS
+    """Of the blocks."""
+    factor: int
+    covered_pixels: int
+    """Pixels of the mosaic with weight."""
+    weight_range: tuple[float, float]
+    """Smallest and largest weight above 0; zeros where nothing is covered."""
+    noise: float
+    """Robust standard deviation of single pixels in the sky, in the mosaic's units; NaN where it cannot be had."""
+    header: fits.Header
+    """Primary header of the mosaic, followed by the cards of its science extension."""
+
+    @property
+    def covered(self) -> np.ndarray:
+        """Where there is data, shape (ny, nx)."""
+        return np.asarray(self.weight > 0)
+
+
+def decimate(path: Path, side: int = SIDE) -> Decimated:
+    """Read a mosaic in strips and average blocks of its pixels, so that faint stars survive.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A product, with ``SCI`` and ``WHT``.
+    side : int
+        Pixels that the longer side may have afterwards.
+
+    Returns
+    -------
+    Decimated
+        Pixels without weight count nowhere. Memory stays at a few strips of a million pixels, whatever the mosaic's
+        size.
+    """
+    with fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
+        science, weight = hdus["SCI"], hdus["WHT"]
+        ny, nx = (int(science.header[key]) for key in ("NAXIS2", "NAXIS1"))
+        factor = -(-max(ny, nx) // side)
+        sums = _block_sums(science, weight, (ny, nx), factor)
+        count = np.maximum(sums.count, 1)
+        means = np.where(sums.count > 0, sums.science / count, np.nan).astype(np.float32)
+        full = WCS(science.header)
+        header = hdus[0].header.copy()
+        header.extend(science.header, strip=True, unique=True)
+        return Decimated(
+            science=means,
+            weight=(sums.weight / count).astype(np.float32),
+            wcs=_block_wcs(full, factor),
+            factor=factor,
+            covered_pixels=int(sums.count.sum()),
+            weight_range=sums.weight_range,
+            noise=_sky_noise(science, weight, sums.count == factor**2, factor),
+            header=header,
+        )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    science: np.ndarray
+    weight: np.ndarray
+    count: np.ndarray
+    weight_range: tuple[float, float]
+
+
+def _block_sums(science: fits.ImageHDU, weight: fits.ImageHDU, shape: tuple[int, int], factor: int) -> _Sums:
+    ny, nx = shape
+    blocks = -(-ny // factor), -(-nx // factor)
+    sums = np.zeros((3, *blocks))
+    low, high = np.inf, 0.0
+    strip = max(1, _STRIP_PIXELS // (nx * factor)) * factor
+    for first in range(0, ny, strip):
+        rows = slice(first, min(first + strip, ny))
+        depth = weight.section[rows]
+        columns = np.flatnonzero(depth.any(axis=0))
+        if not len(columns):
+            continue
+        # on a sparse mosaic most of a strip is empty
+        left = columns[0] // factor * factor
+        used = slice(left, columns[-1] + 1)
+        depth = depth[:, used].astype(np.float32)
+        light = science.section[rows, used].astype(np.float32)
+        good = (depth > 0) & np.isfinite(light)
+        depth[~good] = 0
+        light[~good] = 0
+        found = depth[good]
+        if found.size:
+            low, high = min(low, float(found.min())), max(high, float(found.max()))
+        top, width = first // factor, -(-light.shape[1] // factor)
+        for plane, values in zip(sums, (light, depth, good), strict=True):
+            across = np.add.reduceat(values, np.arange(0, values.shape[1], factor), axis=1, dtype=np.float32)
+            block = np.add.reduceat(across, np.arange(0, values.shape[0], factor), axis=0)
+            plane[top : top + block.shape[0], left // factor : left // factor + width] = block
+    return _Sums(sums[0], sums[1], sums[2], (low, high) if high > 0 else (0.0, 0.0))
+
+
+def _block_wcs(full: WCS, factor: int) -> WCS:
+    wcs = full.deepcopy()
+    wcs.wcs.crpix = (full.wcs.crpix - 0.5) / factor + 0.5
+    wcs.wcs.cd = full.wcs.cd * factor
+    return wcs
+
+
+def _sky_noise(science: fits.ImageHDU, weight: fits.ImageHDU, full: np.ndarray, factor: int) -> float:
+    """Take the median over sample blocks, at full resolution, of the scatter about each block's own level."""
+    places = np.argwhere(full) * factor
+    if not len(places):
+        return float("nan")
+    chosen = places[np.linspace(0, len(places) - 1, _BLOCKS).astype(int)]
+    scatters = []
+    for row, column in np.unique(chosen, axis=0):
+        box = slice(row, row + _BLOCK), slice(column, column + _BLOCK)
+        pixels = science.section[box][weight.section[box] > 0]
+        pixels = pixels[np.isfinite(pixels)]
+        if len(pixels) >= _BLOCK:
+            scatters.append(_MAD_TO_SIGMA * float(np.median(np.abs(pixels - np.median(pixels)))))
+    return float(np.median(scatters)) if scatters else float("nan")

@@ -1,0 +1,222 @@
+"""Provenance of a run: what was made from what, by which software, how and when, and how to do it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.plan.files import sha256
+from hstmosaic.plan.specs import TaskResult, read_result
+from hstmosaic.products.manifest import ALIGNED_KINDS
+from hstmosaic.products.prov_document import RunDocument, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.products.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What only the driver knows of a run."""
+
+    identifier: str
+    """Of this run among all runs."""
+    command: str
+    """As it was typed."""
+    options: dict[str, Any]
+    """What it takes to do the same again."""
+    started: float
+    """Seconds since 1970."""
+    ended: float
+    host: str
+    job: str = ""
+    """Number of the Slurm job that the driver ran in."""
+    image: dict[str, str] | None = None
+    """Name and digest of the image that the driver ran in."""
+    alignment: dict[str, Any] = field(default_factory=dict)
+    """As ``alignment.json`` has it; empty where nothing was to be aligned."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What it takes to do a run again."""
+
+    options: dict[str, Any]
+    prefix: str
+    versions: dict[str, str]
+    image: str
+    """Name and digest of the driver's; empty outside of one."""
+    exposures: tuple[dict[str, Any], ...]
+    """``name``, ``path`` and ``sha256`` (None if it was never read to its end), in the order of the list."""
+
+
+def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) -> str:
+    """Return the provenance of a run as W3C PROV-JSON.
+
+    Parameters
+    ----------
+    plan : Plan
+        As it was made from the exposures as given.
+    manifest : Manifest
+        What came out.
+    facts : RunFacts
+        What only the driver knows.
+    run : pathlib.Path
+        The run directory, with the tasks that have ended.
+
+    Returns
+    -------
+    str
+    """
+    document = RunDocument(facts.identifier)
+    catalogs = sorted((run / "catalogs").glob("*.csv")) if facts.alignment else []
+    _add_run(document, plan, manifest, facts, run)
+    _add_exposures(document, manifest)
+    for path in catalogs:
+        document.file(f"catalogs/{path.name}", "hm:Catalogue", str(path), _content(path))
+    _add_tasks(document, plan, manifest, facts, run, [f"catalogs/{path.name}" for path in catalogs])
+    _add_products(document, manifest, facts.alignment.get("exposures", {}), run)
+    return document.to_json()
+
+
+def read_provenance(text: str) -> Recorded:
+    """Read what it takes to do a run again.
+
+    Raises
+    ------
+    ValueError
+        If it is no provenance of a run.
+    """
+    runs = records(text, "hm:Run")
+    if len(runs) != 1:
+        raise ValueError("it is not the provenance of a run")
+    exposures = sorted(records(text, "hm:Exposure"), key=lambda exposure: exposure["hm:order"])
+    (told,) = runs
+    return Recorded(
+        options=json.loads(told["hm:options"]),
+        prefix=told["hm:prefix"],
+        versions=json.loads(told["hm:versions"]),
+        image=told.get("hm:image", ""),
+        exposures=tuple(
+            {"name": e["prov:label"], "path": e["prov:location"], "sha256": e.get("hm:sha256")} for e in exposures
+        ),
+    )
+
+
+def _add_run(document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) -> None:
+    told = {
+        "hm:command": facts.command,
+        "hm:options": json.dumps(facts.options, sort_keys=True),
+        "hm:prefix": plan.prefix,
+        "hm:exitCode": manifest.exit_code,
+        "hm:host": facts.host,
+        "hm:slurmJob": facts.job,
+        "hm:image": " ".join(facts.image.values()) if facts.image is not None else None,
+        "hm:versions": json.dumps(plan.versions, sort_keys=True),
+    }
+    document.task("run", "hm:Run", facts.started, facts.ended, told)
+    document.software("run", plan.versions, facts.image)
+    document.file("plan.json", "hm:Plan", str(run / "plan.json"), _content(run / "plan.json"))
+    document.made("plan.json", "run")
+
+
+def _add_exposures(document: RunDocument, manifest: Manifest) -> None:
+    left_out = {exclusion.name: exclusion.reason for exclusion in manifest.left_out}
+    for number, exposure in enumerate(manifest.exposures):
+        told = {
+            "hm:order": number,
+            "hm:size": exposure.size,
+            "hm:sha256": exposure.sha256,
+            "hm:layer": exposure.layer,
+            "hm:leftOut": left_out.get(exposure.name),
+        }
+        document.file(exposure.name, "hm:Exposure", exposure.path, told)
+        document.used("run", exposure.name)
+
+
+def _add_tasks(
+    document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFacts, run: Path, catalogs: list[str]
+) -> None:
+    folders = run / "tasks"
+    for exposure in manifest.exposures:
+        stem = exposure.name.removesuffix(".fits")
+        _add_task(document, folders / f"screen-{stem}", "hm:Screening", [exposure.name])
+        if facts.alignment:
+            _add_task(document, folders / f"sources-{stem}", "hm:SourceFinding", [exposure.name])
+    aligned = False
+    if facts.alignment:
+        told = {key: value for key, value in facts.alignment.items() if key not in ("files", "exposures")}
+        used = [*facts.alignment.get("exposures", {}), *catalogs]
+        result = {"hm:result": json.dumps(told, sort_keys=True)}
+        aligned = _add_task(document, folders / "align", "hm:Alignment", used, result)
+    for layer in plan.layers:
+        made = [product for product in manifest.products if product.layer == layer.name]
+        drizzled = sorted({name for product in made for name in product.exposures})
+        done = _add_task(document, folders / f"drizzle-{layer.name}", "hm:Drizzling", drizzled)
+        if done and aligned:
+            document.followed(f"drizzle-{layer.name}", "align")
+
+
+def _add_task(
+    document: RunDocument, folder: Path, kind: str, used: Iterable[str], more: Mapping[str, Any] | None = None
+) -> bool:
+    """Add a task if it has ended; tell whether it has."""
+    result = read_result(folder)
+    measured = _measured(folder)
+    if result is None or measured is None:
+        return False
+    told = {
+        "hm:ok": result.ok,
+        "hm:error": result.error,
+        "hm:host": measured["host"],
+        "hm:slurmJob": measured.get("job"),
+        "hm:cpuSeconds": measured["cpu_seconds"],
+        "hm:peakMemoryMB": measured["max_rss_mb"],
+    }
+    ended = measured["started"] + measured["wall_seconds"]
+    document.task(folder.name, kind, measured["started"], ended, told | dict(more or {}))
+    software = result.data.get("software", {})
+    document.software(folder.name, software.get("versions", {}), software.get("image"))
+    for file in used:
+        document.used(folder.name, file)
+    return True
+
+
+def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str, Any], run: Path) -> None:
+    for product in manifest.products:
+        task, parameters, moved = "run", None, None
+        if product.layer is not None:
+            task = f"drizzle-{product.layer}"
+            result = read_result(run / "tasks" / task) or TaskResult(ok=False)
+            parameters = result.data.get("parameters", {}).get(product.name)
+        elif product.kind in ALIGNED_KINDS:
+            task = "align"
+            moved = fitted.get(product.exposures[0]) if product.exposures else None
+        told = {
+            "hm:kind": product.kind,
+            "hm:size": product.size,
+            "hm:sha256": product.sha256,
+            "hm:layer": product.layer,
+            "hm:parameters": json.dumps(parameters, sort_keys=True) if parameters else None,
+            "hm:moved": json.dumps(moved, sort_keys=True) if moved else None,
+        }
+        document.file(product.name, "hm:Product", str(run.parent / product.name), told)
+        document.made(product.name, task)
+        for name in product.exposures:
+            document.derived(product.name, name)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    return {"hm:size": path.stat().st_size, "hm:sha256": sha256(path)}
+
+
+def _measured(folder: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((folder / "measured.json").read_text())
+    except (FileNotFoundError, ValueError):  # the disk was full
+        return None
+    return found

@@ -1,0 +1,180 @@
+"""What a run directory tells about its run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.errors import OutputError
+from hstmosaic.plan.checks import Exclusion
+from hstmosaic.plan.names import json_manifest_name
+from hstmosaic.plan.outlines import OUTLINES_FILE, Outline, read_outlines
+from hstmosaic.plan.plan import Plan, plan_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hstmosaic.plan.layers import Layer
+
+PICTURES_FILE = "pictures.json"
+PICTURES_FOLDER = "pictures"
+_START = "planned"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A layer that was not made."""
+
+    layer: str
+    """Empty if it concerns all of them."""
+    cause: str
+    log: str
+    """Path of the log that shows it; empty where there is none."""
+    lines: tuple[str, ...] = ()
+    """Of the log, those that show it."""
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as its directory tells it."""
+
+    run: Path
+    """The run directory."""
+    plan: Plan
+    events: tuple[dict[str, Any], ...]
+    """Of the last start, in the order in which they were told."""
+
+    @property
+    def output(self) -> Path:
+        """Where the products are."""
+        return self.run.parent
+
+    @property
+    def started(self) -> float:
+        """Seconds since 1970."""
+        return float(self.events[0]["time"]) if self.events else 0.0
+
+    def told(self, *kinds: str) -> Iterator[dict[str, Any]]:
+        """Go through the events of some kinds."""
+        return (event for event in self.events if event["kind"] in kinds)
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """Command and options, as far as the run log has them."""
+        return next((event.get("asked", {}) for event in self.told(_START)), {})
+
+    @cached_property
+    def exit_code(self) -> int | None:
+        """How the run ended; None if that was not told."""
+        codes = [event["exit_code"] for event in self.events if event.get("exit_code") is not None]
+        return int(codes[-1]) if codes else None
+
+    @cached_property
+    def made(self) -> tuple[Layer, ...]:
+        """Layers that the last start has made or found made."""
+        names = {event.get("layer") for event in self.told("gathered", "reused")}
+        return tuple(layer for layer in self.plan.layers if layer.name in names)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest, if it is of this start; else empty."""
+        path = self.output / json_manifest_name(self.plan.prefix)
+        if not path.is_file() or path.stat().st_mtime < self.started:
+            return {}
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+    @cached_property
+    def left_out(self) -> tuple[Exclusion, ...]:
+        """Exposures that are in no product, by header checks and by screening."""
+        if "left_out" in self.manifest:
+            return tuple(Exclusion(e["name"], e["reason"], e["next_step"]) for e in self.manifest["left_out"])
+        screened = (event for event in self.told("left out") if "exposure" in event)
+        return (
+            *self.plan.excluded,
+            *(Exclusion(e["exposure"], e["reason"], f"use it with --keep {e['exposure']}") for e in screened),
+        )
+
+    @cached_property
+    def failures(self) -> tuple[Failed, ...]:
+        """Layers that were not made, each once."""
+        told = {event["layer"]: event for event in self.told("failed") if "layer" in event}
+        found = [_from_event(event, self.run) for event in told.values()]
+        # what stopped the run has an event of its own
+        listed = self.manifest.get("failures", []) if not list(self.told("stopped")) else []
+        return (*found, *(_listed(failure) for failure in listed if failure["layer"] not in told))
+
+    @cached_property
+    def outlines(self) -> tuple[Outline, ...]:
+        """Where the exposures lie; none in run directories of older versions."""
+        path = self.run / OUTLINES_FILE
+        return read_outlines(path) if path.is_file() else ()
+
+    @cached_property
+    def alignment(self) -> dict[str, Any]:
+        """What came out of the alignment; empty if none was tried."""
+        return _read_if_there(self.run / "alignment.json") if list(self.told("aligned", "not aligned")) else {}
+
+    @cached_property
+    def pictures(self) -> dict[str, Any]:
+        """What `hstmosaic.products.pictures.make_pictures` has written down; empty where it has not."""
+        return _read_if_there(self.run / PICTURES_FILE)
+
+    def used(self, layer: Layer) -> tuple[str, ...]:
+        """Return the names of the exposures in a layer's products."""
+        without = {exclusion.name for exclusion in self.left_out}
+        return tuple(name for name in layer.exposures if name not in without)
+
+
+def read_record(run: Path) -> RunRecord:
+    """Read a run directory.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        The run directory, ``<prefix>_run``.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    OutputError
+        If it is none.
+    """
+    try:
+        plan = plan_from_json((run / "plan.json").read_text())
+    except OSError as error:
+        raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
+    log = run / "logs" / "run.jsonl"
+    told = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+    last = max((i for i, event in enumerate(told) if event["kind"] == _START), default=0)
+    return RunRecord(run.absolute(), plan, tuple(told[last:]))
+
+
+def _from_event(event: dict[str, Any], run: Path) -> Failed:
+    """Read the digest of a failure, or what was told before there was one."""
+    layer = event["layer"]
+    log = run / "tasks" / f"drizzle-{layer}" / "log.txt"
+    said = event["message"].removeprefix(f"{layer} failed: ").split(" (log: ")[0]
+    return Failed(
+        layer=layer,
+        cause=event.get("sentence", said),
+        log=event.get("log", str(log) if log.is_file() else ""),
+        lines=tuple(event.get("lines", ())),
+        next_step=event.get("next_step", ""),
+    )
+
+
+def _listed(failure: dict[str, Any]) -> Failed:
+    return Failed(failure["layer"] or "", failure["cause"], failure["log"])
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found

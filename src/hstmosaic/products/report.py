@@ -1,0 +1,68 @@
+"""The report of a run: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hstmosaic.plan.names import report_name
+from hstmosaic.products.charts import duration
+from hstmosaic.products.record import read_record
+from hstmosaic.products.report_content import report_content
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def write_report(run: Path) -> Path:
+    """Write the report of a run, whole or not at all.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        The run directory. Nothing else is read but the manifest and the sizes of the products; pictures are those
+        that `hstmosaic.products.pictures.make_pictures` has made.
+
+    Returns
+    -------
+    pathlib.Path
+        ``<prefix>_report.html`` in the output directory.
+
+    Raises
+    ------
+    OutputError
+        If it is no run directory.
+    """
+    record = read_record(run)
+    environment = Environment(
+        loader=PackageLoader("hstmosaic.products"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"bytes": size_text, "duration": duration, "number": number_text}
+    text = environment.get_template("report.html").render(report_content(record))
+    path = record.output / report_name(record.plan.prefix)
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(text)
+    draft.replace(path)
+    return path
+
+
+def size_text(count: float) -> str:
+    """Write a number of bytes for people."""
+    unit = 0
+    while count >= 999.5 and unit < len(_UNITS) - 1:
+        count, unit = count / 1000, unit + 1
+    return f"{count:.3g} {_UNITS[unit]}"
+
+
+def number_text(value: float | None, digits: int = 3) -> str:
+    """Write a number with so many significant digits; a dash for None."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"

@@ -1,0 +1,88 @@
+"""How far a run is, in words and as a live view: the same for who started it and for who asks from another shell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hstmosaic.progress_model import DONE, DROPPED, FAILED, RUNNING, WAITING
+from hstmosaic.time_left import in_words, share_done, time_left
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from hstmosaic.progress_model import ProgressState, Task
+
+_NAMED = 6
+"""Layers of one state that are called by their names."""
+_BAR = 28
+
+
+def stage_words(tasks: Sequence[Task]) -> str:
+    """Return how many tasks of a stage are finished, running, failed."""
+    counts = {state: sum(task.state == state for task in tasks) for state in (DONE, RUNNING, FAILED, DROPPED)}
+    wanted = len(tasks) - counts[DROPPED]
+    return f"{counts[DONE]} of {wanted} finished, {counts[RUNNING]} running, {counts[FAILED]} failed"
+
+
+def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say beside the stages: a heading and words."""
+    yield "layers", _layer_words(state)
+    if state.slots:
+        busy = sum(task.state == RUNNING for task in state.tasks.values())
+        memory = f"{state.claimed_mb / 1000:.1f} of {state.memory_mb / 1000:.1f} GB claimed"
+        yield "workers", f"{state.workers}, {busy} of {state.slots} places busy, {memory}"
+    if state.jobs or state.retries:
+        yield "jobs", f"{len(state.jobs)} submitted, {state.retries} task(s) started again"
+    if state.pending:
+        yield "waiting", state.pending
+    yield "time", _time_words(state, now)
+
+
+def _time_words(state: ProgressState, now: float) -> str:
+    share = f"{100 * share_done(state):.0f} % done"
+    if state.ended is not None:
+        return f"{share}, took {_clock(state.ended - state.begun)}"
+    return f"{share}, {in_words(time_left(state, now))}, {_clock(now - state.begun)} so far"
+
+
+def _layer_words(state: ProgressState) -> str:
+    names: dict[str, list[str]] = {}
+    for layer, what in state.layers.items():
+        names.setdefault(what, []).append(layer)
+    told = []
+    for what, word in ((DONE, "made"), (RUNNING, "running"), (FAILED, "failed"), (WAITING, "waiting")):
+        found = names.get(what, [])
+        if found:
+            more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+            told.append(f"{len(found)} {word} ({', '.join(found[:_NAMED])}{more})")
+    return ", ".join(told) or "none"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def view(state: ProgressState, now: float) -> Group:
+    """Return the live view of a run.
+
+    Parameters
+    ----------
+    state : ProgressState
+        How far it is.
+    now : float
+        Seconds since 1970.
+    """
+    stages = Table.grid(padding=(0, 2))
+    for name, tasks in state.stages().items():
+        over = sum(task.over for task in tasks)
+        stages.add_row(name, ProgressBar(total=len(tasks), completed=over, width=_BAR), stage_words(tasks))
+    beside = Table.grid(padding=(0, 2))
+    for heading, words in notes(state, now):
+        beside.add_row(heading, Text(words))
+    return Group(stages, beside) if state.tasks else Group(Text("reading headers"))

@@ -1,0 +1,73 @@
+"""What the task of a layer is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hstmosaic.plan.pollers import poller_text
+from hstmosaic.plan.records import input_records, spec_digest
+from hstmosaic.plan.specs import DrizzleSpec
+from hstmosaic.products.gather import product_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.plan.layers import Layer, Product
+    from hstmosaic.plan.limits import Limits
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.products.notes import HeaderNotes
+
+
+def listed_exposures(plan: Plan, layer: Layer) -> list[Exposure]:
+    """Return the exposures of a layer's poller: its own, and those of other layers that keep the common grid."""
+    wanted = {*layer.exposures, *plan.frame}
+    return [exposure for exposure in plan.exposures if exposure.name in wanted]
+
+
+def drizzle_spec(
+    plan: Plan, layer: Layer, used: Collection[str], notes: HeaderNotes, checksums: Mapping[str, str], log_level: str
+) -> DrizzleSpec:
+    """Return what the task of a layer is told.
+
+    Parameters
+    ----------
+    plan : Plan
+        With the exposures as they are to be drizzled.
+    layer : Layer
+        One of its layers.
+    used : collection of str
+        Names of the layer's exposures that screening has left.
+    notes : HeaderNotes
+        Records for the headers of the mosaics.
+    checksums : mapping of str to str
+        SHA-256 of the exposures as given, by name.
+    log_level : str
+        Of drizzlepac's log and trailers.
+    """
+    listed, limits = listed_exposures(plan, layer), plan.tight_limits
+    spec = DrizzleSpec(
+        poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
+        poller=poller_text(listed, plan.corner_sky_cell, new=set(used)),
+        links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
+        limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
+        prefix=plan.prefix,
+        products=product_names(layer),
+        areas=tuple((product.name, _area(product, limits), product.documented_size) for product in layer.products),
+        cards=notes.cards,
+        history=notes.records(used),
+        log_level=log_level,
+    )
+    inputs = {name: checksums.get(name, "") for name in used}
+    left_out = [name for name in layer.exposures if name not in used]
+    return replace(
+        spec,
+        cards=(*spec.cards, ("HMPLAN", spec_digest(spec, inputs), "digest of inputs and parameters")),
+        history=(*spec.history, *input_records(inputs, left_out)),
+    )
+
+
+def _area(product: Product, limits: Limits) -> int:
+    height, width = limits.shape(round(product.grid.scale / 0.04))
+    return height * width

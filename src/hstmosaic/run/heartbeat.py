@@ -1,0 +1,68 @@
+"""Telling now and then how far a run is, and how long it will take yet."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hstmosaic.progress_model import ProgressState, advance
+from hstmosaic.time_left import in_words, share_done, time_left
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hstmosaic.run.events import Event, Teller
+
+_SHORTEST, _LONGEST = 2.0, 10.0
+_QUIET_SECONDS = 60.0
+"""No line is printed before that, and none sooner after another one."""
+_MILESTONES = 4
+
+
+class Heartbeat:
+    """Adds events up, and tells of progress when it is asked to."""
+
+    def __init__(self, tell: Teller) -> None:
+        self.tell, self.state = tell, ProgressState()
+        self._milestone, self._printed = 0, time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Hear an event."""
+        self.state = advance(self.state, event)
+
+    def beat(self, now: float) -> None:
+        """Tell of progress; worth a line on paper only at quarters of the whole of a long run."""
+        state = self.state
+        if not state.tasks:
+            return
+        left, share = time_left(state, now), share_done(state)
+        done = sum(task.over for task in state.tasks.values())
+        milestone = int(_MILESTONES * share)
+        printed = milestone > self._milestone and time.monotonic() - self._printed > _QUIET_SECONDS
+        if printed:
+            self._milestone, self._printed = milestone, time.monotonic()
+        words = f"{100 * share:.0f} % done, {in_words(left)}"
+        told = {"done": done, "tasks": len(state.tasks), "share": round(share, 4)}
+        seconds = None if left is None else round(left, 1)
+        self.tell("progress", words, "info" if printed else "debug", **told, seconds_left=seconds)
+
+
+@contextmanager
+def heartbeat(tell: Teller) -> Iterator[None]:
+    """Tell of progress from a thread of its own: often at first, then every ten seconds."""
+    heart, over, begun = Heartbeat(tell), threading.Event(), time.monotonic()
+    tell.add(heart)
+
+    def work() -> None:
+        while not over.wait(min(max((time.monotonic() - begun) / 20, _SHORTEST), _LONGEST)):
+            heart.beat(time.time())
+
+    thread = threading.Thread(target=work, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

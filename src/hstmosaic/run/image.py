@@ -1,0 +1,104 @@
+"""Python inside a container image: how it is called, and what has to be seen in there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hstmosaic.errors import ClusterError, ProfileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hstmosaic.plan.plan import Plan
+
+IMAGE_VARIABLE = "HSTMOSAIC_IMAGE"
+"""Names the image of workers where the profile names none; slurm/hstmosaic-slurm sets it."""
+_START_SECONDS = 300
+_BIND = re.compile(r"[\w./$\{\}:@%+=-]+")
+
+
+def worker_python(image: str, binds: Sequence[str]) -> str:
+    """Return the words that call Python inside an Apptainer image, as a job's script has them.
+
+    Parameters
+    ----------
+    image : str
+        Path of a SIF file or a sandbox directory.
+    binds : sequence of str
+        Directories, or ``outside:inside[:ro]``, that are seen in there beside those that the site's Apptainer always
+        binds. Variables in them are expanded on the node.
+
+    Raises
+    ------
+    ProfileError
+        If Apptainer or the shell would read one of them as something else.
+    """
+    words = ["apptainer", "exec"]
+    for bind in dict.fromkeys(binds):
+        if not _BIND.fullmatch(bind):
+            raise ProfileError(
+                f"{bind!r} cannot be bound into an image", "use a path without blanks, commas and quotes"
+            )
+        words += ["--bind", f'"{bind}"' if "$" in bind else bind]
+    return " ".join([*words, shlex.quote(image), "python3"])
+
+
+def folders_of(plan: Plan, output: Path) -> tuple[str, ...]:
+    """Return the directories that workers of a run have to see: of exposures, of what links lead to, of products.
+
+    Parameters
+    ----------
+    plan : Plan
+        With the exposures.
+    output : pathlib.Path
+        The output directory.
+    """
+    files = [exposure.path for exposure in plan.exposures]
+    folders = {output, output.resolve(), *(file.parent for file in files), *(file.resolve().parent for file in files)}
+    return tuple(str(folder) for folder in _outermost(folders))
+
+
+def _outermost(folders: Iterable[Path]) -> Iterator[Path]:
+    found: set[Path] = set()
+    for folder in sorted(folders, key=lambda folder: len(folder.parts)):
+        if found.isdisjoint(folder.parents):
+            found.add(folder)
+            yield folder
+
+
+def versions_inside(image: str) -> dict[str, str]:
+    """Return the versions that an image has; see `hstmosaic.run.probe.versions`.
+
+    Parameters
+    ----------
+    image : str
+        A SIF file or a sandbox directory, or the name of an image that podman or docker has.
+
+    Raises
+    ------
+    ClusterError
+        If it cannot be started.
+    """
+    if Path(image).exists():
+        command = ["apptainer", "exec", image]
+    else:
+        engine = shutil.which("podman") or shutil.which("docker")
+        if engine is None:
+            raise ClusterError(f"{image} is no file, and neither podman nor docker is found", "name a .sif file")
+        command = [engine, "run", "--rm", "--entrypoint", "", image]
+    command += ["python3", "-m", "hstmosaic.run.probe"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS, check=False)
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise ClusterError(f"{image} cannot be started: {error}", "install what runs it, or load its module") from error
+    if done.returncode != 0:
+        words = " ".join(done.stderr.split()[-60:])
+        raise ClusterError(f"{image} cannot be started: {words}", "try: " + shlex.join(command))
+    found: dict[str, str] = json.loads(done.stdout)
+    return found

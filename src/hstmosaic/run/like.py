@@ -1,0 +1,141 @@
+"""Doing a run again: what its provenance records of its options, and whether its inputs are still the same."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.errors import BadInputError, Problem
+from hstmosaic.plan.files import sha256
+from hstmosaic.plan.image import image_identity
+from hstmosaic.plan.inputs import resolve_inputs
+from hstmosaic.plan.plan import installed_versions
+from hstmosaic.products.provenance import Recorded, read_provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from hstmosaic.run.driver import RunOptions
+
+    Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
+
+_THREADS = 8
+_ELSEWHERE = "put it back, or name where the exposures are now: hstmosaic run LIST --like PROVENANCE"
+_CHANGED = "get the file again that was used, or start a run of its own without --like"
+
+
+def options_record(options: RunOptions) -> dict[str, Any]:
+    """Return what provenance records of a run's options: all that decides about its products."""
+    catalog = None
+    if options.catalog is not None and not options.skip_alignment:
+        path = options.catalog.absolute()
+        catalog = {"path": str(path), "sha256": sha256(path) if path.is_file() else None}
+    return {
+        "prefix": options.prefix,
+        "skip_alignment": options.skip_alignment,
+        "catalog": catalog,
+        "require_alignment": options.require_alignment,
+        "log_level": options.log_level,
+        "keep": list(options.keep),
+        "strict": options.strict,
+        "stub": options.stub,
+    }
+
+
+def repeated(provenance: Path, source: str | None, bar: Bar) -> dict[str, Any]:
+    """Return the options that repeat a run, after its inputs have been compared with what it recorded of them.
+
+    Parameters
+    ----------
+    provenance : pathlib.Path
+        The ``_provenance.json`` of the run.
+    source : str or None
+        Where its exposures are now, if not where they were.
+    bar : callable
+        Shows progress: called with a label and a number of bytes, as `hstmosaic.bars.byte_bar` is.
+
+    Returns
+    -------
+    dict
+        Fields of `hstmosaic.run.driver.RunOptions`.
+
+    Raises
+    ------
+    BadInputError
+        If the provenance cannot be read, or an exposure or the catalogue is missing or has changed.
+    """
+    recorded = _read(provenance)
+    paths = _places(recorded, source)
+    options = dict(recorded.options)
+    catalog = options.pop("catalog")
+    files = [(Path(paths[e["name"]]), e["sha256"]) for e in recorded.exposures]
+    if catalog is not None:
+        files.append((Path(catalog["path"]), catalog["sha256"]))
+    _check(files, bar)
+    return options | {
+        "source": tuple(paths[exposure["name"]] for exposure in recorded.exposures),
+        "catalog": None if catalog is None else Path(catalog["path"]),
+        "keep": tuple(options["keep"]),
+        "notes": tuple(_differences(recorded)),
+    }
+
+
+def _read(provenance: Path) -> Recorded:
+    try:
+        return read_provenance(provenance.read_text())
+    except (OSError, ValueError, KeyError) as error:
+        cause = error.strerror if isinstance(error, OSError) else str(error)
+        next_step = "name the file that ends in _provenance.json beside a run's products"
+        raise BadInputError([Problem(str(provenance), f"cannot be used: {cause}", next_step)]) from error
+
+
+def _places(recorded: Recorded, source: str | None) -> dict[str, str]:
+    """Return the path of every exposure."""
+    if source is None:
+        return {exposure["name"]: exposure["path"] for exposure in recorded.exposures}
+    found = {item.path.name: str(item.path) for item in resolve_inputs(source)}
+    missing = [exposure["name"] for exposure in recorded.exposures if exposure["name"] not in found]
+    if missing:
+        raise BadInputError(
+            [Problem(name, f"the run used it, {source} does not have it", "add it") for name in missing]
+        )
+    return found
+
+
+def _check(files: list[tuple[Path, str | None]], bar: Bar) -> None:
+    """Compare files with the SHA-256 that they had."""
+    problems = [
+        Problem(str(path), "the run used it, it is not there now", _ELSEWHERE)
+        for path, _ in files
+        if not path.is_file()
+    ]
+    there = [(path, expected) for path, expected in files if expected is not None and path.is_file()]
+    with (
+        bar("comparing inputs", sum(path.stat().st_size for path, _ in there)) as advance,
+        ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as threads,
+    ):
+        digests = list(threads.map(lambda file: sha256(file[0], advance), there))
+    for (path, expected), digest in zip(there, digests, strict=True):
+        if digest != expected:
+            cause = f"it is not the file that the run used (SHA-256 {digest[:12]}... instead of {expected[:12]}...)"
+            problems.append(Problem(str(path), cause, _CHANGED))
+    if problems:
+        raise BadInputError(problems)
+
+
+def _differences(recorded: Recorded) -> list[str]:
+    """Say where the software is another one."""
+    now = installed_versions()
+    told = [
+        f"{name} was {recorded.versions.get(name, 'absent')} in the run to repeat, it is {now.get(name, 'absent')} now"
+        for name in sorted(recorded.versions.keys() | now.keys())
+        if recorded.versions.get(name) != now.get(name)
+    ]
+    identity = image_identity()
+    image = f"{identity.name} {identity.digest}".strip() if identity is not None else ""
+    if image != recorded.image:
+        told.append(f"the image was {recorded.image or 'none'} in the run to repeat, it is {image or 'none'} now")
+    return told

@@ -1,0 +1,109 @@
+"""Showing a run: pictures and report at its end. What goes wrong with them is told, and harms nothing else."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.errors import HstMosaicError
+from hstmosaic.products.manifest import described
+from hstmosaic.products.record import read_record
+from hstmosaic.products.report import write_report
+
+if TYPE_CHECKING:
+    from hstmosaic.products.gather import Gathered
+    from hstmosaic.run.directory import RunDirectory
+    from hstmosaic.run.driver import RunOptions
+    from hstmosaic.run.events import Teller
+
+_TOLD_ANYWAY = {"source", "output", "prefix", "notes"}
+"""The plan and the place of the run directory tell these."""
+_PROGRAM = "hstmosaic.products.pictures"
+_REMADE = "hstmosaic report {run} makes it again"
+
+
+def asked(options: RunOptions) -> dict[str, Any]:
+    """Return what the user has asked for, for the run log: the command, and every other option that was set."""
+    chosen = {item.name: getattr(options, item.name) for item in fields(options) if item.name not in _TOLD_ANYWAY}
+    usual = {item.name: item.default for item in fields(options)}
+    told = {name: _plain(value) for name, value in chosen.items() if value != usual[name]}
+    told["profile"] = options.profile.name
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return {"command": command, "stub": options.stub, "options": told}
+
+
+def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | None = None) -> list[Gathered]:
+    """Make previews, region files and coverage maps in a process of its own.
+
+    The libraries that draw are not loaded into the driver, and its memory does not depend on the size of mosaics.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+    tell : Teller
+        Hears it if that fails.
+    error : BaseException, optional
+        What has ended the run early. Who interrupts a run does not wait for pictures.
+
+    Returns
+    -------
+    list of Gathered
+        The files in the output directory; empty if it failed.
+    """
+    if error is not None and not isinstance(error, HstMosaicError):
+        return []
+    tell("drawing", "drawing pictures", "debug")
+    program = [sys.executable, "-m", _PROGRAM, str(directory.path)]
+    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        again = _REMADE.format(run=directory.path)
+        tell("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=ended.stderr)
+        return []
+    files = read_record(directory.path).pictures.get("files", [])
+    return [replace(described(directory.output / file["name"], file["kind"]), layer=file["layer"]) for file in files]
+
+
+def report(directory: RunDirectory, tell: Teller) -> Path | None:
+    """Write the report of a run that has ended.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+    tell : Teller
+        Hears where the report is, or why there is none.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The report, if it could be written.
+    """
+    try:
+        path = write_report(directory.path)
+    except Exception as cause:
+        again = _REMADE.format(run=directory.path)
+        tell("report", f"the report could not be written: {type(cause).__name__}: {cause}; {again}", "warning")
+        return None
+    tell("report", f"report: {path}", "info", path=str(path))
+    return path
+
+
+def tell_stop(error: BaseException, code: int, tell: Teller) -> None:
+    """Leave in the run log what the user is told on the screen when an error ends a run."""
+    if isinstance(error, HstMosaicError):
+        tell("stopped", error.message, "debug", exit_code=code, next_step=error.next_step)
+        return
+    words = "the run was interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
+    tell("stopped", words, "debug", exit_code=code, next_step="the same command goes on where it stopped")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,50 @@
+"""What a pool wants of its workers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from hstmosaic.run.retries import Lost
+    from hstmosaic.run.sizes import Need, Room
+
+
+class Staff(Protocol):
+    """The workers of a pool: those that a machine has, or those that jobs bring."""
+
+    period: float
+    """Seconds between two looks."""
+    attempts: int
+    """How often a task is started at most."""
+
+    def rooms(self) -> dict[str, tuple[str, Room]]:
+        """Return address and capacity of the workers that are there, by name."""
+
+    def adjust(self, need: Need) -> Need:
+        """Return a need as it will be served.
+
+        Raises
+        ------
+        ClusterError
+            If no worker that can be had is large enough.
+        """
+
+    def more_memory(self, memory_mb: int) -> int | None:
+        """Return the memory for another attempt, None if there is no more."""
+
+    def more_time(self, seconds: float) -> float:
+        """Return an estimate of time within what can be had."""
+
+    def ending(self, name: str, since: float) -> Lost | None:
+        """Return how a worker that is gone has ended, None while that is not known."""
+
+    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
+        """Get workers for what waits, give back those that have nothing to do.
+
+        Raises
+        ------
+        ClusterError
+            If there is no hope.
+        """

@@ -1,0 +1,77 @@
+"""The last step of a task that makes files: header records of ours, FITS checksums, and the SHA-256 of the whole.
+
+It is done here and not where products are gathered, because the files were just written on this machine, tasks run side
+by side, and nothing changes a file any more once its SHA-256 is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from astropy.io import fits
+
+from hstmosaic.plan.files import MadeFile, hdu_names, sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from hstmosaic.plan.specs import Card
+
+_COMMENT = "FITS checksum convention"  # astropy's own comment has a date, and no two runs would be alike
+
+
+def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] = ()) -> MadeFile:
+    """Write records into the primary header of a FITS file, then the checksums of every HDU, in place.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    cards : iterable of (keyword, value, comment)
+        What the primary header says beside what is there.
+    history : iterable of str
+        HISTORY records for the primary header.
+
+    Returns
+    -------
+    MadeFile
+    """
+    with fits.open(path, mode="update") as hdus:
+        header = hdus[0].header
+        for keyword, value, comment in cards:
+            header[keyword] = (value, comment)
+        for record in history:
+            header.add_history(record)
+        for hdu in hdus:
+            hdu.add_checksum(when=_COMMENT)
+    with fits.open(path) as hdus:
+        headers = [hdu.header for hdu in hdus]
+    names = hdu_names(headers)
+    return MadeFile(
+        path.name,
+        path.stat().st_size,
+        sha256(path),
+        datasum={name: header["DATASUM"] for name, header in zip(names, headers, strict=True)},
+        checksum={name: header["CHECKSUM"] for name, header in zip(names, headers, strict=True)},
+    )
+
+
+def finish_file(path: Path) -> MadeFile:
+    """Return what any other file can be checked by."""
+    return MadeFile(path.name, path.stat().st_size, sha256(path))
+
+
+def refer_npixfrac(path: Path, given: int, documented: int) -> Card:
+    """Return NPIXFRAC as the documented limits give it; drizzlepac divides by the area of the limits it was given.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The mosaic.
+    given, documented : int
+        Pixels in the limits that drizzlepac was given, and in those of whole sky cells.
+    """
+    header = fits.getheader(path)
+    covered = round(header["NPIXFRAC"] * given)
+    return "NPIXFRAC", covered / documented, header.comments["NPIXFRAC"]

@@ -1,0 +1,157 @@
+"""How long a run will take yet: estimates, corrected by what its finished tasks took, scheduled over its workers."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from hstmosaic.progress_model import RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hstmosaic.progress_model import ProgressState, Task
+
+_ORDER = {"drizzle": 0, "align": 1, "sources": 1}
+"""What the pool serves first; the rest comes last."""
+_ON_TOP = 0.1
+"""So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
+_IDLE = 0.1
+_A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
+_DOUBT = 4
+"""So many tasks that took what was estimated are imagined beside all others."""
+
+
+def time_left(state: ProgressState, now: float) -> float | None:
+    """Return how many seconds a run will take yet.
+
+    Parameters
+    ----------
+    state : ProgressState
+        How far it is.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    float or None
+        0 for a run that is over; None while there is no plan, or nobody to work on it.
+    """
+    if state.ended is not None:
+        return 0.0
+    if not state.tasks:
+        return None
+    unfinished = {name: task for name, task in state.tasks.items() if not task.over}
+    if not unfinished:
+        return 0.0
+    if not state.slots:
+        return None
+    return _makespan(_durations(state, unfinished, now), unfinished, state)
+
+
+def share_done(state: ProgressState) -> float:
+    """Return the share of a run's work that is done, from 0 to 1, as estimated."""
+    wanted = sum(task.seconds for task in state.tasks.values())
+    done = sum(task.seconds for task in state.tasks.values() if task.over)
+    return done / wanted if wanted else 0.0
+
+
+def in_words(seconds: float | None) -> str:
+    """Return a time left as people say it."""
+    if seconds is None:
+        return "time left not known yet"
+    if seconds < 90:
+        return f"about {max(round(seconds), 1) if seconds else 0} s left"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes < 90 else f"about {minutes // 60} h {minutes % 60} min left"
+
+
+def _durations(state: ProgressState, unfinished: Mapping[str, Task], now: float) -> dict[str, float]:
+    """How long every unfinished task will take yet."""
+    speeds = _speeds(state)
+    work = {name: speeds[task.group] * task.seconds for name, task in unfinished.items()}
+    elapsed = {name: max(now - task.started, 0.0) for name, task in unfinished.items() if task.state == RUNNING}
+    pace = _pace(state, work, elapsed, now)
+    left = {}
+    for name, needed in work.items():
+        since = elapsed.get(name, 0.0)
+        left[name] = max(pace * needed - since, _ON_TOP * since)
+    return left
+
+
+def _measured(state: ProgressState) -> Iterator[tuple[Task, float, float]]:
+    """Yield the tasks that were measured, with their wall time and CPU time."""
+    for task in state.tasks.values():
+        if task.over and task.took is not None and task.cpu is not None:
+            # what takes time without computing, as tasks that only pretend, is no sign of a busy machine
+            yield task, task.took, task.cpu if task.cpu > _IDLE * task.took else task.took
+
+
+def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str, float], now: float) -> float:
+    """How much more wall time a second of CPU time takes than the estimates reckon with, of late above all."""
+    took = cpu = _A_SECOND
+    while_it_counts = _A_MINUTE + max(now - state.begun, 0.0) / 4
+    for task, wall, done in _measured(state):
+        weight = 0.5 ** (max(now - task.started - wall, 0.0) / while_it_counts)
+        took, cpu = took + weight * wall, cpu + weight * done * state.pace
+    finished = took / cpu
+    if took == _A_SECOND:
+        return finished  # the first tasks of a worker wait until drizzlepac is imported
+    for name, since in elapsed.items():
+        if since > finished * work[name] + _IMPORT:  # it takes longer than was thought; so will those that come after
+            took, cpu = took + (1 + _ON_TOP) * since, cpu + work[name]
+    return took / cpu
+
+
+def _speeds(state: ProgressState) -> dict[str, float]:
+    """CPU time as a multiple of the estimate, by group; what is not known of a group is as in all of them, in part."""
+    sums: dict[str, tuple[float, float]] = {task.group: (0.0, 0.0) for task in state.tasks.values()}
+    for task, _, work in _measured(state):
+        done, estimated = sums[task.group]
+        sums[task.group] = done + work * state.pace, estimated + task.seconds
+    typical = sum(task.seconds for task in state.tasks.values()) / len(state.tasks)
+    done, estimated = (sum(numbers) for numbers in zip(*sums.values(), strict=True))
+    overall = (done + typical * _DOUBT) / (estimated + typical * _DOUBT) if typical else 1.0
+    return {group: (done + overall * _A_SECOND) / (part + _A_SECOND) for group, (done, part) in sums.items()}
+
+
+def _makespan(durations: Mapping[str, float], tasks: Mapping[str, Task], state: ProgressState) -> float:
+    """Play the rest of the run: the longest first, as many at a time as there are slots and memory."""
+    # many tasks wait for the same ones
+    known = {id(task.after): task.after for task in tasks.values()}
+    gates = {gate: sum(name in tasks for name in names) for gate, names in known.items()}
+    behind: dict[int, list[str]] = {gate: [] for gate in gates}
+    opens: dict[str, list[int]] = defaultdict(list)
+    for gate, names in known.items():
+        for name in names:
+            opens[name].append(gate)
+    slots, memory = max(state.slots, 1), state.memory_mb
+    ready: list[tuple[int, float, str]] = []
+    running: list[tuple[float, str]] = []
+
+    def make_ready(name: str) -> None:
+        heapq.heappush(ready, (_ORDER.get(name.partition("-")[0], 2), -durations[name], name))
+
+    for name, task in tasks.items():
+        if task.state == RUNNING:
+            heapq.heappush(running, (durations[name], name))
+            memory -= task.memory_mb
+        elif gates[id(task.after)]:
+            behind[id(task.after)].append(name)
+        else:
+            make_ready(name)
+    now = 0.0
+    while ready or running:
+        while ready and len(running) < slots and (not running or tasks[ready[0][2]].memory_mb <= memory):
+            name = heapq.heappop(ready)[2]
+            memory -= tasks[name].memory_mb
+            heapq.heappush(running, (now + durations[name], name))
+        now, name = heapq.heappop(running)
+        memory += tasks[name].memory_mb
+        for gate in opens[name]:
+            gates[gate] -= 1
+            if not gates[gate]:
+                for waiting in behind[gate]:
+                    make_ready(waiting)
+    return now

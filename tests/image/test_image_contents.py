@@ -1,0 +1,120 @@
+"""What is in the image, and what is not."""
+
+import json
+import tarfile
+
+import pytest
+from image_tools import ROOT, said
+from packaging.requirements import Requirement
+
+from hstmosaic import __version__
+
+pytestmark = [pytest.mark.image, pytest.mark.slow]
+
+PROGRAMS = {"gcc", "cc", "cc1", "c++", "as", "ld", "make", "pip", "pip3", "apptainer", "sbatch"}
+INSTALLERS = ("/pip/__init__.py", "/setuptools/__init__.py", "/flit_core/__init__.py", "/ensurepip/__init__.py")
+CACHES = ("/.cache/", "/var/lib/apt/lists/", "/var/cache/apt/")
+
+
+def files(image):
+    for layer in image.layers():
+        with tarfile.open(fileobj=layer) as listed:
+            yield from (f"/{member.name.removeprefix('./')}" for member in listed if member.isfile() and member.size)
+
+
+def locked():
+    """Return the versions that the lock has for this Python on Linux."""
+    found = {}
+    for line in (ROOT / "container" / "lock.txt").read_text().splitlines():
+        if line[:1].isalnum():
+            wanted = Requirement(line.rstrip(" \\"))
+            if wanted.marker is None or wanted.marker.evaluate():
+                (pin,) = wanted.specifier
+                found[canonical(wanted.name)] = pin.version
+    return found
+
+
+def is_debian(component):
+    return component.get("purl", "").startswith("pkg:deb/")
+
+
+def canonical(name):
+    return name.lower().replace("_", "-").replace(".", "-")
+
+
+def test_nothing_of_the_secrets_is_in_a_layer(image):
+    seen = dict.fromkeys((*image.secrets, "hstmosaic"), 0)
+    overlap = b""
+    with image.archive.open("rb") as archive:
+        while block := archive.read(1 << 22):
+            for word in seen:
+                seen[word] += word.encode() in overlap + block
+            overlap = block[-64:]
+    assert seen.pop("hstmosaic")
+    assert not any(seen.values())
+
+
+def test_no_compiler_no_cache_no_test(image):
+    every = set(files(image))
+    assert any(path.endswith("/drizzlepac/__init__.py") for path in every)
+    assert [path for path in every if "bin/" in path and path.rpartition("/")[2] in PROGRAMS] == []
+    assert [path for path in every if path.endswith(INSTALLERS)] == []
+    assert [path for path in every if any(cache in path for cache in CACHES)] == []
+    tests = {path for path in every if "/tests/" in path and path.startswith("/opt/")}
+    assert {path for path in tests if "/astropy/tests/" not in path} == set()
+
+
+def test_every_module_is_compiled(image):
+    every = set(files(image))
+    sources = {path for path in every if path.endswith(".py") and path.startswith("/opt/hstmosaic/lib")}
+    assert len(sources) > 5000
+
+    def compiled(path):
+        folder, _, name = path.rpartition("/")
+        return f"{folder}/__pycache__/{name.removesuffix('.py')}.cpython-311.pyc"
+
+    assert [path for path in sources if compiled(path) not in every] == []
+
+
+def test_the_list_of_contents_is_the_lock_and_what_debian_says(image):
+    python = {canonical(c["name"]): c["version"] for c in image.sbom["components"] if not is_debian(c)}
+    wanted = locked() | {"hstmosaic": __version__}
+    del wanted["flit-core"]  # it builds hstmosaic and stays behind
+    assert python == wanted
+    debian = {c["name"]: c["version"] for c in image.sbom["components"] if is_debian(c)}
+    query = ("-W", "-f", "${Package} ${Version}\\n")
+    there = said(*image.podman(*query, options=("--entrypoint", "dpkg-query")))
+    assert debian == dict(line.split() for line in there.splitlines())
+
+
+def test_the_list_is_in_the_image_and_would_be_the_same_again(image):
+    inside = said(*image.podman("/opt/hstmosaic/sbom.cdx.json", options=("--entrypoint", "cat")))
+    assert json.loads(inside) == image.sbom
+    # nothing in it depends on when or how often the image is built
+    assert "timestamp" not in image.sbom["metadata"]
+    assert "serialNumber" not in image.sbom
+
+
+def test_labels_user_and_entry(image):
+    config = image.inspect()["Config"]
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["org.opencontainers.image.licenses"] == "BSD-3-Clause"
+    head = said("git", "rev-parse", "HEAD", cwd=ROOT).strip()
+    assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") == head
+    assert labels["org.hstmosaic.digest"].startswith("sha256:")
+    assert (config["User"], config["Entrypoint"]) == ("hstmosaic", ["hstmosaic"])
+
+
+def test_the_sif_tells_and_helps(image):
+    labels = json.loads(said("apptainer", "inspect", "--json", image.sif))["data"]["attributes"]["labels"]
+    assert labels["org.hstmosaic.digest"] == image.inspect()["Config"]["Labels"]["org.hstmosaic.digest"]
+    assert "hstmosaic-slurm" in said("apptainer", "run-help", image.sif)
+
+
+def test_layers_are_of_a_size(image):
+    sizes = [layer["size"] for layer in json.loads(said("podman", "history", "--format", "json", image.name))]
+    assert 400e6 < sum(sizes) < 1e9
+    # a new version of hstmosaic moves a few megabytes
+    first_big = next(i for i, size in enumerate(sizes) if size > 100e6)
+    assert sum(sizes[:first_big]) < 5e6

@@ -1,0 +1,213 @@
+"""Workers in the image on a real Slurm, with the driver outside and, through the bridge, inside."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from image_tools import ROOT, bits, clean_environment, said
+from mini_slurm import MiniSlurm, ask, wait_until
+
+from hstmosaic.errors import ClusterError
+from hstmosaic.run.profile import load_profile
+
+pytestmark = [pytest.mark.image, pytest.mark.slow]
+
+PROFILE = """
+jobqueue: {{slurm: {{cores: 1, memory: 2GB, walltime: "00:05:00", interface: lo, queue: batch, death-timeout: 60,
+  local-directory: "${{TMPDIR:-/tmp}}"}}}}
+hstmosaic: {{cluster: slurm, max-jobs: 2{more}}}
+"""
+
+
+@pytest.fixture(scope="module")
+def slurm(image):
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, for the socket of munge
+    cluster = MiniSlurm(folder, base_port=28000 + 10 * (os.getpid() % 100))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
+        cluster.do("start")
+        yield cluster
+        cluster.do("stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def no_job_left(slurm):
+    yield
+    wait_until(lambda: "COMPLETING" not in slurm.jobs().values())
+    left = slurm.jobs()
+    slurm.clear()
+    assert left == {}
+
+
+def profile(folder, more=""):
+    path = folder / "site.yaml"
+    path.write_text(PROFILE.format(more=more))
+    return path
+
+
+def events(run):
+    return [json.loads(line) for line in (run / "logs" / "run.jsonl").read_text().splitlines()]
+
+
+def cancel_one_at_work(slurm, run):
+    """Cancel a job as soon as a task runs in it."""
+    wait_until(lambda: list(run.glob("tasks/*/log.txt")))
+    victim = slurm.running()[0]
+    ask("scancel", str(victim))
+    return victim
+
+
+def images_of(run):
+    """Return the images that tasks say they ran in."""
+    results = [json.loads(path.read_text()) for path in run.glob("tasks/*/result.json")]
+    return {result["data"]["software"]["image"]["digest"] for result in results}
+
+
+def digest(image):
+    return image.inspect()["Config"]["Labels"]["org.hstmosaic.digest"]
+
+
+def test_workers_in_the_image(slurm, image, demo, tmp_path):
+    site = profile(tmp_path, f", image: {image.sif}, binds: [{ROOT}]")
+    command = ["python", "-m", "hstmosaic.cli", "run", demo / "exposures/list.txt", "-s", "-o", "goods"]
+    command += ["--profile", site, "--output-dir", tmp_path / "out"]
+    run = tmp_path / "out" / "goods_run"
+    with subprocess.Popen(list(map(str, command))) as driver:
+        victim = cancel_one_at_work(slurm, run)
+    assert driver.returncode == 0
+    jobs = {event["job"] for event in events(run) if event["kind"] == "job"}
+    assert str(victim) in jobs
+    assert len(jobs) > 1
+    renamed = {
+        name.replace("hst-skycell-p1889-ra180d0000-decn26d0000", "goods"): b
+        for name, b in bits(demo / "outside").items()
+    }
+    assert bits(tmp_path / "out").keys() == renamed.keys()
+    assert images_of(run) == {digest(image)}
+
+
+def bridge_call(bridge, *words, stdin=None):
+    """Call a command as the driver inside does."""
+    command = [bridge / "bin" / words[0], *words[1:]]
+    environment = os.environ | {"HSTMOSAIC_BRIDGE": str(bridge)}
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+
+
+def check_bridge(slurm, bridge, folder):
+    """What the driver needs is answered, and nothing else is done."""
+    assert bridge.stat().st_mode & 0o777 == 0o700
+    user, other = (
+        ask("id", "-un"),
+        int(ask("sbatch", "--parsable", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")),
+    )
+    assert bridge_call(bridge, "sbatch", "--version").stdout == ask("sbatch", "--version") + "\n"
+    assert "PartitionName=batch" in bridge_call(bridge, "scontrol", "show", "partition", "-o").stdout
+    assert bridge_call(bridge, "scontrol", "show", "job", "-o", other).stdout.startswith(f"JobId={other} ")
+    assert "Invalid job id" in bridge_call(bridge, "scontrol", "show", "job", "-o", "999999").stderr
+    listed = bridge_call(bridge, "squeue", "-h", "-u", user, "--name", "other", "-o", "%i|%T|%r|%L")
+    assert listed.stdout.startswith(f"{other}|")
+    script = folder / "job.sh"
+    script.write_text("#!/bin/sh\ntrue\n")
+    for refused in (
+        ("scancel", other),  # not submitted through the bridge
+        ("scancel", "-u", user),
+        ("scancel", "-u", "daemon", "--name", "other"),
+        ("scancel", "-u", user, "--name", "other; id"),
+        ("scancel", "--signal=KILL", other),
+        ("squeue",),
+        ("squeue", "-h", "-u", user, "--name", "other", "-o", "%all"),
+        ("scontrol", "update", f"jobid={other}", "timelimit=1"),
+        ("scontrol", "show", "config"),
+        ("sbatch", "--wrap", "id"),
+        ("sbatch", "--uid=1", script),
+        ("sbatch", "--parsable", "--hold", script),
+        ("sbatch", folder / "no-script"),
+    ):
+        answer = bridge_call(bridge, *refused)
+        assert answer.returncode == 1, refused
+        assert answer.stderr.startswith("hstmosaic-slurm: refused: "), refused
+    # another command by the same way
+    call = bridge / "call.byhand"
+    call.mkdir()
+    (call / "words").write_bytes(b"touch\0" + str(folder / "touched").encode() + b"\0")
+    with (bridge / "calls").open("r+b", buffering=0) as calls:
+        calls.write(b"call.byhand\n")
+    wait_until((call / "code").exists)
+    assert not (folder / "touched").exists()
+    assert slurm.jobs()[other] in ("RUNNING", "PENDING")
+    ask("scancel", str(other))
+
+
+def test_driver_and_workers_in_the_image(slurm, image, demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "out" / "goods_run"
+    command = [ROOT / "slurm/hstmosaic-slurm", "--image", image.sif, demo / "exposures/list.txt", "-s", "-o", "goods"]
+    command += ["--profile", profile(tmp_path), "--output-dir", "out"]
+    with subprocess.Popen(
+        list(map(str, command)), env=clean_environment(), stderr=subprocess.PIPE, text=True
+    ) as driver:
+        (bridge,) = wait_until(lambda: list(tmp_path.glob("hstmosaic-slurm.*")))
+        victim = cancel_one_at_work(slurm, run)
+        check_bridge(slurm, bridge, tmp_path)
+        _, words = driver.communicate(timeout=300)
+    assert driver.returncode == 0, words
+    assert str(victim) in {event["job"] for event in events(run) if event["kind"] == "job"}
+    assert len(bits(tmp_path / "out")) == 4
+    assert images_of(run) == {digest(image)}
+    # nothing is left of the bridge
+    assert list(tmp_path.glob("hstmosaic-slurm.*")) == []
+    assert subprocess.run(["pgrep", "-f", str(bridge)], check=False).returncode == 1
+
+
+def test_the_driver_inside_is_stopped_and_its_jobs_with_it(slurm, image, demo, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    command = [ROOT / "slurm/hstmosaic-slurm", "--image", image.sif, demo / "exposures/list.txt", "--stub"]
+    command += ["--profile", profile(tmp_path)]
+    with subprocess.Popen(list(map(str, command)), env=clean_environment()) as driver:
+        wait_until(slurm.running)
+        driver.terminate()
+        assert driver.wait(timeout=120) == 130
+    assert slurm.jobs() == {} or set(slurm.jobs().values()) == {"COMPLETING"}
+    assert list(tmp_path.glob("hstmosaic-slurm.*")) == []
+
+
+def test_the_exit_code_of_the_driver_inside(slurm, image, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    command = [ROOT / "slurm/hstmosaic-slurm", "--image", image.sif, tmp_path / "no-list.txt"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert (done.returncode, list(tmp_path.iterdir())) == (3, [])
+    done = subprocess.run([command[0], "list.txt"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr[:6]) == (2, "usage:")
+
+
+def test_the_doctor_looks_into_the_image_on_a_node(slurm, image, tmp_path):
+    site = profile(tmp_path, f", image: {image.sif}")
+    told = said("python", "-m", "hstmosaic.cli", "doctor", "--profile", site, "--output-dir", tmp_path)
+    assert re.search(rf"ok    image: node\d runs {image.name}@{digest(image)}", told)
+    gone = profile(tmp_path, ", image: /no/such/image.sif")
+    command = ["python", "-m", "hstmosaic.cli", "doctor", "--profile", str(gone), "--output-dir", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 9
+    assert "/no/such/image.sif" in done.stdout
+
+
+def test_other_versions_in_the_workers_are_refused(slurm, image, demo, tmp_path, monkeypatch):
+    from hstmosaic.run import worker
+    from hstmosaic.run.driver import RunOptions, run_mosaic
+
+    here = worker.versions() | {"dask": "2020.1.0"}
+    monkeypatch.setattr(worker, "versions", lambda: here)
+    site = load_profile(str(profile(tmp_path, f", image: {image.sif}")))
+    options = RunOptions(str(demo / "exposures/list.txt"), output=tmp_path / "out", stub=True, profile=site)
+    with pytest.raises(ClusterError, match=r"dask 2020\.1\.0 in the driver, 20\d\d\.[\d.]+ in the worker"):
+        run_mosaic(options, lambda _: None)

@@ -1,0 +1,92 @@
+"""What tasks are estimated to need, against what real ones took, and how earlier runs correct it."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pointed_exposures import Aim, aimed
+
+from hstmosaic.plan.estimates import (
+    LEAST_MEMORY_MB,
+    Estimate,
+    Factors,
+    Learned,
+    Sizes,
+    estimate_drizzle,
+    estimate_fit,
+    estimate_screen,
+    estimate_sources,
+    model,
+)
+from hstmosaic.plan.limits import Grid
+
+FULL = Aim(180.0, 26.0, camera="wfc3_uvis", shape=None)
+SMALL = Aim(180.0, 26.0, camera="wfc3_uvis", shape=(300, 300))
+
+MEASURED = [
+    # by calibrate.py on two busy cores: kind, what it worked on, peak memory (MB), CPU time (s)
+    ("screen", Sizes(1, chip=0.2621, exposure=0.2621, detector=0.2621), 231.8, 0.08),
+    ("screen", Sizes(1, chip=8.4009, exposure=16.8018, detector=16.8018), 574.4, 1.4),
+    ("sources", Sizes(1, chip=0.2621, exposure=0.2621, detector=0.2621), 244.4, 0.5),
+    ("sources", Sizes(1, chip=8.3886, exposure=16.7772, detector=16.7772), 1250.3, 12.6),
+    ("align", Sizes(7, chip=0.2621, exposure=0.2621, detector=1.4418), 229.0, 1.3),
+    ("align", Sizes(6, chip=8.4009, exposure=16.8018, detector=69.2), 401.9, 4.5),
+    ("drizzle", Sizes(2, 0.2621, 0.2621, 0.5243, largest=5.1, output=5.67, passes=4, drawn=1.0486), 384.2, 2.5),
+    ("drizzle", Sizes(8, 1.0282, 1.0282, 8.2256, largest=22.5, output=25.0, passes=16, drawn=16.45), 914.2, 13.2),
+    ("drizzle", Sizes(2, 8.4009, 16.8018, 33.6036, largest=33.6, output=33.6, passes=2, drawn=33.6036), 1205.2, 14.6),
+    ("drizzle", Sizes(16, 8.4009, 16.8018, 268.8287, 46.1, output=46.1, passes=16, drawn=268.8287), 3358.7, 74.6),
+    ("drizzle", Sizes(4, 8.3886, 16.7772, 67.1089, largest=136.6, output=136.6, passes=4, drawn=67.1), 3628.6, 42.4),
+    ("drizzle", Sizes(4, 1.0282, 1.0282, 4.1128, largest=145.1, output=161.2, passes=8, drawn=8.2256), 3739.8, 29.2),
+]
+
+
+@pytest.mark.parametrize(("kind", "sizes", "memory_mb", "seconds"), MEASURED)
+def test_no_measured_task_exceeded_its_memory_and_times_were_near(kind, sizes, memory_mb, seconds):
+    memory, time = model(kind, sizes)
+    assert memory_mb < memory < 1.4 * memory_mb
+    assert time == pytest.approx(seconds, rel=0.5, abs=0.3)
+
+
+def test_the_sizes_are_those_of_exposures_and_grids():
+    """Two chips of 2051 x 4096 pixels each are a full frame of WFC3/UVIS."""
+    grids = [Grid(0.12, (500, 400), (0, 0), (0, 0)), Grid(0.04, (1500, 1200), (0, 0), (0, 0))]
+    chip = 2.051 * 4.096
+    expected = Sizes(3, chip, 2 * chip, 6 * chip, largest=1.8, output=2.0, passes=6, drawn=12 * chip)
+    memory, seconds = model("drizzle", expected)
+    estimate = estimate_drizzle([aimed(FULL)] * 3, grids)
+    assert (estimate.memory_mb, estimate.seconds, estimate.group) == (memory, seconds, "drizzle wfc3_uvis")
+
+
+def test_many_exposures_are_held_at_once():
+    one, many = (estimate_drizzle([aimed(FULL)] * n, [Grid(0.04, (6000, 6000), (0, 0), (0, 0))]) for n in (2, 100))
+    assert many.memory_mb > 10 * one.memory_mb
+
+
+def test_estimates_grow_with_the_input():
+    small, large = aimed(SMALL), aimed(FULL)
+    for estimate in (estimate_screen, estimate_sources):
+        assert estimate(small).memory_mb < estimate(large).memory_mb
+        assert estimate(small).seconds < estimate(large).seconds
+    assert estimate_fit([small]).seconds < estimate_fit([small, large]).seconds
+    grid = Grid(0.04, (6000, 6000), (0, 0), (0, 0))
+    one, three = (estimate_drizzle([large] * n, [grid]) for n in (1, 3))
+    assert three.memory_mb == one.memory_mb
+    assert three.seconds > 1.5 * one.seconds
+    assert three.disk_mb > one.disk_mb
+
+
+def test_earlier_tasks_correct_those_of_their_group_only():
+    learned = Learned(runs=2, factors={"drizzle wfc3_ir": Factors(memory=1.5, time=2.0, tasks=7)})
+    alike = Estimate(1000, 10.0, 5, group="drizzle wfc3_ir")
+    assert learned.correct(alike) == Estimate(1500, 20.0, 5, "drizzle wfc3_ir", memory_factor=1.5, time_factor=2.0)
+    other = Estimate(1000, 10.0, 5, group="drizzle acs_wfc")
+    assert learned.correct(other) == other
+    assert replace(learned, pace=3.0).correct(other).seconds == 30.0
+    assert learned.tasks == 7
+
+
+@given(st.integers(1, 100_000), st.floats(0.01, 10.0))
+def test_memory_is_never_below_that_of_a_task_that_does_nothing(memory_mb, factor):
+    learned = Learned(1, {"screen x": Factors(factor, 1.0, 1)})
+    assert learned.correct(Estimate(memory_mb, 1.0, 1, group="screen x")).memory_mb >= LEAST_MEMORY_MB

@@ -1,0 +1,59 @@
+"""Manifests: what they say can be read again, and what is no manifest is refused."""
+
+import json
+
+import pytest
+
+from hstmosaic.plan.checks import Exclusion
+from hstmosaic.products.gather import Gathered
+from hstmosaic.products.manifest import Failure, Manifest, UsedExposure, manifest_from_json, manifest_text
+
+MOSAIC = Gathered(
+    "foo_drc.fits",
+    2880,
+    "0" * 64,
+    {"PRIMARY": "0"},
+    {"PRIMARY": "a" * 16},
+    kind="mosaic",
+    layer="wfc3_uvis_f606w",
+    exposures=("a_flc.fits",),
+)
+MANIFEST = Manifest(
+    prefix="foo",
+    created="2026-01-01T00:00:00+00:00",
+    versions={"drizzlepac": "3.11.0"},
+    exit_code=7,
+    products=(MOSAIC,),
+    exposures=(UsedExposure("a_flc.fits", "/data/a_flc.fits", 10, "1" * 64, "wfc3_uvis_f606w"),),
+    left_out=(Exclusion("b_flc.fits", "listed twice", "take it out of the list"),),
+    failures=(Failure(None, "sbatch refuses", "foo_run/logs/run.jsonl"),),
+)
+
+
+def test_a_manifest_is_read_as_it_was_written():
+    assert manifest_from_json(MANIFEST.to_json()) == MANIFEST
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[]", "no manifest"),
+        ("{", "property name"),
+        (json.dumps({"schema": 2}), "no manifest of schema 1"),
+        (json.dumps({"schema": 1}), "not whole .*products"),
+        (MANIFEST.to_json().replace('"sha256"', '"sha1"'), "not whole"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(text, told):
+    with pytest.raises(ValueError, match=told):
+        manifest_from_json(text)
+
+
+def test_products_made_later_replace_those_of_the_same_name():
+    report = Gathered("foo_report.html", 1, "2" * 64, kind="report")
+    again = Gathered("foo_report.html", 2, "3" * 64, kind="report")
+    assert MANIFEST.with_products([report]).with_products([again]).products == (MOSAIC, again)
+
+
+def test_the_list_of_products_is_sorted_and_has_each_name_once():
+    assert manifest_text(["b.fits", "a.txt", "b.fits"]) == "a.txt\nb.fits\n"

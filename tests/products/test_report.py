@@ -1,0 +1,218 @@
+"""The report's words: what a run directory says, however the run ended."""
+
+import html
+import json
+import os
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hstmosaic.cli import main
+from hstmosaic.errors import ExitCode, OutputError
+from hstmosaic.products.record import read_record
+from hstmosaic.products.report import number_text, size_text, write_report
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.simulate import demo_field, simulate_field
+
+ROOT = Path(__file__).parents[2]
+LAYERS = ("WFC3/UVIS F606W", "WFC3/UVIS F814W", "WFC3/IR F160W")
+
+
+@pytest.fixture(scope="module")
+def pretended(tmp_path_factory):
+    """A run that only pretends: real tasks, workers and events, without pixels."""
+    folder = tmp_path_factory.mktemp("pretended")
+    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder / "exposures")
+    options = RunOptions(str(folder / "exposures" / "list.txt"), "foo", stub=True, output=folder / "out")
+    return run_mosaic(options, lambda event: None)
+
+
+@pytest.fixture
+def run(pretended, tmp_path):
+    """A copy of it that may be spoiled."""
+    shutil.copytree(pretended.directory.parent, tmp_path / "out")
+    return tmp_path / "out" / pretended.directory.name
+
+
+def tell(run, **event):
+    with (run / "logs" / "run.jsonl").open("a") as log:
+        time = read_record(run).events[-1]["time"] + 1
+        log.write(json.dumps({"time": time, "level": "info", "message": ""} | event) + "\n")
+
+
+def words(path):
+    """The report without tags, and with single spaces."""
+    text = re.sub(r"<(style|script)>.*?</\1>", "", path.read_text(), flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_every_run_has_a_report_beside_its_products(pretended):
+    text = words(pretended.directory.parent / "stub-foo_report.html")
+    assert "finished" in text
+    assert "6 of 6" in text
+    for layer in LAYERS:
+        assert layer in text
+    for exposure in pretended.plan.exposures:
+        assert exposure.name in text
+        assert f"screen-{exposure.name.removesuffix('.fits')}" in text
+    for file in pretended.products:
+        assert file.name in text
+    assert f"drizzlepac {pretended.plan.versions['drizzlepac']}" in text
+
+
+def test_the_report_says_what_was_asked(pretended):
+    text = words(pretended.directory.parent / "stub-foo_report.html")
+    assert pretended.plan.source in text
+    assert f"{Path(sys.argv[0]).name}" in text
+    assert "stub True" in text
+    assert pretended.plan.projection_cell in text
+
+
+def test_memory_that_was_asked_for_is_what_the_tasks_were_given(pretended):
+    record = read_record(pretended.directory)
+    given = {event["task"]: event["memory_mb"] for event in record.told("running")}
+    assert len(given) == 9
+    text = words(pretended.directory.parent / "stub-foo_report.html")
+    for task, memory in given.items():
+        row = text.split(f"{task} ")[1].split("well")[0]
+        assert row.split()[-1].replace(",", "") == number_text(memory).replace(",", "")
+
+
+def test_a_failed_layer_is_told_with_the_end_of_its_log(run):
+    log = run / "tasks" / "drizzle-wfc3_ir_f160w" / "log.txt"
+    log.write_text("".join(f"line {k}\n" for k in range(100)) + "KeyError: <x> & 'y'\n")
+    tell(
+        run, kind="failed", level="error", message="wfc3_ir_f160w failed: no <sky> left (log: x)", layer="wfc3_ir_f160w"
+    )
+    tell(run, kind="finished", exit_code=7)
+    path = write_report(run)
+    text = words(path)
+    assert "1 of 3 layers failed" in text
+    assert "no <sky> left" in text
+    assert "KeyError: <x> & 'y'" in text
+    assert "line 99" in text
+    assert "line 50" not in text
+    assert "<sky>" not in path.read_text(), "nothing that was read becomes markup"
+
+
+def test_a_stopped_run_says_why_and_what_to_do(run):
+    tell(run, kind="planned", message="again")
+    tell(run, kind="stopped", message="no stars", exit_code=5, next_step="bring some")
+    text = words(write_report(run))
+    assert "The run was stopped no stars What to do: bring some" in text
+    assert "0 of 3" in text, "layers of an earlier start are not those of this one"
+
+
+def test_a_run_without_an_end_is_not_finished(run):
+    tell(run, kind="planned", message="again")
+    assert "not finished" in words(write_report(run))
+
+
+def test_retries_and_warnings_are_told(run):
+    tell(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", task="drizzle-x")
+    for _ in range(3):
+        tell(run, kind="note", level="warning", message="odd & rare")
+    text = words(write_report(run))
+    assert "Tasks started again drizzle-x is started again with 900 MB" in text
+    assert "odd & rare (3 times)" in text
+
+
+def manifest(run, **changes):
+    path = run.parent / "stub-foo_manifest.json"
+    found = {
+        "schema": 1,
+        "prefix": "stub-foo",
+        "created": "2026-01-01T00:00:00+00:00",
+        "versions": {"drizzlepac": "9.9.9"},
+        "exit_code": 7,
+        "products": [{"name": "stub-foo_manifest.txt", "kind": "list of products", "size": 1, "sha256": "ab" * 32}],
+        "exposures": [],
+        "left_out": [{"name": "icab01a0q_flc.fits", "reason": "stars are trailed", "next_step": "use --keep"}],
+        "failures": [{"layer": None, "cause": "the node caught fire", "log": ""}],
+    }
+    path.write_text(json.dumps(found | changes))
+    return path
+
+
+def test_the_manifest_has_the_last_word(run):
+    manifest(run)
+    text = words(write_report(run))
+    assert "stars are trailed" in text
+    assert "the node caught fire" in text
+    assert "abababababab" in text
+    assert "drizzlepac 9.9.9" in text
+
+
+def test_a_manifest_of_an_earlier_start_does_not_count(run):
+    path = manifest(run)
+    os.utime(path, (1, 1))
+    text = words(write_report(run))
+    assert "stars are trailed" not in text
+    assert "drizzlepac 9.9.9" not in text
+
+
+def test_an_unsuccessful_alignment_is_told(run):
+    (run / "alignment.json").write_text(json.dumps({"aligned": False, "cause": "too few stars"}))
+    assert "too few stars" not in words(write_report(run)), "of an earlier start"
+    tell(run, kind="not aligned", level="warning", message="NOT aligned")
+    assert "The exposures were not aligned: too few stars" in words(write_report(run))
+
+
+def test_the_report_is_whole_or_not_there(run, monkeypatch):
+    before = (run.parent / "stub-foo_report.html").read_bytes()
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        write_report(run)
+    assert (run.parent / "stub-foo_report.html").read_bytes() == before
+
+
+def test_the_verb_makes_it_again(run, monkeypatch, capsys):
+    report = run.parent / "stub-foo_report.html"
+    report.unlink()
+    monkeypatch.setattr("sys.argv", ["hstmosaic", "report", str(run)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.OK
+    assert capsys.readouterr().out.strip() == str(report)
+    assert "finished" in words(report)
+
+
+def test_what_is_no_run_directory_is_an_error(tmp_path):
+    with pytest.raises(OutputError, match="no run directory"):
+        write_report(tmp_path)
+
+
+def test_citations_are_those_of_the_project(pretended):
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    text = words(pretended.directory.parent / "stub-foo_report.html")
+    for reference in cited["references"]:
+        assert " ".join(reference["title"].split()) in text
+        assert str(reference["year"]) in text
+        assert reference.get("doi", "") in text
+    assert " ".join(cited["abstract"].split()).removesuffix(".") in text
+    assert "Gaia" not in text, "nothing was aligned"
+
+
+def test_templates_are_in_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["build-system"]["build-backend"] == "flit_core.buildapi", "which packs every file of the package"
+    assert {path.suffix for path in (ROOT / "src/hstmosaic/products/templates").iterdir()} == {".html", ".css", ".js"}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (45_678_901, "45.7 MB"), (999_700_000, "1 GB")]
+)
+def test_sizes_are_written_for_people(count, text):
+    assert size_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "\N{EN DASH}"), (0, "0"), (0.00386, "0.00386"), (1234.5, "1,234"), (97.29, "97.3")]
+)
+def test_numbers_are_written_for_people(value, text):
+    assert number_text(value) == text

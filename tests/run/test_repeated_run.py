@@ -1,0 +1,137 @@
+"""A run is repeated from its provenance, unless its inputs have changed."""
+
+import shutil
+import sys
+
+import pytest
+
+from hstmosaic.cli import main
+from hstmosaic.errors import ExitCode
+from hstmosaic.plan import image
+from hstmosaic.products.manifest import manifest_from_json
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.simulate import demo_field, simulate_field
+
+FIRST = "idem01a0q_flc.fits"
+
+
+@pytest.fixture(scope="module")
+def exposures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposures")
+    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)
+    (folder / "two.txt").write_text("".join(f"{name}\n" for name in (FIRST, "idem01a1q_flc.fits")))
+    return folder
+
+
+@pytest.fixture
+def stub_run(exposures, tmp_path):
+    """A run whose tasks only pretend, on exposures that a test may change; nothing checks pixels here."""
+    field = tmp_path / "exposures"
+    shutil.copytree(exposures, field)
+    options = RunOptions(
+        str(field / "list.txt"),
+        prefix="foo",
+        skip_alignment=True,
+        output=tmp_path / "out",
+        stub=True,
+        log_level="warning",
+    )
+    provenance = tmp_path / "out" / "stub-foo_provenance.json"
+    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+    return field, provenance
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hstmosaic", "run", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out + printed.err
+
+    return run
+
+
+def mosaics(folder, prefix="foo"):
+    listed = manifest_from_json((folder / f"{prefix}_manifest.json").read_text())
+    return {file.name: file.sha256 for file in listed.products if file.kind == "mosaic"}
+
+
+@pytest.mark.upstream
+def test_the_same_bytes_come_out_wherever_the_exposures_are(exposures, tmp_path, call):
+    first = ("-s", "-o", "foo", "--keep", FIRST, "-l", "warning")
+    code, _ = call(exposures / "two.txt", *first, "--output-dir", tmp_path / "first")
+    assert code == ExitCode.OK
+    provenance = tmp_path / "first" / "foo_provenance.json"
+    moved = tmp_path / "moved"
+    shutil.copytree(exposures, moved)
+    code, told = call("--like", provenance, moved / "*.fits", "--output-dir", tmp_path / "again", "--workers", 1)
+    assert (code, told) == (ExitCode.OK, "")
+    assert mosaics(tmp_path / "again") == mosaics(tmp_path / "first") != {}
+
+    content = bytearray((moved / FIRST).read_bytes())
+    content[-1] ^= 1
+    (moved / FIRST).write_bytes(content)
+    code, told = call("--like", provenance, moved / "*.fits", "--output-dir", tmp_path / "third")
+    assert code == ExitCode.BAD_INPUT
+    assert f"{moved / FIRST}: it is not the file that the run used" in told
+    assert "idem01a1q" not in told
+    assert not (tmp_path / "third").exists()
+
+
+def test_what_is_typed_beside_it_counts_more(stub_run, tmp_path, call):
+    _, provenance = stub_run
+    code, told = call("--like", provenance, "-o", "bar", "-l", "info", "--output-dir", tmp_path / "again")
+    assert code == ExitCode.OK
+    assert len(mosaics(tmp_path / "again", "stub-bar")) == 4
+    assert "finished" in told
+
+
+def test_exposures_that_are_gone_are_all_named(stub_run, tmp_path, call):
+    field, provenance = stub_run
+    for path in field.glob("*_flt.fits"):
+        path.unlink()
+    code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
+    assert code == ExitCode.BAD_INPUT
+    for name in ("idem03a0q_flt.fits", "idem03a1q_flt.fits"):
+        (line,) = [line for line in told.splitlines() if name in line]
+        assert line.count(";") == 1, "cause and next step"
+    assert FIRST not in told
+
+
+def test_exposures_that_a_new_list_lacks_are_named(stub_run, exposures, tmp_path, call):
+    _, provenance = stub_run
+    code, told = call(exposures / "two.txt", "--like", provenance)
+    assert code == ExitCode.BAD_INPUT
+    assert "idem03a0q_flt.fits: the run used it" in told
+
+
+def test_other_software_is_a_warning_that_names_both(stub_run, tmp_path, call, monkeypatch):
+    _, provenance = stub_run
+    raw = provenance.read_text().replace('\\"drizzlepac\\": \\"', '\\"drizzlepac\\": \\"0.')
+    provenance.write_text(raw)
+    monkeypatch.setattr("hstmosaic.run.like.image_identity", lambda: image.ImageIdentity("hstmosaic:9", "sha256:1"))
+    code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
+    assert code == ExitCode.OK
+    assert "drizzlepac was 0.3" in told
+    assert "it is 3." in told
+    assert "the image was none in the run to repeat, it is hstmosaic:9 sha256:1 now" in told
+    log = (tmp_path / "again" / "stub-foo_run" / "logs" / "run.jsonl").read_text()
+    assert "drizzlepac was 0.3" in log
+
+
+@pytest.mark.parametrize("content", [None, "{}", "not even JSON"])
+def test_a_file_that_is_no_provenance_is_refused(tmp_path, call, content):
+    path = tmp_path / "foo_provenance.json"
+    if content is not None:
+        path.write_text(content)
+    code, told = call("--like", path)
+    assert code == ExitCode.BAD_INPUT
+    assert f"{path}: cannot be used" in told
+
+
+def test_without_input_there_is_nothing_to_run(call):
+    code, told = call("-s")
+    assert code == ExitCode.USAGE
+    assert "--like" in told

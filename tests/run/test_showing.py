@@ -1,0 +1,114 @@
+"""Pictures and report at the end of a run: what goes wrong with them harms nothing else, and is told."""
+
+import json
+import shutil
+
+import pytest
+
+from hstmosaic.errors import AlignmentError, ExitCode
+from hstmosaic.plan.plan import plan_from_json
+from hstmosaic.products.record import read_record
+from hstmosaic.run import driver, showing
+from hstmosaic.run.directory import RunDirectory
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.events import Teller
+from hstmosaic.simulate import demo_field, simulate_field
+
+
+@pytest.fixture(scope="module")
+def exposures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposures")
+    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder)
+    return folder / "list.txt"
+
+
+@pytest.fixture(scope="module")
+def pretended(exposures, tmp_path_factory):
+    output = tmp_path_factory.mktemp("out")
+    return run_mosaic(RunOptions(str(exposures), "foo", stub=True, output=output), lambda event: None)
+
+
+@pytest.fixture
+def directory(pretended, tmp_path):
+    """A copy of a pretended run, told as one that has made mosaics."""
+    output = tmp_path / "out"
+    shutil.copytree(pretended.directory.parent, output)
+    made = RunDirectory(output / pretended.directory.name, output)
+    log = made.log_file
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    log.write_text(
+        "".join(json.dumps(line | ({"asked": {}} if line["kind"] == "planned" else {})) + "\n" for line in lines)
+    )
+    return made
+
+
+def test_pictures_that_fail_are_a_warning(directory):
+    told = []
+    # a stub's product is no FITS file
+    assert showing.draw_pictures(directory, Teller(told.append)) == []
+    event = told[-1]
+    assert (event.kind, event.level) == ("pictures", "warning")
+    assert f"hstmosaic report {directory.path}" in event.message
+    assert "Traceback" in event.data["details"]
+
+
+def test_a_report_that_fails_is_a_warning(directory):
+    directory.plan_file.write_text("{")
+    told = []
+    assert showing.report(directory, Teller(told.append)) is None
+    (event,) = told
+    assert (event.kind, event.level) == ("report", "warning")
+    assert "JSONDecodeError" in event.message
+
+
+def test_the_exit_code_is_that_of_the_mosaics(exposures, tmp_path, monkeypatch):
+    def broken(_):
+        raise RuntimeError("no ink")
+
+    monkeypatch.setattr(showing, "write_report", broken)
+    events = []
+    outcome = run_mosaic(RunOptions(str(exposures), "foo", stub=True, output=tmp_path), events.append)
+    assert outcome.exit_code is ExitCode.OK
+    (warning,) = [event.message for event in events if event.level == "warning"]
+    assert "no ink" in warning
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (AlignmentError("no stars", "bring some"), 5, "bring some"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ValueError("odd"), 1, "ValueError: odd"),
+    ],
+)
+def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, error, code, said):
+    def stopped(work, options, tell, client):
+        work.directory.plan_file.write_text(work.plan.to_json())
+        tell("planned", "as always")
+        raise error
+
+    monkeypatch.setattr(driver, "_run_plan", stopped)
+    with pytest.raises(type(error)):
+        run_mosaic(RunOptions(str(exposures), "foo", skip_alignment=True, output=tmp_path), lambda event: None)
+    assert said in (tmp_path / "foo_report.html").read_text()
+    assert read_record(tmp_path / "foo_run").exit_code == code
+
+
+def test_what_was_asked_is_in_the_run_log(pretended):
+    record = read_record(pretended.directory)
+    assert record.asked["stub"] is True
+    assert record.asked["options"] == {"stub": True, "profile": "local"}
+    assert plan_from_json((pretended.directory / "plan.json").read_text()) == pretended.plan
+
+
+def test_a_stop_is_in_the_run_log_but_not_told_twice():
+    told = []
+    showing.tell_stop(AlignmentError("no stars", "bring some"), 5, Teller(told.append))
+    (event,) = told
+    assert (event.level, event.data) == ("debug", {"exit_code": 5, "next_step": "bring some"})
+
+
+def test_who_interrupts_does_not_wait_for_pictures(directory):
+    told = []
+    assert showing.draw_pictures(directory, Teller(told.append), KeyboardInterrupt()) == []
+    assert told == []

@@ -1,0 +1,163 @@
+"""What the events of a run add up to; the recorded run aligned six exposures of three cameras and drizzled them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hstmosaic.progress_model import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, add_up, advance
+from hstmosaic.progress_view import notes, stage_words, view
+from hstmosaic.run.events import Event, event_from_line, event_line
+from hstmosaic.time_left import in_words, share_done, time_left
+
+RECORDED = [event_from_line(line) for line in Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()]
+BEGUN, ENDED = RECORDED[0].time, RECORDED[-1].time
+DRIZZLES = ("drizzle-wfc3_uvis_f606w", "drizzle-wfc3_ir_f160w", "drizzle-acs_wfc_f814w")
+
+
+def until(kind, **data):
+    """Events of the recorded run until the first of a kind with such data, that one included."""
+    for number, event in enumerate(RECORDED):
+        if event.kind == kind and data.items() <= event.data.items():
+            return RECORDED[: number + 1]
+    raise AssertionError(f"no {kind} was recorded")
+
+
+def counts(state):
+    return {
+        stage: (sum(task.over for task in tasks), sum(task.state == RUNNING for task in tasks), len(tasks))
+        for stage, tasks in state.stages().items()
+    }
+
+
+def test_every_stage_is_known_from_the_plan_on():
+    state = add_up(until("planned"))
+    assert counts(state) == {
+        "screening": (0, 0, 6), "finding stars": (0, 0, 6), "fitting": (0, 0, 1), "drizzling": (0, 0, 3)
+    }  # fmt: skip
+    assert set(state.layers.values()) == {WAITING}
+
+
+def test_what_runs_and_what_it_claims():
+    state = add_up(until("running", task="align"))
+    assert counts(state) == {
+        "screening": (6, 0, 6), "finding stars": (6, 0, 6), "fitting": (0, 1, 1), "drizzling": (0, 0, 3)
+    }  # fmt: skip
+    assert state.claimed_mb == state.tasks["align"].memory_mb
+    assert (state.workers, state.slots) == (1, 2)
+
+
+def test_layers_run_and_are_made():
+    state = add_up(until("gathered"))
+    assert state.layers == {"wfc3_uvis_f606w": DONE, "wfc3_ir_f160w": RUNNING, "acs_wfc_f814w": RUNNING}
+
+
+def test_at_the_end_everything_is_done():
+    state = add_up(RECORDED)
+    assert all(task.state == DONE for task in state.tasks.values())
+    assert set(state.layers.values()) == {DONE}
+    assert (state.exit_code, state.ended, share_done(state)) == (0, ENDED, 1.0)
+    assert time_left(state, ENDED) == 0.0
+    assert len(state.warnings) == sum(event.level == "warning" for event in RECORDED)
+
+
+def test_an_event_is_the_same_after_it_was_written_and_read():
+    for event in RECORDED:
+        assert event_from_line(event_line(event)) == event
+        assert "\n" not in event_line(event)
+
+
+def test_a_second_driver_begins_anew():
+    state = add_up([*until("gathered"), *until("planned")])
+    assert counts(state)["screening"] == (0, 0, 6)
+    assert state.retries == 0
+
+
+def test_what_was_finished_before_is_done():
+    skipped = Event("skipped", "", "debug", {"task": "screen-itri01a0q_flc"})
+    reused = Event("reused", "", "info", {"task": "drizzle-acs_wfc_f814w", "layer": "acs_wfc_f814w"})
+    state = add_up([*until("planned"), skipped, reused])
+    assert counts(state)["screening"] == (1, 0, 6)
+    assert state.layers["acs_wfc_f814w"] == DONE
+    assert state.tasks["drizzle-acs_wfc_f814w"].state == DONE
+
+
+def test_without_an_alignment_its_tasks_are_dropped_and_drizzling_is_not():
+    told = Event("not aligned", "NOT aligned: no network", "warning", {"cause": "no network"})
+    state = add_up([*until("aligning"), told])
+    assert counts(state)["finding stars"] == (6, 0, 6)
+    assert all(task.state == DROPPED for task in state.stages()["fitting"])
+    assert all(state.tasks[name].state == WAITING for name in DRIZZLES)
+    assert stage_words(state.stages()["fitting"]) == "0 of 0 finished, 0 running, 0 failed"
+    assert "NOT aligned: no network" in state.warnings
+    single = Event("not aligned", "", "warning", {"exposure": "x_flc.fits"})
+    assert add_up([*until("aligning"), single]).tasks == add_up(until("aligning")).tasks
+
+
+def test_stars_of_an_exposure_that_is_left_out_are_not_waited_for():
+    told = Event("left out", "", "warning", {"exposure": "itri01a0q_flc.fits"})
+    state = add_up([*until("screened"), told])
+    assert state.tasks["sources-itri01a0q_flc"].state == DROPPED
+    assert advance(state, Event("left out", "x by its header", "warning")).tasks == state.tasks
+
+
+def test_a_layer_that_fails_is_over():
+    state = add_up([*until("aligned"), Event("failed", "", "error", {"layer": "wfc3_ir_f160w"})])
+    assert state.layers["wfc3_ir_f160w"] == FAILED
+    assert state.tasks["drizzle-wfc3_ir_f160w"].over
+    assert advance(state, Event("failed", "at the end", "error")).layers == state.layers
+
+
+def test_a_lost_task_waits_again_with_more_memory():
+    lost = Event("retrying", "", "warning", {"task": "align", "memory_mb": 9000, "attempt": 2, "cause": "memory"})
+    state = add_up([*until("running", task="align"), lost])
+    assert (state.tasks["align"].state, state.tasks["align"].memory_mb, state.retries) == (WAITING, 9000, 1)
+
+
+def test_jobs_that_wait_say_why_until_a_task_runs():
+    events = [
+        *until("planned"),
+        Event("job", "job 12 submitted", "debug", {"job": "12", "memory_mb": 900}),
+        Event("pending", "job 12 waits: Resources", "info"),
+    ]
+    state = add_up(events)
+    assert ("waiting", "job 12 waits: Resources") in list(notes(state, BEGUN))
+    assert ("jobs", "1 submitted, 0 task(s) started again") in list(notes(state, BEGUN))
+    assert add_up([*events, *until("running")[1:]]).pending == ""
+
+
+@given(st.lists(st.sampled_from(RECORDED), max_size=40), st.floats(0, 1e4))
+def test_whatever_is_told_in_whatever_order_there_is_something_to_show(events, later):
+    state = add_up([*until("planned"), *events])
+    left = time_left(state, BEGUN + later)
+    assert left is None or left >= 0
+    assert 0 <= share_done(state) <= 1
+    assert in_words(left)
+    assert view(state, BEGUN + later).renderables
+
+
+@given(st.integers(0, len(RECORDED)))
+def test_the_share_that_is_done_never_shrinks(number):
+    earlier, later = add_up(RECORDED[:number]), add_up(RECORDED[: number + 1])
+    assert share_done(earlier) <= share_done(later)
+
+
+def test_time_left_of_the_recorded_run_was_near_the_truth_from_half_way_on():
+    half = (BEGUN + ENDED) / 2
+    told = [event for event in RECORDED if event.kind == "progress" and event.time >= half]
+    assert told
+    for event in told:
+        assert event.data["seconds_left"] == pytest.approx(ENDED - event.time, rel=0.3, abs=0.3)
+
+
+def test_events_of_unknown_kinds_change_nothing_but_the_last_words():
+    state = advance(ProgressState(), Event("novel", "something new"))
+    assert replace(state, last="") == ProgressState()
+    assert state.last == "something new"
+
+
+def test_the_plan_of_a_run_is_small_in_its_log():
+    assert len(json.dumps(RECORDED[0].data)) < 200 * len(RECORDED[0].data["tasks"])
