@@ -56,7 +56,7 @@ def workshop(programs):
         patch.setenv("ENGINE", "podman")
         yield folder
         if not kept:
-            subprocess.run(["umount", folder / "graph" / "overlay"], check=False)  # podman mounts it on itself
+            subprocess.run(["umount", "--recursive", folder / "graph" / "overlay"], check=False)  # podman mounts it on itself
             shutil.rmtree(folder)
 
 
