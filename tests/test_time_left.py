@@ -23,7 +23,8 @@ def waiting(seconds, memory_mb=100, after=()):
 
 
 def done(estimated, took, cpu=None, group="drizzle x"):
-    return Task(estimated, 100, group, state=DONE, took=took, cpu=took if cpu is None else cpu)
+    cpu = took if cpu is None else cpu
+    return Task(estimated, 100, group, state=DONE, started=NOW - took, took=took, cpu=cpu)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,29 @@ def test_a_running_task_has_done_a_part_already():
     running = replace(waiting(10), state=RUNNING, started=NOW - 4)
     assert time_left(run_of(running), NOW) == pytest.approx(6)
     assert time_left(run_of(running), NOW + 100) == pytest.approx(10.4)
+
+
+def test_a_task_that_takes_longer_than_was_thought_warns_of_the_others():
+    late = replace(waiting(10), state=RUNNING, started=NOW - 100)
+    assert time_left(run_of(done(1, 1), late, waiting(10), slots=1), NOW) == pytest.approx(10 + 94, rel=0.05)
+
+
+def test_the_cpu_time_of_a_running_task_says_how_far_it_is_and_how_busy_the_machine():
+    half = replace(waiting(100), state=RUNNING, started=NOW - 200, cpu=50.0, looked_at=NOW)
+    assert time_left(run_of(half, slots=1), NOW) == pytest.approx(200, rel=0.03)
+    assert time_left(run_of(half, slots=1), NOW + 20) == pytest.approx(180, rel=0.03)
+    assert time_left(run_of(half, waiting(100), slots=1), NOW) == pytest.approx(600, rel=0.03)
+
+
+def test_the_import_of_drizzlepac_is_not_taken_for_a_slow_machine():
+    first = replace(waiting(1), state=RUNNING, started=NOW - 20)
+    assert time_left(run_of(first, waiting(100), slots=1), NOW) == pytest.approx(102)
+
+
+def test_what_was_measured_long_ago_counts_less():
+    ago = [replace(task, started=NOW - 1000) for task in [done(10, 30, cpu=10)] * 5]
+    state = run_of(*ago, *[done(10, 10)] * 5, waiting(100), slots=1, begun=NOW - 1000)
+    assert time_left(state, NOW) < 140
 
 
 def test_finished_tasks_say_how_fast_the_others_will_be():

@@ -99,6 +99,7 @@ def image(workshop, base):
     for file in told.values():
         (workshop / file).unlink()
     sif, archive = workshop / "hstmosaic.sif", workshop / "hstmosaic.tar"
+    archive.unlink(missing_ok=True)
     said("podman", "save", "--quiet", "--format", "docker-archive", "--output", archive, name)
     fast = {
         "SIF": str(sif),

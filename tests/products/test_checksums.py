@@ -93,7 +93,17 @@ def test_a_file_that_is_gone(products):
     faults, _ = verify(products)
     assert faults.keys() == {TRAILER}
     assert faults[TRAILER].cause == "is missing"
-    assert not faults[TRAILER].next_step.startswith("delete")
+    assert faults[TRAILER].next_step.startswith("run the same command again")
+
+
+def test_an_aligned_exposure_that_has_changed_is_not_made_again_out_of_itself(products):
+    path = products / "stub-foo_manifest.json"
+    listed = manifest_from_json(path.read_text())
+    mosaic = next(file for file in listed.products if file.name == MOSAIC)
+    # nothing is aligned with stubs: a mosaic stands in for the exposure
+    path.write_text(listed.with_products([replace(mosaic, kind="aligned exposure", layer=None)]).to_json())
+    change(products / MOSAIC, 2880 + 5)
+    assert verify(products)[0][MOSAIC].next_step.startswith("delete stub-foo_run/tasks/align and run")
 
 
 @pytest.mark.parametrize("name", ["stub-foo_wfc3_uvis_f275w_all_drc.fits", ".stub-foo_manifest.json.part"])

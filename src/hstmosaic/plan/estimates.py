@@ -118,10 +118,10 @@ MEMORY_MB: Mapping[str, Sequence[Linear]] = {
 Drizzling has two peaks: the footprint and S_REGION of a product, and the sky, for which all exposures are held at once.
 """
 SECONDS: Mapping[str, Linear] = {
-    "screen": {"constant": 0.05, "chip": 0.16},
+    "screen": {"constant": 0.05, "chip": 0.19},
     "sources": {"constant": 0.22, "exposure": 0.66},
     "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
-    "drizzle": {"constant": 0.3, "output": 0.13, "drawn": 0.26, "passes": 0.32},
+    "drizzle": {"constant": 0.3, "output": 0.18, "drawn": 0.26, "passes": 0.32},
 }
 """Time of a kind of task on one core."""
 

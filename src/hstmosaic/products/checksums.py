@@ -13,7 +13,7 @@ from astropy.io import fits
 from hstmosaic.errors import NotAsRecordedError
 from hstmosaic.plan.files import hdu_names, sha256
 from hstmosaic.plan.names import report_name
-from hstmosaic.products.manifest import manifest_from_json
+from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hstmosaic.products.manifest import Manifest
 
 _ENDING = "_manifest.json"
-_RUN_AGAIN = "run the same command again: it makes what is not there"
+_RUN_AGAIN = "run the same command again: it makes what is missing or changed"
 _MISSING = "is missing"
 _CHANGED = "its bytes are not those that were written"
 _THREADS = 8
@@ -122,15 +122,18 @@ def verify_products(folder: Path, manifests: Manifests, on_bytes: Callable[[int]
     -------
     Verified
     """
-    products = manifests.products
+    listed = [(manifest.prefix, product) for manifest in manifests.readable for product in manifest.products]
+    products = [product for _, product in listed]
     with ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as threads:
         causes = list(threads.map(lambda product: _compare(folder / product.name, product, on_bytes), products))
     faults = list(manifests.faults)
-    for product, cause in zip(products, causes, strict=True):
+    for (prefix, product), cause in zip(listed, causes, strict=True):
         # One after the other, because Python's filters of warnings are of all threads.
         inside = _fits_faults(folder / product.name, product) if not cause or cause.startswith(_CHANGED) else []
         if cause or inside:
-            next_step = _RUN_AGAIN if cause == _MISSING else f"delete it and {_RUN_AGAIN}"
+            # the aligned copies in the run directory may be the same files by other names
+            kept = cause != _MISSING and product.kind in ALIGNED_KINDS
+            next_step = f"delete {prefix}_run/tasks/align and {_RUN_AGAIN}" if kept else _RUN_AGAIN
             faults.append(Fault(product.name, "; ".join([cause, *inside] if cause else inside), next_step))
     faults += _unknown(folder, manifests)
     size = sum(product.size for product in products)

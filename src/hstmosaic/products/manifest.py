@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
-LISTED_KINDS = frozenset({"mosaic", "trailer", "aligned exposure", "headerlet", "reference catalogue"})
+ALIGNED_KINDS = frozenset({"aligned exposure", "headerlet", "reference catalogue"})
+"""What an alignment makes."""
+LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer"}
 """What drizzlepac makes too, and therefore lists."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.files import sha256
 from hstmosaic.plan.specs import TaskResult, read_result
+from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.manifest import Manifest
-
-_ALIGNED_KINDS = ("aligned exposure", "headerlet", "reference catalogue")
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
             task = f"drizzle-{product.layer}"
             result = read_result(run / "tasks" / task) or TaskResult(ok=False)
             parameters = result.data.get("parameters", {}).get(product.name)
-        elif product.kind in _ALIGNED_KINDS:
+        elif product.kind in ALIGNED_KINDS:
             task = "align"
             moved = fitted.get(product.exposures[0]) if product.exposures else None
         told = {
