@@ -13,7 +13,7 @@ RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $
     $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS"))
 
 .DELETE_ON_ERROR:
-.PHONY: help venv mosaic image sif test test-quick test-slurm test-image lint bench lock clean
+.PHONY: help venv mosaic image sif test test-quick test-slurm test-image lint bench docs lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -52,6 +52,9 @@ bench: .venv/.dev-stamp  ## measure against drizzlepac's own make_custom_mosaic
 	$(BIN)/python tests/bench.py
 	$(BIN)/python tests/bench_align.py
 
+docs: .venv/.dev-stamp  ## build the site in docs/_build/html
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
+
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
     --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_OPTIONS)
@@ -63,7 +66,7 @@ lock:  ## make the lock files again from pyproject.toml (needs uv; LOCK_OPTIONS=
 	$(COMPILE) --group sbom -o container/lock-sbom.txt
 
 clean:  ## remove what make made, except mosaics
-	rm -rf .venv build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build dist demo docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.locked: container/lock.txt

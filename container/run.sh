@@ -21,7 +21,7 @@ wanted() { # files, and folders with /. behind, one a line
         if [ -d "$argument" ]; then printf '%s/.\n' "$argument"; continue; fi
         case $argument in
             *.fits | *.ecsv | *.csv | *.xml | *.vot | *.yaml | *.yml | *.json) compgen -G "$argument" || true ;;
-            /*) # a list, or what is still to be made
+            */*) # a list, or what is still to be made
                 parent=$argument; while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
                 if [ -d "$parent" ]; then printf '%s/.\n' "$parent"; else echo "$argument"; names "$argument"; fi ;;
             *) if [ -f "$argument" ]; then echo "$argument"; names "$argument"; fi ;;

@@ -111,6 +111,13 @@ def test_a_layer_that_fails_is_over():
     assert advance(state, Event("failed", "at the end", "error")).layers == state.layers
 
 
+def test_the_cpu_time_of_running_tasks_is_known_from_the_heartbeat():
+    told = Event("progress", "", "debug", {"cpu": {"align": 0.7, "drizzle-acs_wfc_f814w": 3.0, "gone": 1.0}}, BEGUN)
+    state = add_up([*until("running", task="align"), told])
+    assert (state.tasks["align"].cpu, state.tasks["align"].looked_at) == (0.7, BEGUN)
+    assert state.tasks["drizzle-acs_wfc_f814w"].cpu is None
+
+
 def test_a_lost_task_waits_again_with_more_memory():
     lost = Event("retrying", "", "warning", {"task": "align", "memory_mb": 9000, "attempt": 2, "cause": "memory"})
     state = add_up([*until("running", task="align"), lost])

@@ -63,6 +63,13 @@ def test_a_task_that_takes_longer_than_was_thought_warns_of_the_others():
     assert time_left(run_of(done(1, 1), late, waiting(10), slots=1), NOW) == pytest.approx(10 + 94, rel=0.05)
 
 
+def test_the_cpu_time_of_a_running_task_says_how_far_it_is_and_how_busy_the_machine():
+    half = replace(waiting(100), state=RUNNING, started=NOW - 200, cpu=50.0, looked_at=NOW)
+    assert time_left(run_of(half, slots=1), NOW) == pytest.approx(200, rel=0.03)
+    assert time_left(run_of(half, slots=1), NOW + 20) == pytest.approx(180, rel=0.03)
+    assert time_left(run_of(half, waiting(100), slots=1), NOW) == pytest.approx(600, rel=0.03)
+
+
 def test_the_import_of_drizzlepac_is_not_taken_for_a_slow_machine():
     first = replace(waiting(1), state=RUNNING, started=NOW - 20)
     assert time_left(run_of(first, waiting(100), slots=1), NOW) == pytest.approx(102)

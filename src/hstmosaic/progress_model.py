@@ -11,8 +11,6 @@ from hstmosaic.plan.tasks import ALIGN_TASK, STAGES, drizzle_task, screen_task, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.plan.plan import Plan
     from hstmosaic.run.events import Event
 
 WAITING, RUNNING, DONE, FAILED, DROPPED = "waiting", "running", "done", "failed", "dropped"
@@ -40,7 +38,9 @@ class Task:
     took: float | None = None
     """Wall time in seconds, where it has run in this run and was measured."""
     cpu: float | None = None
-    """The same of CPU time."""
+    """The same of CPU time; of a running task, what it had taken when it was looked at."""
+    looked_at: float = 0.0
+    """When that was."""
     attempt: int = 1
 
     @property
@@ -90,29 +90,6 @@ class ProgressState:
         return sum(task.memory_mb for task in self.tasks.values() if task.state == RUNNING)
 
 
-def announced(plan: Plan, *, aligned: bool, stub: bool) -> dict[str, Any]:
-    """Return the data of the event that tells of a plan, from which the state of a run begins.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    aligned : bool
-        Whether an alignment will be tried.
-    stub : bool
-        Whether tasks only pretend.
-    """
-
-    def shown(task: str, estimate: Estimate) -> list[Any]:
-        return [1.0 if stub else estimate.seconds, estimate.memory_mb, estimate.group]
-
-    return {
-        "tasks": {task: shown(task, estimate) for task, estimate in plan.tasks(aligned=aligned).items()},
-        "layers": {layer.name: list(layer.exposures) for layer in plan.layers},
-        "pace": plan.learned.pace,
-    }
-
-
 def advance(state: ProgressState, event: Event) -> ProgressState:
     """Return how far a run is after an event."""
     change = _CHANGES.get(event.kind)
@@ -154,7 +131,7 @@ def _planned(_: ProgressState, event: Event) -> ProgressState:
 def _running(state: ProgressState, event: Event) -> ProgressState:
     told = event.data
     changed = {"state": RUNNING, "worker": told["worker"], "started": event.time, "attempt": told["attempt"]}
-    state = replace(_with(state, told["task"], **changed), pending="")
+    state = replace(_with(state, told["task"], **changed, cpu=None), pending="")
     layer = _layer(told["task"])
     return _layer_is(state, layer, RUNNING) if layer in state.layers else state
 
@@ -212,6 +189,17 @@ def _pending(state: ProgressState, event: Event) -> ProgressState:
     return replace(state, pending=event.message)
 
 
+def _progress(state: ProgressState, event: Event) -> ProgressState:
+    return with_cpu(state, event.data.get("cpu", {}), event.time)
+
+
+def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> ProgressState:
+    """Return a state in which running tasks have taken so much CPU time, by their names."""
+    running = {name: state.tasks[name] for name in cpu if name in state.tasks and state.tasks[name].state == RUNNING}
+    looked_at = {name: replace(task, cpu=cpu[name], looked_at=now) for name, task in running.items()}
+    return replace(state, tasks={**state.tasks, **looked_at})
+
+
 def _finished(state: ProgressState, event: Event) -> ProgressState:
     return replace(state, ended=event.time, exit_code=event.data.get("exit_code"), workers=0, slots=0, pending="")
 
@@ -231,6 +219,7 @@ _CHANGES: Mapping[str, Callable[[ProgressState, Event], ProgressState]] = {
     "workers": _workers,
     "job": _job,
     "pending": _pending,
+    "progress": _progress,
     "finished": _finished,
 }
 

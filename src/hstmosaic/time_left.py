@@ -17,7 +17,7 @@ _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 """What the pool serves first; the rest comes last."""
 _ON_TOP = 0.1
 """So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
-_IDLE = 0.1
+_IDLE = 0.05
 _A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
 _DOUBT = 4
 """So many tasks that took what was estimated are imagined beside all others."""
@@ -76,8 +76,19 @@ def _durations(state: ProgressState, unfinished: Mapping[str, Task], now: float)
     left = {}
     for name, needed in work.items():
         since = elapsed.get(name, 0.0)
-        left[name] = max(pace * needed - since, _ON_TOP * since)
+        left[name] = max(pace * needed - _done(unfinished[name], pace * state.pace, since, now), _ON_TOP * since)
     return left
+
+
+def _done(task: Task, pace: float, since: float, now: float) -> float:
+    """How long a task has run, as if the machine had always been as busy as it is now."""
+    return pace * (task.cpu or 0.0) + max(now - task.looked_at, 0.0) if _is_looked_at(task) else since
+
+
+def _is_looked_at(task: Task) -> bool:
+    """Tell whether the CPU time of a running task is known and says how far it is."""
+    since = task.looked_at - task.started
+    return task.state == RUNNING and task.cpu is not None and task.cpu > _IDLE * since > 0
 
 
 def _measured(state: ProgressState) -> Iterator[tuple[Task, float, float]]:
@@ -95,11 +106,15 @@ def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str,
     for task, wall, done in _measured(state):
         weight = 0.5 ** (max(now - task.started - wall, 0.0) / while_it_counts)
         took, cpu = took + weight * wall, cpu + weight * done * state.pace
-    finished = took / cpu
+    running = [task for task in state.tasks.values() if _is_looked_at(task)]
+    took += sum(task.looked_at - task.started for task in running)
+    cpu += sum((task.cpu or 0.0) * state.pace for task in running)
+    so_far = took / cpu
     if took == _A_SECOND:
-        return finished  # the first tasks of a worker wait until drizzlepac is imported
+        return so_far  # the first tasks of a worker wait until drizzlepac is imported
     for name, since in elapsed.items():
-        if since > finished * work[name] + _IMPORT:  # it takes longer than was thought; so will those that come after
+        # it takes longer than was thought; so will those that come after it
+        if since > so_far * work[name] + _IMPORT and not _is_looked_at(state.tasks[name]):
             took, cpu = took + (1 + _ON_TOP) * since, cpu + work[name]
     return took / cpu
 

@@ -49,7 +49,7 @@ class Image:
 
 def said(*command, **options):
     """Return what a command prints."""
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=400, check=False, **options)
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1500, check=False, **options)
     assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
 

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 
 from hstmosaic import __version__
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
 
 PROGRAMS = {"gcc", "cc", "cc1", "c++", "as", "ld", "make", "pip", "pip3", "apptainer", "sbatch"}
 INSTALLERS = ("/pip/__init__.py", "/setuptools/__init__.py", "/flit_core/__init__.py", "/ensurepip/__init__.py")

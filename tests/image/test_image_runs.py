@@ -9,7 +9,7 @@ import pytest
 from astropy.io import fits
 from image_tools import ROOT, as_nobody, bits, clean_environment, said
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
 
 NOBODY = (65534, 65534)
 

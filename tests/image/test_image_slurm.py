@@ -12,7 +12,9 @@ from mini_slurm import ask, mini_slurm, wait_until
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.profile import load_profile
 
-pytestmark = [pytest.mark.image, pytest.mark.slow]
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
+
+RUN = "hst-skycell-p1889-ra180d0000-decn26d0000_run"
 
 PROFILE = """
 jobqueue: {{slurm: {{cores: 1, memory: 2GB, walltime: "00:05:00", interface: lo, queue: batch, death-timeout: 60,
@@ -66,20 +68,16 @@ def digest(image):
 
 def test_workers_in_the_image(slurm, image, demo, tmp_path):
     site = profile(tmp_path, f", image: {image.sif}, binds: [{ROOT}]")
-    command = ["python", "-m", "hstmosaic.cli", "run", demo / "exposures/list.txt", "-s", "-o", "goods"]
+    command = ["python", "-m", "hstmosaic.cli", "run", demo / "exposures/list.txt", "-s"]
     command += ["--profile", site, "--output-dir", tmp_path / "out"]
-    run = tmp_path / "out" / "goods_run"
+    run = tmp_path / "out" / RUN
     with subprocess.Popen(list(map(str, command))) as driver:
         victim = cancel_one_at_work(slurm, run)
     assert driver.returncode == 0
     jobs = {event["job"] for event in events(run) if event["kind"] == "job"}
     assert str(victim) in jobs
     assert len(jobs) > 1
-    renamed = {
-        name.replace("hst-skycell-p1889-ra180d0000-decn26d0000", "goods"): b
-        for name, b in bits(demo / "outside").items()
-    }
-    assert bits(tmp_path / "out").keys() == renamed.keys()
+    assert bits(tmp_path / "out") == bits(demo / "outside")
     assert images_of(run) == {digest(image)}
 
 
@@ -99,7 +97,6 @@ def check_bridge(slurm, bridge, folder):
         ask("id", "-un"),
         int(ask("sbatch", "--parsable", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")),
     )
-    assert bridge_call(bridge, "sbatch", "--version").stdout == ask("sbatch", "--version") + "\n"
     assert "PartitionName=batch" in bridge_call(bridge, "scontrol", "show", "partition", "-o").stdout
     assert bridge_call(bridge, "scontrol", "show", "job", "-o", other).stdout.startswith(f"JobId={other} ")
     assert "Invalid job id" in bridge_call(bridge, "scontrol", "show", "job", "-o", "999999").stderr
@@ -117,6 +114,7 @@ def check_bridge(slurm, bridge, folder):
         ("squeue", "-h", "-u", user, "--name", "other", "-o", "%all"),
         ("scontrol", "update", f"jobid={other}", "timelimit=1"),
         ("scontrol", "show", "config"),
+        ("sbatch", "--version"),
         ("sbatch", "--wrap", "id"),
         ("sbatch", "--uid=1", script),
         ("sbatch", "--parsable", "--hold", script),
@@ -140,8 +138,8 @@ def check_bridge(slurm, bridge, folder):
 def test_driver_and_workers_in_the_image(slurm, image, demo, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    run = tmp_path / "out" / "goods_run"
-    command = [ROOT / "slurm/hstmosaic-slurm", "--image", image.sif, demo / "exposures/list.txt", "-s", "-o", "goods"]
+    run = tmp_path / "out" / RUN
+    command = [ROOT / "slurm/hstmosaic-slurm", "--image", image.sif, demo / "exposures/list.txt", "-s"]
     command += ["--profile", profile(tmp_path), "--output-dir", "out"]
     with subprocess.Popen(
         list(map(str, command)), env=clean_environment(), stderr=subprocess.PIPE, text=True
@@ -152,7 +150,7 @@ def test_driver_and_workers_in_the_image(slurm, image, demo, tmp_path, monkeypat
         _, words = driver.communicate(timeout=300)
     assert driver.returncode == 0, words
     assert str(victim) in {event["job"] for event in events(run) if event["kind"] == "job"}
-    assert len(bits(tmp_path / "out")) == 4
+    assert bits(tmp_path / "out") == bits(demo / "outside")
     assert images_of(run) == {digest(image)}
     # nothing is left of the bridge
     assert list(tmp_path.glob("hstmosaic-slurm.*")) == []

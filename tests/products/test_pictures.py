@@ -127,7 +127,7 @@ def test_coverage_is_that_of_the_chips(run, layer):
 
     # by another route: the exposures' own pixels, through their distortion
     rng = np.random.default_rng(3)
-    places = rng.uniform(-150, np.array(weight.shape[::-1]) + 150, (4000, 2))
+    places = rng.uniform(-150, np.array(weight.shape[::-1]) + 150, (8000, 2))
     sky = wcs.pixel_to_world(*places.T)
     depth = np.full(len(places), -np.inf)
     for exposure in used(paths, out, layer):

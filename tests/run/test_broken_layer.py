@@ -1,6 +1,7 @@
 """A layer whose process is killed takes no other layer down, and the next run makes only that layer."""
 
 import os
+import shutil
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.errors import ExitCode
+from hstmosaic.plan.names import report_name
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.zygote import shared_zygote
 from hstmosaic.simulate import demo_field, simulate_field
@@ -48,6 +50,7 @@ def runs(tmp_path_factory):
     options = RunOptions(source=str(folder / "exposures" / "list.txt"), skip_alignment=True, output=folder / "out")
     killer = Killer()
     first = run_mosaic(options, killer)
+    shutil.copy(options.output / report_name(first.plan.prefix), folder / "first_report.html")
     appeared = sorted(path.name for path in options.output.iterdir() if path.is_file())
     failed = (first.directory / "failures.txt").read_text()
     times = {path.name: path.stat().st_mtime_ns for path in options.output.glob("*_dr?.fits")}
@@ -67,6 +70,16 @@ def test_the_failure_is_told(runs):
     assert any(VICTIM in line and "log" in line for line in summary)
     assert f"{VICTIM} was not made. The task's process was killed" in failed
     assert "--workers" in failed
+
+
+def test_the_failure_is_in_the_report(runs):
+    report = (runs[-2].output.parent / "first_report.html").read_text()
+    assert "1 of 3 layers failed" in report
+    failed = report.split("What failed</h2>")[1].split("</section>")[0]
+    assert "WFC3/UVIS F814W" in failed
+    assert "What to do:" in failed
+    assert "SIGKILL" in failed
+    assert report.count("data:image/webp") == 2 + 2 * len(OTHERS), "pictures of what was made"
 
 
 def test_the_other_layers_are_whole(runs):

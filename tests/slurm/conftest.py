@@ -23,6 +23,8 @@ def slurm(slurm_is_there):
     """Start a Slurm of two nodes of two cores; its clients are those that tests and hstmosaic call."""
     with mini_slurm() as cluster:
         yield cluster
+        # no worker outlives its job by more than moments, not even where Slurm does not look after that
+        wait_until(lambda: not cluster.workers())
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 SCRIPT = Path(__file__).with_name("minislurm.sh")
 _PORTS = 16
@@ -51,6 +53,21 @@ class MiniSlurm:
     def running(self):
         return [number for number, state in self.jobs().items() if state == "RUNNING"]
 
+    def workers(self):
+        """Return the processes of Dask workers that jobs of this Slurm have started, by id."""
+        found = {}
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                if "distributed.cli.dask_worker" in words and process.environ().get("SLURM_CONF") == self.conf:
+                    found[process.pid] = words
+        return found
+
+    @property
+    def conf(self):
+        """Path of slurm.conf."""
+        return str(self.folder / "slurm.conf")
+
     def clear(self):
         """Cancel what is left and wait until it is gone."""
         if self.jobs():
@@ -82,7 +99,7 @@ def mini_slurm(**options):
         stack.callback(shutil.rmtree, folder)
         cluster = MiniSlurm(folder, base_port, **options)
         before = os.environ.get("SLURM_CONF")
-        os.environ["SLURM_CONF"] = str(folder / "slurm.conf")
+        os.environ["SLURM_CONF"] = cluster.conf
         try:
             cluster.do("start")
             yield cluster

@@ -23,7 +23,7 @@ from hstmosaic.products.orient import north_up
 from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.record import PICTURES_FILE, PICTURES_FOLDER, read_record
 from hstmosaic.products.sky_coverage import coverage_map
-from hstmosaic.products.sky_regions import exposure_regions
+from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,7 +139,7 @@ class _Studio:
             return
         left_out = {exclusion.name for exclusion in self.record.left_out}
         draft = self.output / f".{name}.part"
-        exposure_regions(outlines, self.colors, left_out).write(draft, format="ds9", overwrite=True)
+        draft.write_text(ds9_text(exposure_regions(outlines, self.colors, left_out)))
         draft.replace(self.output / name)
         self.extras.append(Extra(name, about.kind, about.layer, about.product))
 

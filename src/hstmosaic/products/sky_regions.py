@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from astropy.coordinates import SkyCoord
@@ -11,6 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hstmosaic.plan.outlines import Outline
+
+_GLOBAL = re.compile(r"^global .*$", re.MULTILINE)
+_SETTING = re.compile(r"\w+=(?:\{[^}]*\}|\S+)")
+
+
+def ds9_text(regions: Regions) -> str:
+    """Return the text of a region file, the same for the same regions.
+
+    The library writes what regions have in common in the order of a set.
+    """
+    text = str(regions.serialize(format="ds9"))
+    return _GLOBAL.sub(lambda line: " ".join(["global", *sorted(_SETTING.findall(line[0]))]), text)
 
 
 def exposure_regions(outlines: Iterable[Outline], colors: Mapping[str, str], dashed: Iterable[str] = ()) -> Regions:

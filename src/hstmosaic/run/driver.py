@@ -12,14 +12,13 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
-from hstmosaic.progress_model import announced
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, check_room, run_directory
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
-from hstmosaic.run.heartbeat import heartbeat
+from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile

@@ -5,20 +5,46 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hstmosaic.progress_model import ProgressState, advance
+from hstmosaic.progress_model import ProgressState, advance, with_cpu
+from hstmosaic.run.zygote import cpu_of_tasks
 from hstmosaic.time_left import in_words, share_done, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from hstmosaic.plan.estimates import Estimate
+    from hstmosaic.plan.plan import Plan
     from hstmosaic.run.events import Event, Teller
 
 _SHORTEST, _LONGEST = 2.0, 10.0
 _QUIET_SECONDS = 60.0
 """No line is printed before that, and none sooner after another one."""
 _MILESTONES = 4
+
+
+def announced(plan: Plan, *, aligned: bool, stub: bool) -> dict[str, Any]:
+    """Return the data of the event that tells of a plan, from which the state of a run begins.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    aligned : bool
+        Whether an alignment will be tried.
+    stub : bool
+        Whether tasks only pretend.
+    """
+
+    def shown(task: str, estimate: Estimate) -> list[Any]:
+        return [1.0 if stub else estimate.seconds, estimate.memory_mb, estimate.group]
+
+    return {
+        "tasks": {task: shown(task, estimate) for task, estimate in plan.tasks(aligned=aligned).items()},
+        "layers": {layer.name: list(layer.exposures) for layer in plan.layers},
+        "pace": plan.learned.pace,
+    }
 
 
 class Heartbeat:
@@ -34,9 +60,10 @@ class Heartbeat:
 
     def beat(self, now: float) -> None:
         """Tell of progress; worth a line on paper only at quarters of the whole of a long run."""
-        state = self.state
-        if not state.tasks:
+        if not self.state.tasks:
             return
+        cpu = cpu_of_tasks()
+        state = with_cpu(self.state, cpu, now)  # the listener itself hears of it under the lock of the teller
         left, share = time_left(state, now), share_done(state)
         done = sum(task.over for task in state.tasks.values())
         milestone = int(_MILESTONES * share)
@@ -46,7 +73,7 @@ class Heartbeat:
         words = f"{100 * share:.0f} % done, {in_words(left)}"
         told = {"done": done, "tasks": len(state.tasks), "share": round(share, 4)}
         seconds = None if left is None else round(left, 1)
-        self.tell("progress", words, "info" if printed else "debug", **told, seconds_left=seconds)
+        self.tell("progress", words, "info" if printed else "debug", **told, seconds_left=seconds, cpu=cpu)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def folders_of(plan: Plan, output: Path) -> tuple[str, ...]:
     """
     files = [exposure.path for exposure in plan.exposures]
     folders = {output, output.resolve(), *(file.parent for file in files), *(file.resolve().parent for file in files)}
-    return tuple(str(folder) for folder in _outermost(folders))
+    return tuple(str(folder) for folder in _outermost(folders - {Path("/")}))
 
 
 def _outermost(folders: Iterable[Path]) -> Iterator[Path]:

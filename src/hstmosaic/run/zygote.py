@@ -11,13 +11,15 @@ import tempfile
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from hstmosaic.errors import HstMosaicError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _ENVIRONMENT = {
     # one core a task: the fan-out fills the machine
@@ -161,6 +163,16 @@ def close_zygote() -> None:
         zygote, _current = _current, None
     if zygote is not None:
         zygote.close()
+
+
+def cpu_of_tasks() -> dict[str, float]:
+    """Return the CPU seconds that tasks of this process's zygote have taken until now, by their names."""
+    taken = {}
+    for folder, pid in dict(_current.pids if _current is not None else {}).items():
+        with suppress(psutil.Error):  # it has just ended
+            times = psutil.Process(pid).cpu_times()
+            taken[Path(folder).name] = round(times.user + times.system, 2)
+    return taken
 
 
 @contextmanager
