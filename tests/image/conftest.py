@@ -56,7 +56,8 @@ def workshop(programs):
         patch.setenv("ENGINE", "podman")
         yield folder
         if not kept:
-            subprocess.run(["umount", "--recursive", folder / "graph" / "overlay"], check=False)  # podman mounts it on itself
+            # podman mounts it on itself
+            subprocess.run(["umount", "--recursive", folder / "graph" / "overlay"], check=False)
             shutil.rmtree(folder)
 
 
