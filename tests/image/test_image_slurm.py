@@ -3,14 +3,11 @@
 import json
 import os
 import re
-import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 import pytest
 from image_tools import ROOT, bits, clean_environment, said
-from mini_slurm import MiniSlurm, ask, wait_until
+from mini_slurm import ask, mini_slurm, wait_until
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.profile import load_profile
@@ -28,14 +25,8 @@ hstmosaic: {{cluster: slurm, max-jobs: 2{more}}}
 
 @pytest.fixture(scope="module")
 def slurm(image):
-    folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # short, for the socket of munge
-    cluster = MiniSlurm(folder, base_port=28000 + 10 * (os.getpid() % 100))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
-        cluster.do("start")
+    with mini_slurm() as cluster:
         yield cluster
-        cluster.do("stop")
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

@@ -122,6 +122,14 @@ def test_a_product_that_has_not_arrived_whole_is_not_moved(task):
     assert [path.name for path in output.iterdir()] == ["foo_run"]
 
 
+def test_gathering_goes_on_where_a_killed_driver_has_stopped(task):
+    folder, output, made = task
+    (folder / "work" / PRODUCT.name).replace(output / PRODUCT.name)
+    gathered = gather_layer(LAYER, USED, made, folder, output)
+    assert {file.name: file.sha256 for file in gathered} == {file.name: file.sha256 for file in made}
+    assert still_gathered(folder, output) == gathered
+
+
 @pytest.mark.parametrize("harm", ["removed", "changed"])
 def test_harmed_products_are_not_taken_for_finished(task, harm):
     folder, output, made = task

@@ -3,7 +3,7 @@
 import pytest
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.allocation import memory_per_task
+from hstmosaic.run.allocation import local_directory, memory_per_task
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,14 @@ def test_without_a_limit_the_node_is_shared_evenly():
     one, four = (memory_per_task({"SLURM_TASKS_PER_NODE": count, "SLURM_MEM_PER_NODE": "0"}) for count in ("1", "4"))
     assert one > 100
     assert one / four == pytest.approx(4, rel=0.01)
+
+
+def test_the_directory_of_workers(monkeypatch, tmp_path):
+    monkeypatch.setenv("SOME_DISK", str(tmp_path))
+    assert local_directory("$SOME_DISK") == str(tmp_path)
+    assert local_directory(None)
+    with pytest.raises(ClusterError, match=r"no directory '\$OTHER_DISK/x' that can be written on"):
+        local_directory("$OTHER_DISK/x")
 
 
 @pytest.mark.parametrize("environment", [{}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}])

@@ -73,7 +73,7 @@ def test_the_failure_is_told(runs):
 
 
 def test_the_failure_is_in_the_report(runs):
-    report = (runs[-1].output.parent / "first_report.html").read_text()
+    report = (runs[-2].output.parent / "first_report.html").read_text()
     assert "1 of 3 layers failed" in report
     failed = report.split("What failed</h2>")[1].split("</section>")[0]
     assert "WFC3/UVIS F814W" in failed

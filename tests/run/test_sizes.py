@@ -62,6 +62,17 @@ def test_nothing_starts_where_time_does_not_suffice():
     assert place([LONG], [Room("fresh", 1, 9000, seconds=3000)]) == ["fresh"]
 
 
+def test_scratch_is_shared_by_the_tasks_of_a_job():
+    small = Need(1000, 60, disk_mb=300)
+    (job,) = pack([small, small], LIMITS, jobs=1)
+    assert job.disk_mb == 600
+    assert place([small] * 2, [job.room("job")]) == ["job", "job"]
+    assert place([Need(1000, 60, disk_mb=700)], [job.room("job")]) == [None]
+    assert place([Need(1000, 60, disk_mb=10**9)], [Room("here", 1, 1000)]) == ["here"], (
+        "without limit where none is set"
+    )
+
+
 def test_memory_grows_by_a_factor_up_to_the_most():
     assert [LIMITS.more_memory(memory, 2.0) for memory in (1000, 6000, 10000)] == [2000, 10000, None]
     assert JobLimits(SHARED).more_memory(50000, 1.5) == 75000

@@ -3,10 +3,12 @@
 import math
 import time
 
+import dask
 import pytest
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run import slurm
+from hstmosaic.run.profile import Profile, profile_from_yaml
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import (
     JobState,
@@ -125,13 +127,34 @@ def test_what_a_failing_command_says_is_told():
 
 
 def test_the_script_of_a_job(tmp_path):
-    script = job_script(JobSize(2, 3000, 5400), "hstmosaic-1a2b", tmp_path)
+    script = job_script(JobSize(2, 3000, 5400), "hstmosaic-1a2b", tmp_path, Profile("mine", "slurm"))
     for line in ("-J hstmosaic-1a2b", "--cpus-per-task=2", "--mem=2862M", "-t 01:30:00", "--no-requeue"):
         assert f"#SBATCH {line}\n" in script
     (command,) = [line for line in script.splitlines() if "dask_worker" in line]
     assert "--memory-limit 0 " in command
     assert "--no-nanny" in command
     assert "--nthreads 2" in command
+
+
+def test_the_script_of_a_job_whose_tasks_work_in_scratch(tmp_path):
+    text = """
+    jobqueue: {slurm: {local-directory: "${SCRATCH:-/tmp}", job-script-prologue: [module load x]}}
+    hstmosaic: {cluster: slurm, scratch: true, scratch-option: "--gres=lscratch:{gb}"}
+    """
+    given = profile_from_yaml(text, "mine")
+    with dask.config.set(dict(given.dask)):
+        script = job_script(JobSize(2, 3000, 5400, disk_mb=2500), "hstmosaic-1a2b", tmp_path, given)
+        none = job_script(JobSize(2, 3000, 5400), "hstmosaic-1a2b", tmp_path, given)
+    assert "#SBATCH --gres=lscratch:3\n" in script
+    assert "gres" not in none
+    lines = script.splitlines()
+    assert lines.index("module load x") < lines.index('scratch="${SCRATCH:-/tmp}"')
+    assert "--local-directory ${SCRATCH:-/tmp}" in lines[-1]
+
+
+def test_scratch_needs_a_directory(tmp_path):
+    with pytest.raises(ProfileError, match="scratch without a directory"):
+        job_script(JobSize(1, 1000, 60), "name", tmp_path, Profile("mine", "slurm", scratch=True))
 
 
 def test_a_path_with_blanks_is_refused(tmp_path):

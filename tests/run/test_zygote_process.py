@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.specs import SPEC_FILE, ScreenSpec, read_result, spec_to_json
+from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, ScreenSpec, read_result, spec_to_json
 from hstmosaic.run.work import run_task
 from hstmosaic.run.zygote import Zygote, close_zygote
 from hstmosaic.simulate import demo_field, simulate_field
@@ -45,26 +45,27 @@ def wait_for_pid(zygote, folder):
 
 def test_a_task_is_measured(zygote, exposure, tmp_path):
     folder = task(tmp_path / "screen", exposure)
-    ended = zygote.run(folder)
+    ended = zygote.run(folder, folder / "work")
     assert ended.status == 0
     assert 0 < ended.cpu_seconds < 60
     assert 50 < ended.max_rss_mb < 2000
-    assert read_result(folder).data["usable"] is True
+    assert read_result(folder, ANSWER_FILE).data["usable"] is True
 
 
 def test_an_error_stays_in_its_task(zygote, exposure, tmp_path):
     broken = task(tmp_path / "broken", tmp_path / "absent_flc.fits")
-    assert zygote.run(broken).status == 1
-    result = read_result(broken)
+    assert zygote.run(broken, broken / "work").status == 1
+    result = read_result(broken, ANSWER_FILE)
     assert not result.ok
     assert "absent_flc.fits" in result.error
     assert "Traceback" in (broken / "log.txt").read_text()
-    assert zygote.run(task(tmp_path / "sound", exposure)).status == 0
+    sound = task(tmp_path / "sound", exposure)
+    assert zygote.run(sound, sound / "work").status == 0
 
 
 def test_a_folder_without_a_spec_is_an_error_of_that_task(zygote, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert zygote.run(tmp_path / "empty").status == 1
+    assert zygote.run(tmp_path / "empty", tmp_path / "empty" / "work").status == 1
 
 
 def test_a_killed_task_has_a_result_that_says_so(exposure, tmp_path, monkeypatch):
@@ -87,7 +88,7 @@ def test_tasks_end_with_the_zygote(exposure, tmp_path):
 
     def run():
         try:
-            running.run(folder)
+            running.run(folder, folder / "work")
         except HstMosaicError as error:
             raised.append(error)
 

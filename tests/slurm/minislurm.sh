@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A throw-away Slurm of several logical nodes on this host, for tests: no systemd, no cgroups, loopback only.
 #   minislurm.sh start | stop | start-node N | crash-node N | stop-controller | start-controller
-# Environment: MS_DIR (short: sockets live in it), MS_BASE_PORT, MS_NODES, MS_CPUS and MS_MEM (MB) of a node.
+# Environment: MS_DIR (short: sockets live in it), MS_BASE_PORT, MS_NODES, MS_CPUS and MS_MEM (MB) of a node; further
+# lines of slurm.conf in MS_MORE, further words for each of its nodes in MS_OF_NODES.
 set -euo pipefail
 D=${MS_DIR:?} BASE=${MS_BASE_PORT:?} N=${MS_NODES:-2} CPUS=${MS_CPUS:-2} MEM=${MS_MEM:-6000}
 export SLURM_CONF=$D/slurm.conf
@@ -50,13 +51,18 @@ DefMemPerCPU=500
 CONF
     for i in $(seq 1 "$N"); do
         echo "NodeName=node$i NodeHostname=$(hostname -s) NodeAddr=127.0.0.1 Port=$((BASE + i)) CPUs=$CPUS" \
-            "Boards=1 SocketsPerBoard=1 CoresPerSocket=$CPUS ThreadsPerCore=1 RealMemory=$MEM State=UNKNOWN" >> "$SLURM_CONF"
+            "Boards=1 SocketsPerBoard=1 CoresPerSocket=$CPUS ThreadsPerCore=1 RealMemory=$MEM TmpDisk=20000 State=UNKNOWN ${MS_OF_NODES:-}" >> "$SLURM_CONF"
         mkdir -p "$D/spool/node$i"
     done
     cat >> "$SLURM_CONF" << CONF
 PartitionName=batch Nodes=node[1-$N] Default=YES MaxTime=01:00:00 DefaultTime=00:10:00 State=UP
 PartitionName=short Nodes=node1 MaxTime=00:02:00 DefaultTime=00:01:00 State=UP
 CONF
+    # a key has one value: what is given replaces what is above
+    while IFS= read -r line; do
+        case $line in '' | *Name=*) ;; *) sed -i "/^${line%%=*}=/d" "$SLURM_CONF" ;; esac
+        echo "$line" >> "$SLURM_CONF"
+    done <<< "${MS_MORE:-}"
 }
 
 # kill -0 is true for a zombie, and PID 1 of a container reaps orphans late, or never: read the state.

@@ -35,10 +35,10 @@ class Bench:
     directory: object
     events: list
 
-    def start(self, name, estimate_mb=SMALL, seconds=1.0, priority=0.0, **spec):
+    def start(self, name, estimate_mb=SMALL, seconds=1.0, priority=0.0, disk_mb=1, **spec):
         task = self.directory.task(name)
         task.prepare(StubSpec(seconds=seconds, **spec), "key")
-        return self.pool.submit(task.path, Estimate(estimate_mb, seconds, 1), priority)
+        return self.pool.submit(task.path, Estimate(estimate_mb, seconds, disk_mb), priority)
 
     def told(self, kind):
         return [event for event in self.events if event.kind == kind]
@@ -49,9 +49,9 @@ class Bench:
 
 
 @contextmanager
-def bench(folder, given=None, workers=None):
+def bench(folder, given=None, workers=None, *, keep_work=False):
     directory = run_directory(folder, "stub")
     directory.create()
     events = []
-    with open_pool(given or profile(), directory, Teller(events.append), workers) as pool:
+    with open_pool(given or profile(), directory, Teller(events.append), workers, keep_work=keep_work) as pool:
         yield Bench(pool, directory, events)

@@ -1,15 +1,12 @@
 """Whole runs on a real Slurm, as users start them."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from mini_slurm import ask, wait_until
 from stubs import PROFILE
+from users import Command, start
 
 from hstmosaic.errors import ExitCode
 from hstmosaic.run.driver import RunOptions, run_mosaic
@@ -28,18 +25,8 @@ def field(tmp_path_factory):
     return folder
 
 
-def start(field, output, *options):
-    """Start hstmosaic as a user does; its words go to a file."""
-    output.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "hstmosaic.cli", "run", field / "list.txt", "-s", "-l", "debug", "-o", "foo"]
-    command += ["--output-dir", output, "--profile", field / "mini.yaml", *options]
-    with (output / "words.txt").open("w") as words:
-        return subprocess.Popen(list(map(str, command)), stdout=words, stderr=subprocess.STDOUT)
-
-
-def events(output):
-    lines = (output / "foo_run" / "logs" / "run.jsonl").read_text().splitlines()
-    return [json.loads(line) for line in lines]
+def begin(field, output, *options, profile=None, prefix="foo"):
+    return start(field / "list.txt", profile or field / "mini.yaml", output, "-s", *options, prefix=prefix)
 
 
 def products(outcome):
@@ -57,38 +44,38 @@ def test_the_products_are_those_of_this_machine_alone(slurm, field, tmp_path):
         assert outcome.exit_code is ExitCode.OK
         made[output.name] = products(outcome)
     assert made["local"] == made["mini"] != {}
-    assert any(event["kind"] == "job" for event in events(tmp_path / "mini"))
+    assert any(event["kind"] == "job" for event in Command(None, tmp_path / "mini", "foo").events())
 
 
 def test_a_run_whose_job_is_cancelled_still_ends_well(slurm, field, tmp_path):
-    run = start(field, tmp_path)
+    run = begin(field, tmp_path)
     wait_until(lambda: list((tmp_path / "foo_run" / "tasks").glob("drizzle-*/log.txt")), seconds=120)
     victims = slurm.running()
     ask("scancel", str(victims[0]))
-    assert run.wait(timeout=180) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    assert run.wait() == ExitCode.OK, run.words
     assert len(list(tmp_path.glob("*_dr?.fits"))) == 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_stopped_leaves_no_job(slurm, field, tmp_path, number):
-    run = start(field, tmp_path)
+    run = begin(field, tmp_path)
     wait_until(slurm.running)
-    run.send_signal(number)
-    assert run.wait(timeout=90) == ExitCode.INTERRUPTED
+    run.process.send_signal(number)
+    assert run.wait() == ExitCode.INTERRUPTED
     wait_until(lambda: not slurm.jobs(), seconds=10)
-    assert "the same command goes on" in (tmp_path / "words.txt").read_text()
+    assert "the same command goes on" in run.words
 
 
 def test_the_whole_plumbing_with_stubs(slurm, field, tmp_path):
-    run = start(field, tmp_path, "--stub")
+    run = begin(field, tmp_path, "--stub")
     folder = tmp_path / "stub-foo_run"
     log = folder / "logs" / "run.jsonl"
     wait_until(lambda: log.exists() and read_status(folder).stages)
     meanwhile = read_status(folder)
-    assert f"process {run.pid}" in meanwhile.driver
+    assert f"process {run.process.pid}" in meanwhile.driver
     assert [stage.planned for stage in meanwhile.stages] == [6, 3]
     assert "of 6 finished" in str(meanwhile)
-    assert run.wait(timeout=90) == ExitCode.OK, (tmp_path / "words.txt").read_text()
+    assert run.wait() == ExitCode.OK, run.words
     after = read_status(folder)
     assert after.driver == ""
     assert [(stage.finished, stage.running, stage.failed) for stage in after.stages] == [(6, 0, 0), (3, 0, 0)]
@@ -100,12 +87,11 @@ def test_the_whole_plumbing_with_stubs(slurm, field, tmp_path):
 
 
 def test_jobs_are_shown_and_not_submitted(slurm, field, tmp_path):
-    run = start(field, tmp_path, "--show-jobs")
-    assert run.wait(timeout=60) == ExitCode.OK
-    words = (tmp_path / "words.txt").read_text()
-    assert words.count("#!/usr/bin/env bash") >= 2
-    assert "#SBATCH -p batch" in words
-    assert "# drizzling: " in words
+    run = begin(field, tmp_path, "--show-jobs")
+    assert run.wait() == ExitCode.OK
+    assert run.words.count("#!/usr/bin/env bash") >= 2
+    assert "#SBATCH -p batch" in run.words
+    assert "# drizzling: " in run.words
     assert not (tmp_path / "foo_run").exists()
     assert slurm.jobs() == {}
 
@@ -113,23 +99,6 @@ def test_jobs_are_shown_and_not_submitted(slurm, field, tmp_path):
 def test_a_run_that_sbatch_refuses_says_why(slurm, field, tmp_path):
     refused = tmp_path / "refused.yaml"
     refused.write_text(PROFILE.replace("queue: batch", "queue: nowhere"))
-    run = start(field, tmp_path / "out", "--profile", refused)
-    assert run.wait(timeout=90) == ExitCode.CLUSTER
-    assert "invalid partition specified: nowhere" in (tmp_path / "out" / "words.txt").read_text()
-
-
-def test_a_killed_driver_goes_on_where_it_stopped(slurm, field, tmp_path):
-    tasks = tmp_path / "foo_run" / "tasks"
-    for stage in ("screen-*/log.txt", "screen-*/result.json", "drizzle-*/log.txt", "drizzle-*/gathered.json"):
-        run = start(field, tmp_path)
-        wait_until(lambda stage=stage: list(tasks.glob(stage)), seconds=120)
-        os.kill(run.pid, signal.SIGKILL)
-        run.wait(timeout=10)
-    run = start(field, tmp_path)
-    assert run.wait(timeout=180) == ExitCode.OK, (tmp_path / "words.txt").read_text()
-    assert len(list(tmp_path.glob("*_dr?.fits"))) == 4
-    told = events(tmp_path)
-    screened = [event["exposure"] for event in told if event["kind"] == "screened" and event["measured"]]
-    made = [event["layer"] for event in told if event["kind"] == "gathered"]
-    assert len(screened) == len(set(screened))
-    assert len(made) == len(set(made))
+    run = begin(field, tmp_path / "out", profile=refused)
+    assert run.wait() == ExitCode.CLUSTER
+    assert "invalid partition specified: nowhere" in run.words

@@ -13,6 +13,7 @@ from hstmosaic.simulate import demo_field, simulate_field
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
 SCRIPTS = Path(__file__).parents[2] / "slurm"
+BATCH = Path(__file__).parents[2] / "batch"
 
 
 @pytest.fixture
@@ -20,7 +21,9 @@ def here(tmp_path, monkeypatch):
     """Work in a folder with a list and a profile, with hstmosaic on the PATH."""
     simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path)
     (tmp_path / "mini.yaml").write_text(PROFILE)
-    (tmp_path / "inside.yaml").write_text("hstmosaic: {cluster: allocation}\njobqueue: {slurm: {interface: lo}}\n")
+    example = (BATCH / "example-no-submit.yaml").read_text()
+    assert "interface: hsn0" in example
+    (tmp_path / "inside.yaml").write_text(example.replace("interface: hsn0", "interface: lo"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     return tmp_path
@@ -44,7 +47,8 @@ def test_the_driver_as_a_job(slurm, here):
 
 
 def test_everything_in_one_allocation(slurm, here):
-    options = ["--ntasks=4", "--mem-per-cpu=2500", "--time=5"]
+    # as the example says it, with as many tasks as there is room for; this Slurm does not look at accounts
+    options = ["--account=ast1234", "--ntasks=4", "--mem-per-cpu=2500", "--time=5"]
     shown, log = submit(slurm, *options, SCRIPTS / "allocation.sbatch", "list.txt", "-s", "--profile", "inside.yaml")
     assert "JobState=COMPLETED" in shown, log
     assert "finished" in log

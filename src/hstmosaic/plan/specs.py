@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPEC_FILE = "spec.json"
+ANSWER_FILE = "answer.json"
+"""What the task's process says, before its files are where they belong."""
 RESULT_FILE = "result.json"
+"""What makes a task finished: written last, when everything else is whole."""
 LOG_FILE = "log.txt"
 WORK_FOLDER = "work"
+TRAILERS = "*_trl.*"
+"""What trailers in a working directory match; they are kept where a task has failed."""
 
 GUIDING_SEED = 20231
 """Seed of the guiding check, so that one file gets one verdict."""
@@ -125,6 +130,11 @@ class TaskResult:
     retry: bool = False
     """Whether trying again could help (the cause is not in the data)."""
 
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of the files in its working directory that are still needed, by name."""
+        return {file["name"]: file["sha256"] for file in self.data.get("files", [])}
+
 
 def spec_to_json(spec: TaskSpec) -> str:
     """Return the text of a spec file."""
@@ -166,16 +176,16 @@ def spec_from_json(text: str) -> TaskSpec:
             raise ValueError(f"no task of kind {kind!r}")
 
 
-def write_result(folder: Path, result: TaskResult) -> None:
-    """Write a task's answer whole or not at all."""
-    draft = folder / (RESULT_FILE + ".part")
+def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> None:
+    """Write a task's result (or with `ANSWER_FILE` its answer) whole or not at all."""
+    draft = folder / (name + ".part")
     draft.write_text(json.dumps(asdict(result), indent=1))
-    draft.replace(folder / RESULT_FILE)
+    draft.replace(folder / name)
 
 
-def read_result(folder: Path) -> TaskResult | None:
-    """Return a task's answer, or None where there is none."""
+def read_result(folder: Path, name: str = RESULT_FILE) -> TaskResult | None:
+    """Return a task's result (or with `ANSWER_FILE` its answer), or None where there is none."""
     try:
-        return TaskResult(**json.loads((folder / RESULT_FILE).read_text()))
+        return TaskResult(**json.loads((folder / name).read_text()))
     except FileNotFoundError:
         return None

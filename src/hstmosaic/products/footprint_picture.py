@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -45,6 +45,8 @@ _MAIN, _SIDE = 780, 300
 _ALARM = "#ff5c5c"
 _DASHES = (0, (5, 3))
 _GAPS = withStroke(linewidth=4.5, foreground=NIGHT)
+_NESTED = 3.0
+"""Pixels of the picture by which each layer's outlines lie within those of the layer before."""
 _ROOM = 0.08
 _FAR = 3.0
 """Exposures farther from the mosaic than so many of its sizes do not shape the picture."""
@@ -65,8 +67,8 @@ def draw_footprints(plan: Plan, outlines: Sequence[Outline], left_out: Collectio
     Returns
     -------
     PIL.Image.Image
-        Exposures in the colours of their layers, what the limits of the mosaic clip hatched in red; beside it the
-        whole projection cell with its sky cells.
+        Exposures in the colours of their layers, each layer's lines a little within those of the one before; what the
+        limits of the mosaic clip hatched in red; beside it the whole projection cell with its sky cells.
     """
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     chips = {outline.name: [to_pixels(cell.wcs, chip) for chip in outline.chips] for outline in outlines}
@@ -153,6 +155,8 @@ def _draw_exposures(
 ) -> bool:
     """Draw the chips, and tell whether the limits clip any that is used."""
     layers = list(dict.fromkeys(outline.layer for outline in outlines))
+    left, right = axes.get_xlim()
+    pixel = (right - left) / _MAIN
     for out in (False, True):
         for k, layer in enumerate(layers):
             polygons = [
@@ -163,13 +167,14 @@ def _draw_exposures(
                 if np.isfinite(polygon).all()
             ]
             color = colors.get(layer, INK)
-            edges = PolyCollection(polygons, facecolor="none", edgecolor=color, zorder=3)
             if out:
-                edges.set(linestyle=_DASHES, linewidth=1.8, path_effects=[_GAPS])
+                style: dict[str, Any] = {"linestyle": _DASHES, "linewidth": 1.8, "path_effects": [_GAPS]}
             else:
                 axes.add_collection(PolyCollection(polygons, facecolor=f"{color}26"), autolim=False)
                 # so that layers on the same place do not hide each other
-                edges.set_linewidth(1.3 + 1.5 * min(len(layers) - 1 - k, 3))
+                polygons = [_shrunk(polygon, (k % 5) * _NESTED * pixel) for polygon in polygons]
+                style = {"linewidth": 1.6}
+            edges = PolyCollection(polygons, facecolor="none", edgecolor=color, zorder=3, **style)
             axes.add_collection(edges, autolim=False)
     used = [p for outline in outlines if outline.name not in left_out for p in chips[outline.name]]
     beyond = [p for p in used if not _inside(p, limits)]
@@ -178,6 +183,13 @@ def _draw_exposures(
         axes.add_patch(patch)
         patch.set_clip_path(_all_but(limits), axes.transData)
     return bool(beyond)
+
+
+def _shrunk(polygon: np.ndarray, by: float) -> np.ndarray:
+    """Move the edges of a chip inwards."""
+    middle = polygon.mean(axis=0)
+    size = np.hypot(*(polygon - middle).T).max()
+    return np.asarray(middle + (polygon - middle) * max(1 - 1.4 * by / size, 0.7))
 
 
 def _inside(polygon: np.ndarray, limits: Limits) -> bool:

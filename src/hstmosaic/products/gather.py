@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.files import MadeFile, sha256
+from hstmosaic.plan.specs import WORK_FOLDER
 from hstmosaic.products.verify import ProductError, check_product
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def gather_layer(
     """Check the products of a layer, then move them to the output directory.
 
     Nothing is moved unless every product of the layer is as planned; the task directory lies in the output
-    directory, so that a move is a renaming.
+    directory, so that a move is a renaming. What a driver that was killed has already moved is taken where it is.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def gather_layer(
         If a product is not as planned.
     """
     for product in layer.products:
-        check_product(task / "work" / product.name, product, used)
+        check_product(_place(product.name, task, output), product, used)
     return gather_stub(layer, used, made, task, output)
 
 
@@ -80,7 +81,7 @@ def gather_stub(
     kinds |= {product.trailer: "trailer" for product in layer.products}
     for name in kinds:
         # what a task wrote on another node has to have arrived here
-        size = (task / "work" / name).stat().st_size
+        size = _place(name, task, output).stat().st_size
         if size != files[name].size:
             raise ProductError(f"{name} has {size} bytes, its task has written {files[name].size}")
     gathered = tuple(
@@ -88,11 +89,16 @@ def gather_stub(
         for name, kind in kinds.items()
     )
     for name in kinds:
-        (task / "work" / name).replace(output / name)
+        _place(name, task, output).replace(output / name)
     draft = task / (_GATHERED_FILE + ".part")
     draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
     draft.replace(task / _GATHERED_FILE)
     return gathered
+
+
+def _place(name: str, task: Path, output: Path) -> Path:
+    made = task / WORK_FOLDER / name
+    return made if made.exists() else output / name
 
 
 def product_names(layer: Layer) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ class Stage:
         """Return a task's directory and its result, or where it is still to be done, the future of it."""
         task = self.directory.task(name)
         finished = task.finished(key)
-        if finished is not None and task.work.is_dir():
+        if finished is not None and task.work.is_dir() and task.whole(finished):
             self.pool.tell("skipped", f"{name} was finished before", "debug", task=name)
             return task, finished
         task.prepare(spec, key)

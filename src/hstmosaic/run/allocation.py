@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -112,10 +113,29 @@ def _worker_options(environment: Mapping[str, str]) -> dict[str, Any]:
         "nthreads": cores,
         "memory_limit": 0,
         "resources": {MEMORY: memory_per_task(environment) - WORKER_MEMORY_MB},
-        "local_directory": tempfile.gettempdir(),
+        "local_directory": local_directory(dask.config.get("jobqueue.slurm.local-directory", None)),
         "preload": ["hstmosaic.run.worker"],
         "dashboard": False,
     }
+
+
+def local_directory(named: str | None) -> str:
+    """Return the directory in which workers keep their files, as the profile names it; the system's own when None.
+
+    Raises
+    ------
+    ClusterError
+        If a variable in it is not set here, or there is no such directory.
+    """
+    if named is None:
+        return tempfile.gettempdir()
+    path = os.path.expandvars(named)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ClusterError(
+            f"no directory {path!r} that can be written on {platform.node()} (local-directory of the profile)",
+            "name one that every node has, as a path or with variables that are set in jobs",
+        )
+    return path
 
 
 def memory_per_task(environment: Mapping[str, str]) -> int:

@@ -16,6 +16,7 @@ from hstmosaic.run.pool import Pool
 from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import Need, Room
+from hstmosaic.run.work import Workplace
 from hstmosaic.run.zygote import close_zygote
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def open_pool(
     tell: Teller,
     workers: int | None = None,
     client: Client | None = None,
+    *,
+    keep_work: bool = False,
 ) -> Iterator[Pool]:
     """Open the pool of a profile.
 
@@ -115,26 +118,32 @@ def open_pool(
         Tasks at a time.
     client : distributed.Client, optional
         Of the allocation, where the run is in one.
+    keep_work : bool
+        Keep all that tasks have written.
     """
+    place = Workplace(profile.scratch, keep_work)
     if profile.cluster == "slurm":
         from hstmosaic.run.slurm_pool import slurm_pool
 
-        with slurm_pool(profile, directory, tell, workers) as pool:
+        with slurm_pool(profile, directory, tell, place, workers) as pool:
             yield pool
     elif client is not None:
-        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, profile.memory_growth)
+        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, place)
         try:
             yield pool
         finally:
             pool.close()
     else:
-        with local_cluster(workers, tell=tell) as pool:
+        with local_cluster(workers, tell=tell, place=place) as pool:
             yield pool
 
 
 @contextmanager
 def local_cluster(
-    workers: int | None = None, memory_mb: int | None = None, tell: Teller | None = None
+    workers: int | None = None,
+    memory_mb: int | None = None,
+    tell: Teller | None = None,
+    place: Workplace | None = None,
 ) -> Iterator[Pool]:
     """Start an embedded Dask cluster in this process.
 
@@ -146,6 +155,8 @@ def local_cluster(
         Memory that tasks may claim together, 10^6 bytes; what is free when None.
     tell : Teller, optional
         Hears what happens.
+    place : Workplace, optional
+        Where tasks work.
 
     Yields
     ------
@@ -167,7 +178,7 @@ def local_cluster(
         ) as cluster,
         Client(cluster) as client,
     ):
-        pool = Pool(client, FixedStaff(client), tell or Teller())
+        pool = Pool(client, FixedStaff(client), tell or Teller(), place)
         try:
             yield pool
         finally:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError, RunBusyError
-from hstmosaic.plan.specs import SPEC_FILE, TaskResult, TaskSpec, read_result, spec_to_json
+from hstmosaic.plan.files import sha256
+from hstmosaic.plan.specs import SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +34,7 @@ class TaskDirectory:
     @property
     def work(self) -> Path:
         """Working directory of the task's process."""
-        return self.path / "work"
+        return self.path / WORK_FOLDER
 
     @property
     def log(self) -> Path:
@@ -53,6 +54,22 @@ class TaskDirectory:
             return None
         result = read_result(self.path) if same else None
         return result if result is not None and result.ok else None
+
+    def whole(self, result: TaskResult, moved_to: Path | None = None) -> bool:
+        """Whether all files of a finished task are what they were when it ended.
+
+        Parameters
+        ----------
+        result : TaskResult
+            Of the task.
+        moved_to : pathlib.Path, optional
+            Where else they may be by now.
+        """
+        for name, checksum in result.files.items():
+            places = [folder / name for folder in (self.work, moved_to) if folder is not None]
+            if not any(place.is_file() and sha256(place) == checksum for place in places):
+                return False
+        return True
 
     def prepare(self, spec: TaskSpec, key: str) -> None:
         """Empty the folder and write what the task is told."""

@@ -67,7 +67,7 @@ def examine(profile: Profile, output: Path, image: str | None = None) -> list[Fi
     with dask.config.set(dict(profile.seeing([str(output)]).dask)):
         findings += _slurm(profile)
         if all(finding.good for finding in findings):
-            findings += _nodes(output)
+            findings += _nodes(output, profile)
     return findings
 
 
@@ -115,7 +115,7 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
         yield Finding("max-walltime", False, f"{profile.max_walltime:.0f} s is longer than the partition allows")
 
 
-def _nodes(output: Path) -> Iterator[Finding]:
+def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
     """Submit a job that looks around, and compare what it sees with what is seen here."""
     from hstmosaic.run.slurm_jobs import config
 
@@ -129,7 +129,7 @@ def _nodes(output: Path) -> Iterator[Finding]:
         port = listening.getsockname()[1]
         job = ""
         try:
-            (folder / "probe.sbatch").write_text(probe_script(folder, host, port))
+            (folder / "probe.sbatch").write_text(probe_script(folder, host, port, profile))
             job = call("sbatch", "--parsable", str(folder / "probe.sbatch")).strip().split(";")[0]
             seen = _wait_for(folder / PROBE_FILE, job)
             yield from _compare(seen, token) if isinstance(seen, dict) else [Finding("job", False, seen)]
@@ -141,7 +141,7 @@ def _nodes(output: Path) -> Iterator[Finding]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def probe_script(folder: Path, host: str, port: int) -> str:
+def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     """Return the script of the job that looks around, with the header of a worker's job.
 
     Parameters
@@ -150,10 +150,12 @@ def probe_script(folder: Path, host: str, port: int) -> str:
         On the shared file system.
     host, port : str and int
         Where the doctor listens.
+    profile : Profile
+        Of the jobs.
     """
     from hstmosaic.run.slurm_jobs import config, job_script
 
-    script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder)
+    script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder, profile)
     head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]
     log = [f"#SBATCH -o {folder}/job.log"]
     python = config("python", sys.executable)

@@ -213,7 +213,7 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
         stub=options.stub,
     )
     profile = options.profile.seeing(folders_of(plan, directory.output))
-    with open_pool(profile, directory, tell, options.workers, client) as pool:
+    with open_pool(profile, directory, tell, options.workers, client, keep_work=options.keep_work) as pool:
         pool.check(plan.tasks(aligned=options.aligned).values())
         if not options.aligned:
             Schedule(plan, directory, pool, settings, tell, work.progress).run()

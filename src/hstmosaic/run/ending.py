@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
 from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
-from hstmosaic.plan.specs import WORK_FOLDER
+from hstmosaic.plan.specs import TRAILERS, WORK_FOLDER
 from hstmosaic.products.digest import FailureDigest, digest, digests_text
 from hstmosaic.products.manifest import (
     LISTED_KINDS,
@@ -203,7 +203,7 @@ def _digests(outcome: Outcome) -> list[FailureDigest]:
     found = []
     for failure in outcome.failures:
         log = Path(failure.log)
-        trailers = sorted((log.parent / WORK_FOLDER).glob("*_trl.*"))
+        trailers = sorted((log.parent / WORK_FOLDER).glob(TRAILERS))
         found.append(digest(failure, [log, *trailers]))
     return found
 

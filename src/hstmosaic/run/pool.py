@@ -6,14 +6,14 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
 from hstmosaic.run.retries import Cause, Lost, cause_of, last_line
 from hstmosaic.run.sizes import Need, Room, in_order, place
-from hstmosaic.run.work import Measured, run_task
+from hstmosaic.run.work import Measured, Workplace, run_task
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -34,6 +34,8 @@ class Work:
 
     folder: Path
     need: Need
+    disk_mb: float
+    """What it is estimated to write."""
     attempt: int = 1
     answer: Future[Answer] = field(default_factory=Future)
     worker: str = ""
@@ -59,12 +61,12 @@ class Pool:
         Its workers.
     tell : Teller
         Hears of retries.
-    growth : float
-        Factor on the memory of a task that had too little.
+    workplace : Workplace, optional
+        Where tasks work.
     """
 
-    def __init__(self, client: Client, staff: Staff, tell: Teller, growth: float = 2.0) -> None:
-        self.client, self.staff, self.tell, self.growth = client, staff, tell, growth
+    def __init__(self, client: Client, staff: Staff, tell: Teller, workplace: Workplace | None = None) -> None:
+        self.client, self.staff, self.tell, self.workplace = client, staff, tell, workplace or Workplace()
         self._inbox: queue.SimpleQueue[tuple[Work, Any] | None] = queue.SimpleQueue()
         self._waiting: list[Work] = []
         self._running: list[Work] = []
@@ -98,15 +100,15 @@ class Pool:
         ClusterError
             If no worker that can be had is large enough.
         """
-        need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority))
-        work = Work(folder, need)
+        need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority, estimate.disk_mb))
+        work = Work(folder, need, estimate.disk_mb)
         self._inbox.put((work, None))
         return work.answer
 
     def check(self, estimates: Iterable[Estimate]) -> None:
         """Raise `ClusterError` if a task is larger than any worker that can be had."""
         for estimate in estimates:
-            self.staff.adjust(Need(estimate.memory_mb, estimate.seconds))
+            self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, disk_mb=estimate.disk_mb))
 
     def close(self) -> None:
         """Serve no more; tasks that still run are the business of who ends the workers."""
@@ -191,9 +193,8 @@ class Pool:
         work.worker = name
         told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
         self.tell("running", f"{work.name} runs on {name}", "debug", **told)
-        future = self.client.submit(
-            run_task, str(work.folder), key=f"{work.name}-{work.attempt}", pure=False, workers=[address]
-        )
+        how = {"key": f"{work.name}-{work.attempt}", "pure": False, "workers": [address]}
+        future = self.client.submit(run_task, str(work.folder), self.workplace, work.disk_mb, **how)
         work.running = future
         future.add_done_callback(lambda ended: self._inbox.put((work, ended)))
 
@@ -254,5 +255,5 @@ class Pool:
         more = f" with {memory} MB" if lost.cause is Cause.MEMORY else ""
         self.tell("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
         work.attempt += 1
-        work.need = Need(memory, seconds, work.need.priority)
+        work.need = replace(work.need, memory_mb=memory, seconds=seconds)
         self._waiting.append(work)

@@ -48,6 +48,10 @@ class Profile:
     """Seconds after which a job that has nothing to do is given back."""
     image: str = ""
     """Apptainer image that workers live in; empty for none."""
+    scratch: bool = False
+    """Whether tasks work in Dask's local directory, on a disk of their node, and not in the run directory."""
+    scratch_option: str = ""
+    """What sbatch is told to get that much of it, with ``{mb}`` or ``{gb}`` in it; empty to ask for nothing."""
     binds: tuple[str, ...] = ()
     """Directories that they see in there, beside those of exposures and products."""
     dask: Mapping[str, Any] = field(default_factory=dict)
@@ -123,6 +127,10 @@ def profile_from_yaml(text: str, name: str) -> Profile:
         for key, kind in {"max_jobs": int, "attempts": int, "memory_growth": float}.items():
             if key in given:
                 given[key] = kind(given[key])
+        if not isinstance(given.get("scratch", False), bool):
+            raise TypeError(f"scratch is {given['scratch']!r}, not true or false")
+        if "scratch_option" in given:
+            _check_option(str(given["scratch_option"]))
     except (ValueError, TypeError) as error:
         raise ProfileError(f"hstmosaic: {error}") from error
     if given.get("cluster") == "slurm" and not given.get("image") and _PYTHON not in dict(_flat(raw)):
@@ -142,6 +150,15 @@ def _with_image(profile: Profile) -> Profile:
     binds = [profile.binds] if isinstance(profile.binds, str) else profile.binds
     image = str(Path(os.path.expandvars(profile.image)).expanduser().absolute())
     return replace(profile, image=image, binds=tuple(map(str, binds))).seeing()
+
+
+def _check_option(text: str) -> None:
+    try:
+        said = text.format(mb=1, gb=1)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ValueError(f"scratch-option {text!r} has more in braces than {{mb}} or {{gb}}") from error
+    if said == text or not text.startswith("-"):
+        raise ValueError(f"scratch-option {text!r} is no option of sbatch with {{mb}} or {{gb}} in it")
 
 
 def _folder() -> Iterable[Any]:

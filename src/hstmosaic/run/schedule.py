@@ -196,10 +196,15 @@ class Schedule:
             else drizzle_spec(self.plan, layer, used, self._notes, self.progress.sha256, self.settings.log_level)
         )
         key = self._key(spec, listed_exposures(self.plan, layer))
-        there = still_gathered(task.path, self.directory.output) if task.finished(key) else None
+        finished = task.finished(key)
+        there = still_gathered(task.path, self.directory.output) if finished else None
         if there is not None:
             self.progress.gathered += there
             self.tell("reused", f"{layer.name} was finished before", layer=layer.name, task=task.name)
+            return
+        if finished is not None and finished.files and task.whole(finished, self.directory.output):
+            self.tell("skipped", f"{task.name} was finished before", "debug", task=task.name)
+            self._end_layer(layer, task, finished, None)
             return
         self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
         self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))

@@ -43,12 +43,15 @@ def shown_jobs(options: RunOptions) -> str:
     with dask.config.set(dict(profile.seeing(folders_of(plan, directory.output)).dask)):
         limits = job_limits(profile)
         for stage, estimates in stages.items():
-            needs = [Need(estimate.memory_mb, estimate.seconds) for estimate in estimates]
+            needs = [
+                Need(estimate.memory_mb, estimate.seconds, disk_mb=estimate.disk_mb if profile.scratch_option else 0)
+                for estimate in estimates
+            ]
             for need in needs:
                 if limits.refusal(need):
                     shown.append(f"# {stage}: a task {limits.refusal(need)}\n")
             sizes = sorted(pack(needs, limits, profile.max_jobs), key=lambda size: (-size.memory_mb, -size.seconds))
             for size, same in groupby(sizes):
-                script = job_script(size, job_name(directory), directory.path / "logs" / "jobs")
+                script = job_script(size, job_name(directory), directory.path / "logs" / "jobs", profile)
                 shown.append(f"# {stage}: {len(list(same))} job(s) for {len(needs)} task(s)\n{script}")
     return "\n".join(shown)

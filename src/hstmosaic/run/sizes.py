@@ -25,6 +25,8 @@ class Need:
     seconds: float
     priority: float = 0.0
     """The highest is served first; among equals, the longest."""
+    disk_mb: float = 0.0
+    """Scratch that its job has to be asked for with, 10^6 bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,18 @@ class Room:
     """For all tasks together, 10^6 bytes."""
     seconds: float = math.inf
     """Until it ends."""
+    disk_mb: float = math.inf
+    """Scratch for all tasks together, 10^6 bytes."""
 
     def takes(self, need: Need) -> bool:
         """Whether there is room for a task."""
-        return self.slots > 0 and need.memory_mb <= self.memory_mb and need.seconds <= self.seconds
+        enough = need.memory_mb <= self.memory_mb and need.disk_mb <= self.disk_mb
+        return self.slots > 0 and enough and need.seconds <= self.seconds
 
     def less(self, need: Need) -> Room:
         """Return what is left beside a task."""
-        return replace(self, slots=self.slots - 1, memory_mb=self.memory_mb - need.memory_mb)
+        left = self.memory_mb - need.memory_mb, self.disk_mb - need.disk_mb
+        return replace(self, slots=self.slots - 1, memory_mb=left[0], disk_mb=left[1])
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,12 @@ class JobSize:
     """10^6 bytes, the worker's own included."""
     seconds: float
     """Walltime."""
+    disk_mb: float = 0.0
+    """Scratch, 10^6 bytes; 0 where none is asked for."""
 
     def room(self, name: str) -> Room:
         """Return what tasks find in it."""
-        return Room(name, self.cores, self.memory_mb - WORKER_MEMORY_MB, self.seconds - START_SECONDS)
+        return Room(name, self.cores, self.memory_mb - WORKER_MEMORY_MB, self.seconds - START_SECONDS, self.disk_mb)
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,10 @@ def pack(needs: Sequence[Need], limits: JobLimits, jobs: int, slots: float = mat
             packed.append([need])
             if not own:
                 open_for_more.append(packed[-1])
-    return [JobSize(len(job), _memory(job), max(limits.walltime(need) for need in job)) for job in packed]
+    return [
+        JobSize(len(job), _memory(job), max(limits.walltime(need) for need in job), sum(need.disk_mb for need in job))
+        for job in packed
+    ]
 
 
 def _memory(job: Sequence[Need]) -> int:

@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from hstmosaic.run.profile import Profile
 
 _BYTES_PER_MIB = 1 << 20
+_BYTES_PER_GIB = 1 << 30
 _DASK_NAME = "dask-worker"
 _DEFAULTS = {"cores": 4, "memory": "16GB"}
 QUIET = {
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-ttl": "2 minutes",
     "distributed.worker.memory.terminate": False,
+    # by default the driver's event loop is woken up fifty times a second, for statistics that nobody reads
     "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.profile.enabled": False,
     # hstmosaic watches its jobs itself
     "distributed.deploy.lost-worker-timeout": "7 days",
 }
@@ -88,6 +92,16 @@ class SizedCluster(SLURMCluster):
         self.worker_spec.pop(name, None)
         self.scale(len(self.worker_spec))
 
+    def spare_jobs(self) -> None:
+        """Do not cancel the jobs that there are, on closing: they have been cancelled all at once."""
+        for job in self.workers.values():
+            job.job_id = None
+
+    def staff(self) -> dict[str, Any]:
+        """Return what the scheduler, which is in this process, knows of the workers that are there, by name."""
+        scheduler: Any = self.scheduler
+        return {str(worker.name): worker for worker in list(scheduler.workers.values())}
+
     def job(self, name: str) -> SizedJob | None:
         """Return a job as soon as sbatch has answered, else None."""
         return self.workers.get(name)
@@ -127,7 +141,7 @@ def job_limits(profile: Profile) -> JobLimits:
     )
 
 
-def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
+def job_options(size: JobSize, name: str, logs: Path, profile: Profile) -> dict[str, Any]:
     """Return the arguments of `SLURMJob` for a job.
 
     Parameters
@@ -138,6 +152,8 @@ def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
         Of the job.
     logs : pathlib.Path
         Where its output goes.
+    profile : Profile
+        Says whether tasks work in scratch.
     """
     mib = math.ceil(size.memory_mb * 1e6 / _BYTES_PER_MIB)
     return {
@@ -151,7 +167,8 @@ def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
         "log_directory": str(logs),
         "nanny": False,
         # Slurm enforces memory and the driver restarts; Slurm's own requeueing would do things twice
-        "job_extra_directives": ["--no-requeue", *config("job-extra-directives", [])],
+        "job_extra_directives": ["--no-requeue", *_ask_for_scratch(size, profile), *config("job-extra-directives", [])],
+        "job_script_prologue": [*config("job-script-prologue", []), *_check_scratch(profile)],
         "worker_extra_args": [
             *config("worker-extra-args", []),
             *("--memory-limit", "0", "--no-dashboard", "--preload", "hstmosaic.run.worker"),
@@ -159,9 +176,32 @@ def job_options(size: JobSize, name: str, logs: Path) -> dict[str, Any]:
     }
 
 
-def job_script(size: JobSize, name: str, logs: Path, scheduler: str = "tls://DRIVER:PORT") -> str:
+def _ask_for_scratch(size: JobSize, profile: Profile) -> list[str]:
+    if not profile.scratch_option or not size.disk_mb:
+        return []
+    mib, gib = (math.ceil(size.disk_mb * 1e6 / unit) for unit in (_BYTES_PER_MIB, _BYTES_PER_GIB))
+    return [profile.scratch_option.format(mb=mib, gb=gib)]
+
+
+def _check_scratch(profile: Profile) -> list[str]:
+    """Say in the job's log what Dask would not: that there is no such directory, and on which node."""
+    if not profile.scratch:
+        return []
+    where = config("local-directory")
+    if where is None:
+        raise ProfileError(
+            f"profile {profile.name}: scratch without a directory", "name it in jobqueue.slurm.local-directory"
+        )
+    return [
+        f'scratch="{where}"',
+        '[ -d "$scratch" ] && [ -w "$scratch" ] || { echo "no scratch directory \'$scratch\' that can be written on'
+        ' ${SLURMD_NODENAME:-$HOSTNAME} (local-directory of the profile)" >&2; exit 1; }',
+    ]
+
+
+def job_script(size: JobSize, name: str, logs: Path, profile: Profile, scheduler: str = "tls://DRIVER:PORT") -> str:
     """Return the script that a job of a size would be submitted with; nothing is submitted."""
-    options = job_options(size, name, logs) | {"log_directory": None}
+    options = job_options(size, name, logs, profile) | {"log_directory": None}
     shown = SLURMJob(scheduler, name="WORKER", **options)
     return str(shown.job_script())
 

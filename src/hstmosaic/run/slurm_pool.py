@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.events import Teller
     from hstmosaic.run.profile import Profile
+    from hstmosaic.run.work import Workplace
 
 _GONE_SECONDS = 90.0
 
 
 @contextmanager
-def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers: int | None = None) -> Iterator[Pool]:
+def slurm_pool(
+    profile: Profile, directory: RunDirectory, tell: Teller, place: Workplace, workers: int | None = None
+) -> Iterator[Pool]:
     """Run tasks in Slurm jobs that are submitted as they are needed.
 
     Parameters
@@ -41,6 +44,8 @@ def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers:
         Seen by the nodes under the same path; keys and the jobs' logs go there.
     tell : Teller
         Hears of jobs.
+    place : Workplace
+        Where tasks work.
     workers : int, optional
         Tasks at a time at most.
 
@@ -64,21 +69,22 @@ def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers:
         queue(name)
         _clear(name, tell)
         cluster = SizedCluster(
-            **job_options(limits.shared, name, logs),
+            **job_options(limits.shared, name, logs, profile),
             security=run_keys(keys),
             scheduler_options={"dashboard_address": "127.0.0.1:0"} | config("scheduler-options", {}),
             silence_logs="CRITICAL",
         )
         try:
             with Client(cluster) as client:
-                staff = SlurmStaff(cluster, client, profile, limits, name, logs, tell, workers or math.inf)
-                pool = Pool(client, staff, tell, profile.memory_growth)
+                staff = SlurmStaff(cluster, profile, limits, name, logs, tell, workers or math.inf)
+                pool = Pool(client, staff, tell, place)
                 try:
                     yield pool
                 finally:
                     with _undisturbed():
                         pool.close()
-                        _clear(name, tell, wait=False)
+                        if _cancel_all(name):
+                            cluster.spare_jobs()
         finally:
             with _undisturbed():
                 cluster.close(timeout=60)
@@ -86,20 +92,27 @@ def slurm_pool(profile: Profile, directory: RunDirectory, tell: Teller, workers:
                 shutil.rmtree(keys, ignore_errors=True)
 
 
-def _clear(name: str, tell: Teller, *, wait: bool = True) -> None:
+def _cancel_all(name: str) -> bool:
+    """Cancel all jobs of the run, if Slurm listens."""
+    try:
+        cancel(name)
+    except SlurmSilentError:
+        return False
+    return True
+
+
+def _clear(name: str, tell: Teller) -> None:
     """Cancel all jobs of the run, and see to it that they are gone."""
     deadline = time.monotonic() + _GONE_SECONDS
     left: Mapping[str, Any]
     while True:
         try:
             left = queue(name)
-            if left:
+            if not left:
+                return
+            if any(job.state != "COMPLETING" for job in left.values()):
                 cancel(name)
-            if not left or not wait:
-                return
         except SlurmSilentError as error:
-            if not wait:
-                return
             left = {error.message: None}
         if time.monotonic() > deadline:
             tell("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.pending import PendingWatch
 from hstmosaic.run.retries import Cause, Lost
-from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
 from hstmosaic.run.slurm_jobs import job_options
 from hstmosaic.run.worker import check_versions
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
-
-    from distributed import Client
 
     from hstmosaic.run.events import Teller
     from hstmosaic.run.profile import Profile
@@ -30,7 +28,7 @@ _ENDING_SECONDS = 120.0
 _FAILED_STARTS = 3
 _FIRST_PAUSE = 5.0
 _HOLD_SECONDS = 1.0
-_IDLE_WHILE_OTHERS_WAIT = 10.0
+_IDLE_WHILE_OTHERS_WAIT = 3.0
 
 
 @dataclass
@@ -53,7 +51,7 @@ class SlurmStaff:
 
     Parameters
     ----------
-    cluster, client : SizedCluster and distributed.Client
+    cluster : SizedCluster
         Of Dask.
     profile : Profile
         How many jobs, and how patient.
@@ -74,7 +72,6 @@ class SlurmStaff:
     def __init__(
         self,
         cluster: SizedCluster,
-        client: Client,
         profile: Profile,
         limits: JobLimits,
         name: str,
@@ -82,7 +79,7 @@ class SlurmStaff:
         tell: Teller,
         slots: float = math.inf,
     ) -> None:
-        self.cluster, self.client, self.profile, self.limits = cluster, client, profile, limits
+        self.cluster, self.profile, self.limits = cluster, profile, limits
         self.name, self.logs, self.tell, self.slots = name, logs, tell, slots
         self.attempts = profile.attempts
         self.jobs: dict[str, Job] = {}
@@ -91,31 +88,31 @@ class SlurmStaff:
         self._polled = self._wanted_since = time.monotonic()
         self._not_before = 0.0
         self._pause, self._refused_since = _FIRST_PAUSE, 0.0
+        self._pending = PendingWatch(tell)
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
         """Return address and capacity of the workers that are there, by name."""
         now = time.monotonic()
         found = {}
-        for address, worker in workers_of(self.client).items():
-            job = self.jobs.get(str(worker["name"]))
+        for name, worker in self.cluster.staff().items():
+            job = self.jobs.get(name)
             if job is None:
                 continue
             if job.came is None:
-                check_versions(worker)
+                check_versions(worker.identity())
                 job.came = job.idle_since = now
                 job.until = now + job.size.seconds - START_SECONDS
                 self._failed_starts = 0
-            room = job.size.room(job.name)
-            found[job.name] = address, Room(job.name, room.slots, room.memory_mb, job.until - now)
+            found[job.name] = worker.address, replace(job.size.room(job.name), seconds=job.until - now)
         self._there = found.keys()
         return found
 
     def adjust(self, need: Need) -> Need:
-        """Return the need, or raise `ClusterError` if no job is large enough."""
+        """Return the need as jobs are asked for it, or raise `ClusterError` if no job is large enough."""
         refusal = self.limits.refusal(need)
         if refusal:
             raise ClusterError(f"a task {refusal}", "name a larger partition or larger limits in the profile")
-        return need
+        return need if self.profile.scratch_option else replace(need, disk_mb=0)
 
     def more_memory(self, memory_mb: int) -> int | None:
         """Return the memory for another attempt, None if there is no more."""
@@ -174,7 +171,7 @@ class SlurmStaff:
         self._hired += 1
         job = Job(f"{self.name}-{self._hired}", size)
         self.jobs[job.name] = job
-        self.cluster.hire(job.name, job_options(size, self.name, self.logs))
+        self.cluster.hire(job.name, job_options(size, self.name, self.logs, self.profile))
 
     def _dismiss(self, job: Job) -> None:
         del self.jobs[job.name]
@@ -202,7 +199,8 @@ class SlurmStaff:
         if not is_transient(words) or hopeless:
             raise ClusterError(f"sbatch refuses the run's jobs: {words}", "mend the profile, or ask the site")
         if now >= self._not_before:
-            self.tell("refused", f"sbatch takes no job now: {words}; trying again", "warning", words=words)
+            level = "warning" if self._pause == _FIRST_PAUSE else "debug"
+            self.tell("refused", f"sbatch takes no job now: {words}; trying again", level, words=words)
             self._not_before = now + self._pause
             self._pause = min(2 * self._pause, 60.0)
 
@@ -213,12 +211,21 @@ class SlurmStaff:
         except SlurmSilentError as error:
             self.tell("silent", error.message, "debug")
             return
+        self._look_at_queue(known, now)
         for job in [job for job in self.jobs.values() if job.number]:
             state = known.get(job.number)
             if state is not None and state.seconds_left is not None and job.came is not None:
                 job.until = now + state.seconds_left
             elif state is None and job.came is None and job.name not in busy:
                 self._lost_before_it_worked(job)
+
+    def _look_at_queue(self, known: Mapping[str, JobState], now: float) -> None:
+        coming = [job.number for job in self.jobs.values() if job.number in known and job.came is None]
+        waiting = {number: known[number].reason for number in coming if known[number].state == "PENDING"}
+        seconds, words = self._pending.look(waiting, now)
+        # where some work and others never will, those that work do it
+        if seconds > self.profile.patience and len(waiting) == len(self.jobs):
+            raise ClusterError(f"the run's jobs will never start ({words.partition(';')[0]})", words.partition("; ")[2])
 
     def _lost_before_it_worked(self, job: Job) -> None:
         state = self._ended(job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ClusterError
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _INTRODUCTION = "hstmosaic"
+_LAST_SECONDS = 5.0
 
 
 def dask_setup(worker: Any) -> None:
@@ -24,6 +27,10 @@ def dask_setup(worker: Any) -> None:
 def dask_teardown(_: Any) -> None:
     """End it and its tasks; Dask calls this when a worker ends."""
     close_zygote()
+    # a closed worker of Dask may wait for ever for a coroutine that will not be cancelled, and outlive its job
+    end = threading.Timer(_LAST_SECONDS, os._exit, [0])
+    end.daemon = True
+    end.start()
 
 
 def check_versions(worker: Mapping[str, Any]) -> None:

@@ -82,13 +82,13 @@ class Zygote:
         """Wait until its import is over, or it is gone."""
         self._ready.wait()
 
-    def run(self, folder: Path) -> Ended:
-        """Run the task of a directory and wait for its end."""
+    def run(self, folder: Path, work: Path) -> Ended:
+        """Run the task of a directory in a working directory of its own, and wait for its end."""
         done = threading.Event()
         answer: list[Ended] = []
         with self._lock:
             self._waiting[str(folder)] = done, answer
-            self._send({"folder": str(folder)})
+            self._send({"folder": str(folder), "work": str(work)})
         done.wait()
         if not answer:
             raise HstMosaicError(f"the process that starts tasks has ended: {self._last_words()}")

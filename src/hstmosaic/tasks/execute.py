@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.plan import installed_versions
 from hstmosaic.plan.specs import (
+    ANSWER_FILE,
     SPEC_FILE,
-    WORK_FOLDER,
     AlignSpec,
     DrizzleSpec,
     ScreenSpec,
@@ -32,20 +32,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def execute(folder: Path) -> bool:
-    """Do what ``spec.json`` says in a fresh ``work/`` and write ``result.json``, with the software that did it.
+def execute(folder: Path, work: Path) -> bool:
+    """Do what ``spec.json`` says in a fresh working directory and write ``answer.json``, with the software that did it.
 
     Parameters
     ----------
     folder : pathlib.Path
         The task directory.
+    work : pathlib.Path
+        The working directory; what was there is removed.
 
     Returns
     -------
     bool
         Whether the task succeeded.
     """
-    work = folder / WORK_FOLDER
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     os.chdir(work)
@@ -67,5 +68,5 @@ def execute(folder: Path) -> bool:
         result = TaskResult(ok=False, error=f"{type(error).__name__}: {last[-1] if last else 'no message'}")
     image = image_identity()
     software = {"versions": installed_versions(), "image": None if image is None else asdict(image)}
-    write_result(folder, replace(result, data=result.data | {"software": software}))
+    write_result(folder, replace(result, data=result.data | {"software": software}), ANSWER_FILE)
     return result.ok

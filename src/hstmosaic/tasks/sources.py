@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from drizzlepac.haputils import align_utils, config_utils
 
 from hstmosaic.plan.specs import TaskResult
 from hstmosaic.tasks import upstream
+from hstmosaic.tasks.finish import finish_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,8 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     -------
     TaskResult
         ``data`` holds ``fwhm`` (arcsec, of a star), ``counts`` (sources per chip) and ``tables`` (their files in the
-        current directory, an empty string for a chip without sources).
+        current directory, an empty string for a chip without sources), and ``files`` with each of them as
+        `hstmosaic.plan.files.MadeFile` has it.
     """
     name = Path(spec.path).name
     Path(name).symlink_to(spec.path)
@@ -52,7 +55,8 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     chips = table.extracted_sources[name]
     files = [write_sources(chips[chip], Path(f"sci{chip}.ecsv")) for chip in sorted(chips)]
     counts = [0 if chips[chip] is None else len(chips[chip]) for chip in sorted(chips)]
-    return TaskResult(ok=True, data={"fwhm": fwhm, "counts": counts, "tables": files})
+    made = [asdict(finish_file(Path(file))) for file in files if file]
+    return TaskResult(ok=True, data={"fwhm": fwhm, "counts": counts, "tables": files, "files": made})
 
 
 def alignment_parameters(instrument: str, detector: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A process that has drizzlepac imported and forks once per task, so that the import is paid once.
 
-It speaks JSON lines. On standard input: ``{"folder": "..."}``; end of input ends it. On standard output:
+It speaks JSON lines. On standard input: ``{"folder": "...", "work": "..."}``; end of input ends it. On standard output:
 ``{"folder": ..., "pid": ...}`` when a task starts, and the same with ``status`` (as of `os.waitstatus_to_exitcode`),
 ``cpu_seconds`` and ``max_rss_mb`` when it has ended.
 """
@@ -27,7 +27,7 @@ def _say(answers: IO[str], **message: Any) -> None:
     answers.flush()
 
 
-def _child(folder: Path, parent: int) -> None:
+def _child(folder: Path, work: Path, parent: int) -> None:
     """Become the task: its own process group, its own log, gone when the zygote is gone."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -43,7 +43,7 @@ def _child(folder: Path, parent: int) -> None:
     os.dup2(log, 2)
     status = 1
     try:
-        status = 0 if execute(folder) else 1
+        status = 0 if execute(folder, work) else 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -91,11 +91,12 @@ def main() -> None:
                 return
             *lines, pending = (pending + chunk).split(b"\n")
             for line in lines:
-                folder = json.loads(line)["folder"]
+                message = json.loads(line)
+                folder = message["folder"]
                 parent = os.getpid()
                 pid = os.fork()
                 if pid == 0:
-                    _child(Path(folder), parent)
+                    _child(Path(folder), Path(message["work"]), parent)
                 children[pid] = folder
                 _say(answers, folder=folder, pid=pid)
 

@@ -1,0 +1,39 @@
+"""The page of the documentation that users of the image read."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+
+from image_tools import ROOT, clean_environment
+from mini_slurm import mini_slurm
+from pages import execute, read_page
+
+pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+PROFILE = """
+jobqueue: {slurm: {cores: 2, memory: 3GB, walltime: "00:05:00", interface: lo, queue: batch, death-timeout: 60}}
+hstmosaic: {cluster: slurm, max-jobs: 2}
+"""
+
+
+def test_commands_of_the_page(image, demo, place, monkeypatch):
+    page = read_page(ROOT / "docs/images.md")
+    assert page.commands == "image"
+    for name in ("Makefile", "container", "slurm"):
+        (place / name).symlink_to(ROOT / name)
+    (place / "hstmosaic.sif").symlink_to(image.sif)
+    shutil.copytree(demo / "exposures", place, dirs_exist_ok=True)
+    (place / "my-site.yaml").write_text(PROFILE)
+    subprocess.run(["podman", "tag", image.name, "hstmosaic:0.1.0"], check=True)
+    # the checkout of the tests must not get into the image
+    for name in set(os.environ) - set(clean_environment()):
+        monkeypatch.delenv(name)
+    with mini_slurm() as cluster:
+        execute(page, place)
+        assert cluster.jobs() == {}

@@ -1,0 +1,28 @@
+"""The page of the documentation that users of Slurm read."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+
+from pages import DOCS, execute, read_page
+from stubs import PROFILE
+
+from hstmosaic.simulate import demo_field, simulate_field
+
+pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
+
+
+def test_commands_of_the_page(slurm, tmp_path):
+    page = read_page(DOCS / "slurm.md")
+    assert page.commands == "slurm"
+    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path)
+    (tmp_path / "slurm").symlink_to(DOCS.parent / "slurm")
+    (tmp_path / "my-site.yaml").write_text(PROFILE)
+    (tmp_path / "my-allocation.yaml").write_text(
+        "hstmosaic: {cluster: allocation}\njobqueue: {slurm: {interface: lo}}\n"
+    )
+    # sbatch returns when its job has ended
+    execute(page, tmp_path, SBATCH_WAIT="1")
