@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.progress_model import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, add_up, advance
+from hstmosaic.progress_model import add_up, advance
+from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.progress_view import notes, stage_words, view
 from hstmosaic.run.events import Event, event_from_line, event_line
 from hstmosaic.time_left import in_words, share_done, time_left
@@ -116,6 +117,17 @@ def test_the_cpu_time_of_running_tasks_is_known_from_the_heartbeat():
     state = add_up([*until("running", task="align"), told])
     assert (state.tasks["align"].cpu, state.tasks["align"].looked_at) == (0.7, BEGUN)
     assert state.tasks["drizzle-acs_wfc_f814w"].cpu is None
+
+
+def test_what_running_tasks_compute_of_late_is_what_counts():
+    """A core of its own for two minutes, then a quarter of one for two."""
+    cpu = [*(10.0 * k for k in range(13)), *(120 + 2.5 * k for k in range(1, 13))]
+    looks = [(BEGUN + 10 * (k + 1), {"cpu": {"align": seconds}}) for k, seconds in enumerate(cpu)]
+    told = [Event("progress", "", "debug", data, when) for when, data in looks]
+    started = until("running", task="align")
+    state = add_up([*started[:-1], replace(started[-1], time=BEGUN), *told])
+    wall, work = state.recent
+    assert work / wall == pytest.approx(0.25, abs=0.06)
 
 
 def test_a_lost_task_waits_again_with_more_memory():

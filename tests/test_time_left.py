@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.progress_model import DONE, RUNNING, WAITING, ProgressState, Task
+from hstmosaic.progress_state import DONE, RUNNING, WAITING, ProgressState, Task
 from hstmosaic.time_left import in_words, time_left
 
 NOW = 1000.0
@@ -65,9 +65,17 @@ def test_a_task_that_takes_longer_than_was_thought_warns_of_the_others():
 
 def test_the_cpu_time_of_a_running_task_says_how_far_it_is_and_how_busy_the_machine():
     half = replace(waiting(100), state=RUNNING, started=NOW - 200, cpu=50.0, looked_at=NOW)
-    assert time_left(run_of(half, slots=1), NOW) == pytest.approx(200, rel=0.03)
-    assert time_left(run_of(half, slots=1), NOW + 20) == pytest.approx(180, rel=0.03)
-    assert time_left(run_of(half, waiting(100), slots=1), NOW) == pytest.approx(600, rel=0.03)
+    recent = {"slots": 1, "recent": (200.0, 50.0)}
+    assert time_left(run_of(half, **recent), NOW) == pytest.approx(200, rel=0.03)
+    assert time_left(run_of(half, **recent), NOW + 20) == pytest.approx(180, rel=0.03)
+    assert time_left(run_of(half, waiting(100), **recent), NOW) == pytest.approx(600, rel=0.03)
+
+
+def test_the_pictures_come_last():
+    assert time_left(run_of(waiting(10), pictures_seconds=4.0), NOW) == pytest.approx(14)
+    assert time_left(run_of(done(10, 10), pictures_seconds=4.0), NOW) == 4.0
+    assert time_left(run_of(done(10, 10), pictures_seconds=4.0, drawing_since=NOW - 3), NOW) == 1.0
+    assert time_left(run_of(done(10, 10), pictures_seconds=4.0, drawing_since=NOW - 3, ended=NOW), NOW) == 0.0
 
 
 def test_the_import_of_drizzlepac_is_not_taken_for_a_slow_machine():
@@ -140,7 +148,7 @@ def test_it_is_never_negative_and_more_places_never_make_it_longer_than_one(some
         return
     assert left >= 0
     assert left <= time_left(run_of(*some, slots=1, memory_mb=memory_mb), NOW) * (1 + 1e-9)
-    assert (left == 0) or any(not task.over for task in some)
+    assert left == 0 or any(not task.over for task in some)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hstmosaic.progress_model import ProgressState, advance
+from hstmosaic.progress_model import advance
+from hstmosaic.progress_state import ProgressState
 from hstmosaic.run.events import event_line
 
 if TYPE_CHECKING:

@@ -1,93 +1,21 @@
-"""How far a run is: what its events add up to, the same for who watches it and for who asks from another shell."""
+"""What the events of a run add up to, the same for who watches it and for who asks from another shell."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.tasks import ALIGN_TASK, STAGES, drizzle_task, screen_task, sources_task, stage_of
+from hstmosaic.plan.tasks import ALIGN_TASK, drizzle_task, screen_task, sources_task
+from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from hstmosaic.run.events import Event
 
-WAITING, RUNNING, DONE, FAILED, DROPPED = "waiting", "running", "done", "failed", "dropped"
-_OVER = frozenset({DONE, FAILED, DROPPED})
 _KEPT_WARNINGS = 200
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task of a run."""
-
-    seconds: float
-    """What it was estimated to take."""
-    memory_mb: int
-    """The same; what it claims while it runs."""
-    group: str
-    """Tasks that are alike."""
-    after: tuple[str, ...] = ()
-    """Tasks that must be over before it can start."""
-    state: str = WAITING
-    """``waiting``, ``running``, ``done``, ``failed``, or ``dropped`` where nobody needs it any more."""
-    worker: str = ""
-    started: float = 0.0
-    """When it was handed to its worker, seconds since 1970."""
-    took: float | None = None
-    """Wall time in seconds, where it has run in this run and was measured."""
-    cpu: float | None = None
-    """The same of CPU time; of a running task, what it had taken when it was looked at."""
-    looked_at: float = 0.0
-    """When that was."""
-    attempt: int = 1
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing is to be done for it any more."""
-        return self.state in _OVER
-
-
-@dataclass(frozen=True)
-class ProgressState:
-    """How far a run is."""
-
-    tasks: Mapping[str, Task] = field(default_factory=dict)
-    """By name, in the order of the stages."""
-    layers: Mapping[str, str] = field(default_factory=dict)
-    """What became of each layer: ``waiting``, ``running``, ``done`` or ``failed``; done when its products are out."""
-    pace: float = 1.0
-    """Wall time that the estimates reckon with for a second of CPU time."""
-    begun: float = 0.0
-    """When the plan was made, seconds since 1970."""
-    ended: float | None = None
-    exit_code: int | None = None
-    workers: int = 0
-    slots: int = 0
-    """Tasks at a time."""
-    memory_mb: int = 0
-    """What tasks may claim together."""
-    jobs: tuple[str, ...] = ()
-    """Numbers of the jobs that were submitted."""
-    retries: int = 0
-    pending: str = ""
-    """Why jobs wait, in the words that were told last; empty once a task runs."""
-    last: str = ""
-    """What was told last."""
-    warnings: tuple[str, ...] = ()
-
-    def stages(self) -> dict[str, list[Task]]:
-        """Return the tasks of each stage, in the order of the stages."""
-        found: dict[str, list[Task]] = {name: [] for name in STAGES.values()}
-        for name, task in self.tasks.items():
-            found[stage_of(name)].append(task)
-        return {stage: tasks for stage, tasks in found.items() if tasks}
-
-    @property
-    def claimed_mb(self) -> int:
-        """Memory that the running tasks claim, 10^6 bytes."""
-        return sum(task.memory_mb for task in self.tasks.values() if task.state == RUNNING)
+_RECENT_SECONDS = 30.0
 
 
 def advance(state: ProgressState, event: Event) -> ProgressState:
@@ -124,8 +52,13 @@ def _planned(_: ProgressState, event: Event) -> ProgressState:
         elif name.startswith("drizzle-"):
             after = before_drizzling or tuple(screen_task(exposure) for exposure in layers[_layer(name)])
         tasks[name] = Task(seconds, memory_mb, group, after)
-    pace = event.data.get("pace", 1.0)
-    return ProgressState(tasks=tasks, layers=dict.fromkeys(layers, WAITING), pace=pace, begun=event.time)
+    return ProgressState(
+        tasks=tasks,
+        layers=dict.fromkeys(layers, WAITING),
+        pace=event.data.get("pace", 1.0),
+        pictures_seconds=event.data.get("pictures_s", 0.0),
+        begun=event.time,
+    )
 
 
 def _running(state: ProgressState, event: Event) -> ProgressState:
@@ -196,8 +129,19 @@ def _progress(state: ProgressState, event: Event) -> ProgressState:
 def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> ProgressState:
     """Return a state in which running tasks have taken so much CPU time, by their names."""
     running = {name: state.tasks[name] for name in cpu if name in state.tasks and state.tasks[name].state == RUNNING}
+    again = {name: task for name, task in running.items() if task.cpu is not None and task.looked_at > task.started}
+    wall, work = state.recent
+    if again:
+        between = now - max(task.looked_at for task in again.values())
+        kept = 0.5 ** (max(between, 0.0) / _RECENT_SECONDS)
+        wall = kept * wall + sum(max(now - task.looked_at, 0.0) for task in again.values())
+        work = kept * work + sum(max(cpu[name] - (task.cpu or 0.0), 0.0) for name, task in again.items())
     looked_at = {name: replace(task, cpu=cpu[name], looked_at=now) for name, task in running.items()}
-    return replace(state, tasks={**state.tasks, **looked_at})
+    return replace(state, tasks={**state.tasks, **looked_at}, recent=(wall, work))
+
+
+def _drawing(state: ProgressState, event: Event) -> ProgressState:
+    return replace(state, drawing_since=event.time)
 
 
 def _finished(state: ProgressState, event: Event) -> ProgressState:
@@ -220,6 +164,7 @@ _CHANGES: Mapping[str, Callable[[ProgressState, Event], ProgressState]] = {
     "job": _job,
     "pending": _pending,
     "progress": _progress,
+    "drawing": _drawing,
     "finished": _finished,
 }
 

@@ -6,12 +6,12 @@ import heapq
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from hstmosaic.progress_model import RUNNING
+from hstmosaic.progress_state import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hstmosaic.progress_model import ProgressState, Task
+    from hstmosaic.progress_state import ProgressState, Task
 
 _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 """What the pool serves first; the rest comes last."""
@@ -43,11 +43,14 @@ def time_left(state: ProgressState, now: float) -> float | None:
     if not state.tasks:
         return None
     unfinished = {name: task for name, task in state.tasks.items() if not task.over}
+    if state.drawing_since is not None:
+        drawn = now - state.drawing_since
+        return max(state.pictures_seconds - drawn, _ON_TOP * drawn)
     if not unfinished:
-        return 0.0
+        return state.pictures_seconds
     if not state.slots:
         return None
-    return _makespan(_durations(state, unfinished, now), unfinished, state)
+    return _makespan(_durations(state, unfinished, now), unfinished, state) + state.pictures_seconds
 
 
 def share_done(state: ProgressState) -> float:
@@ -88,7 +91,7 @@ def _done(task: Task, pace: float, since: float, now: float) -> float:
 def _is_looked_at(task: Task) -> bool:
     """Tell whether the CPU time of a running task is known and says how far it is."""
     since = task.looked_at - task.started
-    return task.state == RUNNING and task.cpu is not None and task.cpu > _IDLE * since > 0
+    return task.state == RUNNING and task.cpu is not None and task.cpu > max(_IDLE * since, _A_SECOND) and since > 0
 
 
 def _measured(state: ProgressState) -> Iterator[tuple[Task, float, float]]:
@@ -106,9 +109,9 @@ def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str,
     for task, wall, done in _measured(state):
         weight = 0.5 ** (max(now - task.started - wall, 0.0) / while_it_counts)
         took, cpu = took + weight * wall, cpu + weight * done * state.pace
-    running = [task for task in state.tasks.values() if _is_looked_at(task)]
-    took += sum(task.looked_at - task.started for task in running)
-    cpu += sum((task.cpu or 0.0) * state.pace for task in running)
+    wall, done = state.recent
+    if done > _IDLE * wall:
+        took, cpu = took + wall, cpu + done * state.pace
     so_far = took / cpu
     if took == _A_SECOND:
         return so_far  # the first tasks of a worker wait until drizzlepac is imported

@@ -124,6 +124,8 @@ SECONDS: Mapping[str, Linear] = {
     "drizzle": {"constant": 0.3, "output": 0.18, "drawn": 0.26, "passes": 0.32},
 }
 """Time of a kind of task on one core."""
+PICTURES: Linear = {"constant": 2.6, "output": 0.015}
+"""Time for the pictures at the end of a run, which the driver waits for; measured on two fields."""
 
 
 def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = ()) -> Sizes:
@@ -157,6 +159,11 @@ def model(kind: str, sizes: Sizes) -> tuple[int, float]:
 
 def _sum(linear: Linear, sizes: Sizes) -> float:
     return float(sum(factor * getattr(sizes, name) for name, factor in linear.items()))
+
+
+def estimate_pictures(grids: Sequence[Grid]) -> float:
+    """Estimate the time for the pictures of all products of a run, seconds."""
+    return round(_sum(PICTURES, sizes_of([], grids)), 2)
 
 
 def estimate_screen(exposure: Exposure, learned: Learned = NOTHING_LEARNED) -> Estimate:

@@ -7,7 +7,9 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.progress_model import ProgressState, advance, with_cpu
+from hstmosaic.plan.estimates import estimate_pictures
+from hstmosaic.progress_model import advance, with_cpu
+from hstmosaic.progress_state import ProgressState
 from hstmosaic.run.zygote import cpu_of_tasks
 from hstmosaic.time_left import in_words, share_done, time_left
 
@@ -40,10 +42,12 @@ def announced(plan: Plan, *, aligned: bool, stub: bool) -> dict[str, Any]:
     def shown(task: str, estimate: Estimate) -> list[Any]:
         return [1.0 if stub else estimate.seconds, estimate.memory_mb, estimate.group]
 
+    grids = [product.grid for layer in plan.layers for product in layer.products]
     return {
         "tasks": {task: shown(task, estimate) for task, estimate in plan.tasks(aligned=aligned).items()},
         "layers": {layer.name: list(layer.exposures) for layer in plan.layers},
         "pace": plan.learned.pace,
+        "pictures_s": 0.0 if stub else estimate_pictures(grids),
     }
 
 
