@@ -24,7 +24,7 @@ def slurm(slurm_is_there):
     with mini_slurm() as cluster:
         yield cluster
         # no worker outlives its job by more than moments, not even where Slurm does not look after that
-        wait_until(lambda: not cluster.workers())
+        wait_until(lambda: not cluster.workers(), shown=cluster.workers)
 
 
 @pytest.fixture(autouse=True)

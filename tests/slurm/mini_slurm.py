@@ -134,10 +134,10 @@ def ask(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
-def wait_until(true, seconds=60.0):
+def wait_until(true, seconds=60.0, shown=lambda: ""):
     """Poll until something is true and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := true()):
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"waited in vain {shown()}"
         time.sleep(0.05)
     return answer

@@ -104,9 +104,9 @@ def align_exposures(
         replies = _store_replies(cone, directory.path / "catalogs", user_reply, options, tell)
         data, work = _fit(stage, order, cone, replies, options, tell)
     except AlignmentError as error:
-        return _not_aligned(plan, str(error), {}, options, tell)
+        return _not_aligned(plan, error, {}, options, tell)
     if not data["aligned"]:
-        return _not_aligned(plan, data["cause"], data, options, tell)
+        return _not_aligned(plan, AlignmentError(data["cause"], _NEXT_STEP), data, options, tell)
     _tell_fit(data, tell)
     exposures = {name: work / name for name in data["exposures"]}
     return AlignedRun(
@@ -231,9 +231,11 @@ def _tell_fit(data: Mapping[str, Any], tell: Teller) -> None:
         tell("not aligned", f"{name} keeps its WCS: {reason}", "warning", exposure=name, reason=reason)
 
 
-def _not_aligned(plan: Plan, cause: str, data: dict[str, Any], options: AlignOptions, tell: Teller) -> AlignedRun:
+def _not_aligned(
+    plan: Plan, error: AlignmentError, data: dict[str, Any], options: AlignOptions, tell: Teller
+) -> AlignedRun:
     if options.required:
-        raise AlignmentError(f"the exposures cannot be aligned: {cause}", _NEXT_STEP)
-    cause = cause.splitlines()[0]
+        raise AlignmentError(f"the exposures cannot be aligned: {error.message}", error.next_step)
+    cause = error.message.splitlines()[0]
     tell("not aligned", f"NOT aligned: {cause}; going on with the WCS that the exposures have", "warning", cause=cause)
     return AlignedRun(plan=plan, aligned=False, cause=cause, data=data)
