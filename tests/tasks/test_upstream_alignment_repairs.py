@@ -1,11 +1,14 @@
 """Each repair of drizzlepac's alignment is still needed, and does what it says."""
 
 import inspect
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from alignment_fields import three_cameras
+from astropy.io import fits
 from astropy.table import Table
 from drizzlepac import hapmultisequencer, updatehdr
 from drizzlepac.haputils import align_utils, astrometric_utils, poller_utils, product
@@ -14,6 +17,7 @@ from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog import CATALOGS, COLUMNS, USER_CATALOG, Cone, fit_cone
 from hstmosaic.plan.pollers import poller_text
+from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, AlignSpec, SourcesSpec, read_result, spec_to_json
 from hstmosaic.simulate import simulate_field
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.sources import alignment_parameters
@@ -26,6 +30,49 @@ def plan(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exposures")
     simulate_field(three_cameras(rows=300, exposures=1, density=20), folder)
     return make_plan(str(folder / "list.txt"))
+
+
+EXECUTE = """
+import os, sys
+from pathlib import Path
+from hstmosaic.tasks.execute import execute
+for folder in map(Path, sys.argv[1:]):
+    if os.fork() == 0:
+        execute(folder, folder / "work")
+        os._exit(0)
+    os.wait()
+"""
+"""Each task in a process of its own, as in a run."""
+
+
+def test_exposures_without_mtflag_are_aligned_like_others(tmp_path):
+    field = three_cameras(rows=500, exposures=1)
+    path = next(path for path in simulate_field(field, tmp_path) if path.name.endswith("_flc.fits"))
+    fits.delval(path, "MTFLAG")
+    replies = tmp_path / "none.csv"
+    replies.write_text("nothing\nobjID,ra,dec,mag\n")
+    tables = (str(tmp_path / "sources" / "work" / "sci1.ecsv"),)
+    specs = {
+        "sources": SourcesSpec(str(path), "wfc3", "uvis"),
+        "align": AlignSpec(
+            exposures=((path.name, str(path)),),
+            sources=((path.name, tables),),
+            replies=(("GAIAeDR3", str(replies)),),
+            cone=(150.1, 2.2, 0.1),
+            instrument="wfc3",
+            detector="uvis",
+            prefix="foo",
+        ),
+    }
+    for name, spec in specs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / SPEC_FILE).write_text(spec_to_json(spec))
+    subprocess.run([sys.executable, "-c", EXECUTE, *(str(tmp_path / name) for name in specs)], check=True)
+    found, fitted = (read_result(tmp_path / name, ANSWER_FILE) for name in specs)
+    assert (found.ok, found.error) == (True, "")
+    assert found.data["counts"][0] > 10
+    assert (fitted.ok, fitted.error) == (True, "")
+    assert fitted.data["cause"].startswith("too few stars in the field")
 
 
 def test_the_joint_fit_lacks_an_argument():

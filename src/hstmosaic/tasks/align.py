@@ -57,6 +57,7 @@ def align(spec: AlignSpec) -> TaskResult:
     for name, path in spec.exposures:
         shutil.copyfile(path, name)
     tables = {name: functools.partial(read_sources, paths) for name, paths in spec.sources}
+    upstream.default_moving_target_flag()
     upstream.name_multivisit_fits()
     upstream.take_middle_detections()
     upstream.outline_ensembles_fast()

@@ -40,6 +40,7 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     """
     name = Path(spec.path).name
     Path(name).symlink_to(spec.path)
+    upstream.default_moving_target_flag()
     upstream.remember_backgrounds()
     parameters = alignment_parameters(spec.instrument, spec.detector)
     if spec.fwhm is not None:
