@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +139,18 @@ def test_all_problems_at_once(tmp_path):
 @pytest.mark.parametrize("name", ["icab01a0q_flt.fits", "icab01a0q"])
 def test_keep_takes_file_names_and_root_names(tmp_path, name):
     assert make_plan(write_list(tmp_path, MOSAIC[:1]), keep=[name]).exposures
+
+
+def test_a_run_after_an_aligned_one_takes_the_same_exposures(tmp_path):
+    paths = [write_aimed(tmp_path, aim) for aim in (MOSAIC[0], MOSAIC[1])]
+    pattern = str(tmp_path / "*_fl?.fits")
+    before = make_plan(pattern)
+    for path, layer in zip(paths, ("wfc3_ir_f160w_coarse-all", "wfc3_uvis_f606w_all"), strict=True):
+        shutil.copy(path, tmp_path / f"foo_{layer}-{path.name[:8]}{path.name[-9:]}")
+    after = make_plan(pattern, strict=True)
+    assert (after.exposures, after.layers, after.excluded) == (before.exposures, before.layers, ())
+    (note,) = set(after.notes) - set(before.notes)
+    assert note.startswith("2 aligned copies that an earlier run made are passed over, such as foo_wfc3_")
 
 
 def test_two_exposures_of_one_file_name(tmp_path):

@@ -197,6 +197,24 @@ def test_different_exposures_of_one_name(make):
     assert "icab01a7q_flc.fits" in problem.next_step
 
 
+def test_names_that_are_one_to_drizzlepac(make):
+    """Copies of both would be ``..._all-icab01a0_flc.fits`` in one working directory."""
+    first = make("icab01a0-deep1_flc.fits", primary={"ROOTNAME": "icab01a1q"})
+    second = make("icab01a0-deep2_flc.fits", primary={"ROOTNAME": "icab01a2q"})
+    other_layer = make("icab01a0-deep3_flc.fits", primary={"ROOTNAME": "icab01a3q", "FILTER": "F814W"})
+    (problem,) = find_name_clashes([first, second, other_layer])
+    assert problem.name == str(second.path)
+    assert first.name in problem.cause
+    assert "icab01a2q_flc.fits" in problem.next_step
+
+
+def test_the_file_to_rename_is_the_one_with_a_wrong_name(make):
+    wrong = make("icab01a0q_flc.fits", "a", primary={"ROOTNAME": "icab01a7q"})
+    right = make("icab01a0q_flc.fits", "b")
+    (problem,) = find_name_clashes([wrong, right])
+    assert problem.next_step == f"rename {wrong.path} to icab01a7q_flc.fits"
+
+
 def test_strict():
     apply_strict([])
     excluded = [Exclusion("a_flc.fits", "MTFLAG=T", "go"), Exclusion("b_flc.fits", "EXPTIME=0.0", "home")]

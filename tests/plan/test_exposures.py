@@ -195,6 +195,12 @@ def test_wcs_that_is_none(tmp_path, cards, cause):
         ("my exposure_icab01a0q_flc.fits", "cannot read the characters", "rename it to icab01a0q_flc.fits"),
         ("mine_flc.fits", "cannot tell from its name that it is from WFC3", "rename it to mine_flc.fits"),
         ("icab01a0q_copy_flc.fits", "cannot tell from its name", "rename it to icab01a0q_flc.fits"),
+        ("my_icab01a0q_flc.fits", "which exposure it is", "rename it to icab01a0q_flc.fits"),
+        ("icab-deep-1_flc.fits", "which exposure it is", "rename it to icab01a0q_flc.fits"),
+        ("icab_flc.fits", "which exposure it is", "rename it to icab01a0q_flc.fits"),
+        ("hst_12546_01_wfc3_uvis_f606w_icab01a0q_flc.fits", "which exposure it is", "rename it to icab01a0q_flc.fits"),
+        ("foo_wfc3_uvis_f606w_all-icab01a0_flc.fits", "a product of an earlier run", "itself (icab01a0q_flc.fits)"),
+        ("x_wfc3_ir_f160w_coarse-all-icab01a0_flt.fits", "a product of an earlier run", "itself (icab01a0q_flt.fits)"),
     ],
 )
 def test_names_that_drizzlepac_misreads(tmp_path, name, cause, next_step):

@@ -65,6 +65,19 @@ def test_pattern_goes_into_folders_and_leaves_them_out(data):
     assert names == ["iaaa01a0q_flc.fits", *NAMES[:2]]
 
 
+COPIES = ("foo_wfc3_uvis_f606w_all-icab01a0_flc.fits", "a_b_wfc3_ir_f160w_coarse-all-icab02a0_flt.fits")
+
+
+def test_patterns_pass_over_aligned_copies_of_earlier_runs(data):
+    for name in COPIES:
+        (data / name).touch()
+    assert found(f"{data}/*_fl?.fits") == [data / name for name in NAMES]
+    (problem,) = problems(f"{data}/foo*_flc.fits")
+    assert "aligned copies" in problem.cause
+    # named one by one they are found, and refused for what they are when they are read
+    assert found(str(write_list(data, "\n".join(COPIES)))) == [data / name for name in COPIES]
+
+
 def test_home_and_variables(data, monkeypatch):
     monkeypatch.setenv("HOME", str(data))
     monkeypatch.setenv("MY_DATA", str(data))

@@ -12,6 +12,7 @@ from hstmosaic import make_custom_mosaic
 from hstmosaic.cli import main
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.files import sha256
+from hstmosaic.plan.names import is_aligned_copy
 from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.run.catalog import URL_VARIABLE
 from hstmosaic.run.driver import RunOptions, run_mosaic
@@ -73,6 +74,7 @@ def test_an_aligned_run(field, service, tmp_path):
         (name[4:8], (name,)) for name in used
     }
     aligned = [name for name in manifest if name.endswith(("_flc.fits", "_flt.fits"))]
+    assert all(map(is_aligned_copy, aligned)), "or the same pattern would not do again"
     assert sorted(name.rsplit("-", 1)[1][:8] for name in aligned) == sorted(name[:8] for name in used)
     assert len([name for name in manifest if name.endswith("_hlet.fits")]) == len(used)
     assert [name for name in manifest if name.endswith(".ecsv")] == ["foo_GAIAeDR3_ref_cat.ecsv"]

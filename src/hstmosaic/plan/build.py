@@ -67,7 +67,7 @@ def make_plan(
     """
     if prefix is not None:
         check_prefix(prefix)
-    given, exposures, excluded = _usable(source, keep, on_read)
+    given, exposures, excluded, asides = _usable(source, keep, on_read)
     if not exposures:
         raise BadInputError(_as_problems(excluded))
     choice = choose_projection_cell(_sky_cells(exposures))
@@ -99,7 +99,7 @@ def make_plan(
         estimates=estimate_tasks(exposures, layers, learned),
         learned=learned,
         excluded=tuple(excluded),
-        notes=tuple(notes + _close_calls(layers)),
+        notes=tuple(asides + notes + _close_calls(layers)),
         versions=installed_versions(),
         dropped=_dropped(given, exposures),
     )
@@ -107,9 +107,10 @@ def make_plan(
 
 def _usable(
     source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None
-) -> tuple[list[Exposure], list[Exposure], list[Exclusion]]:
-    """Return all exposures, those that can be used, and why the others cannot."""
-    inputs, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
+) -> tuple[list[Exposure], list[Exposure], list[Exclusion], list[str]]:
+    """Return all exposures, those that can be used, why the others cannot, and notes."""
+    found, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
+    inputs = [item for item in found if not item.aligned_copy]
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
@@ -121,7 +122,14 @@ def _usable(
     clashes = find_name_clashes(usable)
     if clashes:
         raise BadInputError(clashes)
-    return exposures, usable, [*unusable, *duplicates]
+    return exposures, usable, [*unusable, *duplicates], _aligned_copies(found)
+
+
+def _aligned_copies(found: Sequence[InputFile]) -> list[str]:
+    copies = [item.path.name for item in found if item.aligned_copy]
+    if not copies:
+        return []
+    return [f"{len(copies)} aligned copies that an earlier run made are passed over, such as {copies[0]}"]
 
 
 def _dropped(given: Sequence[Exposure], kept: Sequence[Exposure]) -> tuple[Exposure, ...]:

@@ -166,7 +166,7 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
 
 
 def find_name_clashes(exposures: Iterable[Exposure]) -> list[Problem]:
-    """Find different exposures whose files have the same name.
+    """Find different exposures whose files, or whose copies among the products, have the same name.
 
     Parameters
     ----------
@@ -176,17 +176,34 @@ def find_name_clashes(exposures: Iterable[Exposure]) -> list[Problem]:
     Returns
     -------
     list of Problem
-        One for each file whose name an earlier one has: in a working directory there is room for one.
+        One for each file whose name an earlier one has: in a working directory there is room for one. In a layer
+        drizzlepac knows exposures by the eight letters of `file_key` alone.
     """
-    first: dict[str, Exposure] = {}
+    first: dict[str | tuple[str, ...], Exposure] = {}
     problems = []
     for exposure in exposures:
-        other = first.setdefault(exposure.name, exposure)
-        if other is not exposure:
-            cause = f"another exposure has the same file name: {other.path} (ROOTNAME {other.rootname})"
-            step = f"rename it to {exposure.rootname}_{exposure.filetype}.fits"
-            problems.append(Problem(str(exposure.path), cause, step))
+        same_file = first.setdefault(exposure.name, exposure)
+        same_key = first.setdefault((*_layer(exposure), file_key(exposure.name)), exposure)
+        if same_file is not exposure:
+            cause = f"another exposure has the same file name: {same_file.path} (ROOTNAME {same_file.rootname})"
+            problems.append(Problem(str(exposure.path), cause, _rename(exposure, same_file)))
+        elif same_key is not exposure:
+            cause = f"drizzlepac would take it for {same_key.name}: both are {file_key(exposure.name)} to it"
+            problems.append(Problem(str(exposure.path), cause, _rename(exposure, same_key)))
     return problems
+
+
+def file_key(name: str) -> str:
+    """Eight letters of a file name by which drizzlepac tells the exposures of a layer apart."""
+    return name.split("_")[-2][:8]
+
+
+def _rename(exposure: Exposure, other: Exposure) -> str:
+    """Say how to tell two files apart: one of them at least has not the name of its exposure."""
+    proper = f"{exposure.rootname}_{exposure.filetype}.fits"
+    if exposure.name != proper:
+        return f"rename it to {proper}"
+    return f"rename {other.path} to {other.rootname}_{other.filetype}.fits"
 
 
 def apply_strict(excluded: Iterable[Exclusion]) -> None:

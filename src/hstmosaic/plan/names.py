@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import HstMosaicError
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
 
 COARSE_DETECTORS = frozenset({"ir", "pc"})
 """Detectors whose layers come on the coarse grid as well as on the fine one."""
+
+_ALIGNED_COPY = re.compile(r".+_(?:coarse-)?all-[^_]+_fl[ct]\.fits")
+
+
+def is_aligned_copy(file_name: str) -> bool:
+    """Tell from a file name if it is an exposure's aligned copy among the products of a run, and no exposure."""
+    return _ALIGNED_COPY.fullmatch(file_name) is not None
 
 
 def default_prefix(cell: ProjectionCell) -> str:

@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from hstmosaic.errors import BadInputError, Problem
+from hstmosaic.plan.names import is_aligned_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,8 @@ UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwc
 
 _FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
+_EXPOSURE_NAME = re.compile(r"(?:hst.*_[A-Za-z0-9]{8}|(?!hst)[A-Za-z0-9]{8}[^_]*)_fl[ct]\.fits")
+"""Where drizzlepac finds the eight letters that stand for an exposure in the names of its files."""
 _NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
 _NUMBERS = ["EXPTIME", "EXPSTART"]
 _OTHERS = "PROPOSID PRIMESI OBSTYPE IMAGETYP APERTURE SUBARRAY TARGNAME DATE-OBS DRIZCORR FGSLOCK"
@@ -205,7 +208,7 @@ def check_keywords(primary: fits.Header, name: str) -> list[str]:
 
 
 def check_name(file_name: str, name: str, primary: fits.Header) -> None:
-    """Refuse file names that drizzlepac would misread: it takes the instrument out of them.
+    """Refuse file names that drizzlepac would misread: it takes instrument and exposure out of them.
 
     Parameters
     ----------
@@ -224,10 +227,16 @@ def check_name(file_name: str, name: str, primary: fits.Header) -> None:
     step = f"rename it to {header_text(primary, 'ROOTNAME').lower()}{file_name[-9:]}"
     if not _SAFE_NAME.fullmatch(file_name):
         raise UnreadableExposureError(name, "drizzlepac cannot read the characters in its name", step)
+    if is_aligned_copy(file_name):
+        cause = "it is a product of an earlier run, the aligned copy of an exposure"
+        original = f"{header_text(primary, 'ROOTNAME').lower()}{file_name[-9:]}"
+        raise UnreadableExposureError(name, cause, f"name the exposure itself ({original})")
     instrument = header_text(primary, "INSTRUME")
     if not file_name.split("_")[-2].startswith(_FIRST_LETTER[instrument]):
         cause = f"drizzlepac cannot tell from its name that it is from {instrument}"
         raise UnreadableExposureError(name, cause, step)
+    if not _EXPOSURE_NAME.fullmatch(file_name):
+        raise UnreadableExposureError(name, "drizzlepac cannot tell from its name which exposure it is", step)
 
 
 def header_text(header: fits.Header, key: str) -> str:
