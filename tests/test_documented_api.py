@@ -89,6 +89,18 @@ def test_poller_is_written_here(exposures, tmp_path, monkeypatch):
     assert poller == f"temp_{rows[0][7]}_mvm.out"
 
 
+@pytest.mark.parametrize("folder", ["a,b", "a|b"])
+def test_a_path_that_a_poller_cannot_hold_is_an_error(exposures, tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    Path(folder).symlink_to(exposures)
+    names = [str(path) for path in Path(folder).glob("idem01*_flc.fits")]
+    cells = make_custom_mosaic.determine_projection_cell(names)
+    with pytest.raises(BadInputError, match="comma or a bar") as caught:
+        make_custom_mosaic.create_poller_file(names, cells)
+    assert len(caught.value.problems) == len(names) == 2
+    assert not list(tmp_path.glob("*.out"))
+
+
 def test_perform_returns_1_for_what_cannot_be_done(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.CRITICAL):
@@ -110,8 +122,8 @@ def test_perform_makes_mosaics_here(exposures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("".join(f"{path}\n" for path in exposures.glob("*03a?q_flt.fits")))
     assert make_custom_mosaic.perform("list.txt", output_file_prefix="foo_", skip_gaia_alignment=True) == 0
-    assert sorted(path.name for path in tmp_path.glob("foo_*.*")) == [
-        "foo__manifest.json",
+    made = [*tmp_path.glob("foo_*_dr?.fits"), *tmp_path.glob("foo_*.txt")]
+    assert sorted(path.name for path in made) == [
         "foo__manifest.txt",
         "foo__wfc3_ir_f160w_all_drz.fits",
         "foo__wfc3_ir_f160w_all_trl.txt",

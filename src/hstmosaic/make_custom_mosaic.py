@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import BadInputError, ExitCode, HstMosaicError
+from hstmosaic.errors import BadInputError, ExitCode, HstMosaicError, Problem
 from hstmosaic.plan.cells import SkyCell, load_sky_grid
 from hstmosaic.plan.exposures import Exposure, read_exposures
 from hstmosaic.plan.inputs import InputFile, resolve_inputs
@@ -145,10 +145,20 @@ def create_poller_file(img_list: Sequence[str], proj_cell_dict: Mapping[str, Sky
     -------
     str
         Name of the poller.
+
+    Raises
+    ------
+    BadInputError
+        If an image cannot be read, or has a comma or a bar in its path, which nobody could read in a poller.
     """
+    exposures = _read(img_list)
+    separators = [e for e in exposures if set(str(e.path)) & set(",|")]
+    if separators:
+        cause = "its path has a comma or a bar, which drizzlepac takes for the end of a column"
+        raise BadInputError([Problem(str(e.path), cause, "rename the folder, or link it") for e in separators])
     name = corner_sky_cell(proj_cell_dict).sky_cell_id
     poller = Path(f"temp_{name}_mvm.out")
-    poller.write_text(poller_text(_read(img_list), name))
+    poller.write_text(poller_text(exposures, name))
     return str(poller)
 
 

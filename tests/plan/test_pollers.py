@@ -39,6 +39,12 @@ def test_other_layers_are_old():
     assert poller_text(EXPOSURES, CELL, new=[]).count(",OLD,") == 2
 
 
+def test_linked_exposures_go_by_their_names():
+    rows = [row.split(",") for row in poller_text(EXPOSURES, CELL, linked=True).split("\n")]
+    assert [row[-1] for row in rows] == [exposure.name for exposure in EXPOSURES]
+    assert [row[:-1] for row in rows] == [row.split(",")[:-1] for row in poller_text(EXPOSURES, CELL).split("\n")]
+
+
 def test_nothing_but_the_verdict_differs():
     every, some = poller_text(EXPOSURES, CELL), poller_text(EXPOSURES, CELL, new=[EXPOSURES[1].name])
     assert some.replace(",OLD,", ",NEW,") == every

@@ -14,8 +14,11 @@ TRAILED = "idem01a1q_flc.fits"
 
 @pytest.fixture(scope="module")
 def exposures(tmp_path_factory):
-    """Two WFC3/UVIS exposures of a filter, guiding lost in the second, and two good WFC3/IR exposures."""
-    folder = tmp_path_factory.mktemp("exposures")
+    """Two WFC3/UVIS exposures of a filter, guiding lost in the second, and two good WFC3/IR exposures.
+
+    Their folder has in its name what would part the columns of a poller.
+    """
+    folder = tmp_path_factory.mktemp("old, new|both")
     field = demo_field(subarray=(600, 600), infrared=(256, 256), trailed=[1])
     return {path.name: path for path in simulate_field(field, folder)}
 

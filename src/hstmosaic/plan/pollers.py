@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
 
 
-def poller_text(exposures: Iterable[Exposure], sky_cell: str, new: Collection[str] | None = None) -> str:
+def poller_text(
+    exposures: Iterable[Exposure], sky_cell: str, new: Collection[str] | None = None, *, linked: bool = False
+) -> str:
     """Return the text of a multi-visit poller.
 
     Rows marked OLD are not drizzled, but keep their place in the common grid.
@@ -23,16 +25,21 @@ def poller_text(exposures: Iterable[Exposure], sky_cell: str, new: Collection[st
         Name of the sky cell that stands for the mosaic, e.g. ``skycell-p1889x07y19``.
     new : collection of str, optional
         Names of the exposures to drizzle; all of them when None.
+    linked : bool
+        Whether the exposures are linked into the working directory, so that their names are enough: drizzlepac stumbles
+        over paths with a comma or a bar in them.
 
     Returns
     -------
     str
         One line an exposure, comma-separated, in the order given.
     """
-    return "\n".join(_row(e, sky_cell, new is None or e.name in new) for e in exposures)
+    return "\n".join(
+        _row(e, sky_cell, new is None or e.name in new, e.name if linked else str(e.path)) for e in exposures
+    )
 
 
-def _row(exposure: Exposure, sky_cell: str, is_new: bool) -> str:
+def _row(exposure: Exposure, sky_cell: str, is_new: bool, place: str) -> str:
     return ",".join(
         [
             exposure.name,
@@ -44,6 +51,6 @@ def _row(exposure: Exposure, sky_cell: str, is_new: bool) -> str:
             exposure.detector.upper(),
             sky_cell,
             "NEW" if is_new else "OLD",
-            str(exposure.path),
+            place,
         ]
     )

@@ -49,7 +49,7 @@ def drizzle_spec(
     listed, limits = listed_exposures(plan, layer), plan.tight_limits
     spec = DrizzleSpec(
         poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
-        poller=poller_text(listed, plan.corner_sky_cell, new=set(used)),
+        poller=poller_text(listed, plan.corner_sky_cell, new=set(used), linked=True),
         links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
         limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
         prefix=plan.prefix,
