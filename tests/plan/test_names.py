@@ -62,7 +62,11 @@ def test_every_projection_cell_has_a_prefix_of_its_own_in_the_documented_form():
     assert len(prefixes) == 2644
 
 
-@given(st.text(string.ascii_letters + string.digits + "_-.+", min_size=1).filter(lambda text: text[0] not in "-."))
+@given(
+    st.text(string.ascii_letters + string.digits + "_-.+", min_size=1, max_size=160).filter(
+        lambda text: text[0] not in "-."
+    )
+)
 def test_prefixes_are_taken_as_they_are(prefix):
     assert check_prefix(prefix) == prefix
 
@@ -73,11 +77,38 @@ def test_prefixes_that_cannot_be_in_a_file_name(before, wrong, after):
         check_prefix(before + wrong + after)
 
 
-@pytest.mark.parametrize("prefix", ["", "-rf", ".hidden", "..", "/tmp/mine", "../mine"])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "",
+        "-rf",
+        ".hidden",
+        "..",
+        "/tmp/mine",
+        "../mine",
+        "Müller",
+        "a[1]",
+        "a$b",
+        "a(1)",
+        "a,b",
+        "@b",
+        "a*",
+        "٣",
+        "m\n",
+    ],
+)
 def test_prefixes_that_cannot_begin_a_file_name(prefix):
     with pytest.raises(HstMosaicError, match="cannot begin a file name") as caught:
         check_prefix(prefix)
     assert "--output-dir" in caught.value.next_step
+
+
+def test_the_longest_prefix_leaves_room_for_the_longest_names():
+    longest = "x" * 160
+    stem = product_stem(check_prefix(longest), "wfc3", "uvis", "f606w-pol120v", coarse=True)
+    assert len(f".{stem}-icab01a0_flc_single_sci.fits.part") < 255
+    with pytest.raises(HstMosaicError, match="161 letters long"):
+        check_prefix(longest + "x")
 
 
 def test_names_of_files():

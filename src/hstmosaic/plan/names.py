@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 COARSE_DETECTORS = frozenset({"ir", "pc"})
 """Detectors whose layers come on the coarse grid as well as on the fine one."""
 
+_PREFIX = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*")
+_LONGEST_PREFIX = 160
+"""File systems take names of 255 letters; the rest is for what drizzlepac puts behind the prefix."""
 _ALIGNED_COPY = re.compile(r".+_(?:coarse-)?all-[^_]+_fl[ct]\.fits")
 
 
@@ -50,13 +53,18 @@ def check_prefix(prefix: str) -> str:
     Raises
     ------
     HstMosaicError
-        If it is empty, holds a path separator, a control character or white space, or begins with a dash or dot.
+        If it is empty or too long, begins with a dash or dot, or holds other characters than drizzlepac can cope with
+        in file names: it takes some for patterns, lists or variables.
     """
-    unusable = not prefix or prefix[0] in "-." or any(c in "/\\" or c.isspace() or not c.isprintable() for c in prefix)
-    if unusable:
+    if not _PREFIX.fullmatch(prefix):
         raise HstMosaicError(
             f"the prefix {prefix!r} cannot begin a file name",
-            "use letters, digits, dashes and underscores; set the folder with --output-dir",
+            "use unaccented letters, digits, and _ + - . (no dash or dot first); set the folder with --output-dir",
+        )
+    if len(prefix) > _LONGEST_PREFIX:
+        raise HstMosaicError(
+            f"the prefix {prefix[:20]}... cannot begin a file name: it is {len(prefix)} letters long",
+            f"use {_LONGEST_PREFIX} at most",
         )
     return prefix
 
