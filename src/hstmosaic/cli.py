@@ -43,7 +43,7 @@ def _same_input(function: Any) -> Any:
     for option in (
         click.option("-o", "--output_file_prefix", "prefix", metavar="PREFIX", help="Begin product names with PREFIX."),
         click.option(
-            "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever the checks say. Repeatable."
+            "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever screening says. Repeatable."
         ),
         click.option("--strict", is_flag=True, help="Make every exposure that would be left out an error."),
         click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 from pointed_exposures import Aim, sky_of, write_aimed
 from sky_fields import ACS, FIELDS, LAST, UVIS, visit
 
@@ -83,6 +84,32 @@ def test_what_is_left_out_does_not_enlarge_the_mosaic(tmp_path):
     assert [layer.products for layer in together.layers] == [layer.products for layer in alone.layers]
 
 
+def as_flt(folder: Path, aim: Aim) -> Path:
+    """Write an exposure of a CCD as an FLT."""
+    path = write_aimed(folder, aim)
+    return path.rename(path.with_name(path.name.replace("_flc", "_flt")))
+
+
+def test_an_flc_that_is_left_out_itself_does_not_replace_flts(tmp_path):
+    for k in range(2):
+        as_flt(tmp_path, Aim(180.0, 26.0, **UVIS, more=visit(1, k + 1)))
+    write_aimed(tmp_path, Aim(180.0, 26.0, more=visit(2)))
+    elsewhere = write_aimed(tmp_path, Aim(30.0, -60.0, **UVIS, more=visit(3)))
+    plan = make_plan(str(tmp_path / "*_fl?.fits"))
+    assert [exclusion.name for exclusion in plan.excluded] == [elsewhere.name]
+    assert {layer.name: layer.filetype for layer in plan.layers} == {"wfc3_uvis_f606w": "flt", "wfc3_ir_f160w": "flt"}
+
+
+def test_flts_beside_flcs_take_no_part_in_the_grid(tmp_path):
+    write_aimed(tmp_path, Aim(*sky_of(1889, 225000, 225000), **UVIS, more=visit(1)))
+    alone = make_plan(str(tmp_path / "*_fl?.fits"))
+    flt = as_flt(tmp_path, Aim(*sky_of(1889, 180000, 180000), **UVIS, more=visit(2)))
+    plan = make_plan(str(tmp_path / "*_fl?.fits"))
+    (exclusion,) = plan.excluded
+    assert exclusion.name == flt.name
+    assert (plan.limits, plan.sky_cells, plan.layers) == (alone.limits, alone.sky_cells, alone.layers)
+
+
 def test_clipped_exposures_are_used_and_noted(tmp_path):
     plan = make_plan(write_list(tmp_path, FIELDS["right edge of a projection cell"][:2]))
     assert (plan.excluded, len(plan.exposures)) == ((), 2)
@@ -134,6 +161,32 @@ def test_all_problems_at_once(tmp_path):
     assert "--keep" in caught.value.problems[-1].cause
     assert all(problem.next_step for problem in caught.value.problems)
     assert caught.value.exit_code == 3
+
+
+def test_strict_tells_what_would_be_left_out_beside_all_else(tmp_path):
+    source = write_list(tmp_path, [*MOSAIC, Aim(180.0, 26.0, more=visit(4) | {"target": "DARK"})])
+    (tmp_path / "folder").mkdir()
+    shutil.copy(tmp_path / "icab01a0q_flt.fits", tmp_path / "folder" / "icab01a1q_flt.fits")
+    clash = tmp_path / "folder" / "icab01a1q_flt.fits"
+    with fits.open(clash, mode="update") as hdus:
+        hdus[0].header["ROOTNAME"] = "icab05a1q"
+    Path(source).write_text(Path(source).read_text() + f"\nabsent_flc.fits\n{clash}")
+    with pytest.raises(BadInputError) as caught:
+        make_plan(source)
+    assert [problem.name for problem in caught.value.problems] == ["absent_flc.fits", str(clash)]
+    with pytest.raises(BadInputError) as caught:
+        make_plan(source, strict=True)
+    names = [problem.name for problem in caught.value.problems]
+    assert names == ["absent_flc.fits", str(clash), "icab04a0q_flt.fits"]
+
+
+@pytest.mark.parametrize("name", ["icab04a0q_flt.fits", "icab04a0q"])
+def test_keeping_what_header_checks_leave_out_is_said_to_have_no_effect(tmp_path, name):
+    source = write_list(tmp_path, [*MOSAIC, Aim(180.0, 26.0, more=visit(4) | {"target": "DARK"})])
+    plan = make_plan(source, keep=[name, "icab01a0q"])
+    (note,) = plan.notes
+    assert note.startswith(f"--keep {name} has no effect")
+    assert "TARGNAME=DARK" in note
 
 
 @pytest.mark.parametrize("name", ["icab01a0q_flt.fits", "icab01a0q"])

@@ -14,6 +14,7 @@ from hstmosaic.plan.checks import (
     Exclusion,
     apply_strict,
     exclude_duplicates,
+    exclude_second_filetypes,
     exclude_unusable,
     find_name_clashes,
 )
@@ -180,7 +181,8 @@ def test_flt_in_a_layer_with_flcs(make):
     alone = make("icab01a1q_flt.fits")
     other_filter = make("icab01a2q_flt.fits", primary={"FILTER": "F814W"})
     infrared = make("icab01a3q_flt.fits", detector="ir")
-    kept, (excluded,) = exclude_duplicates([alone, other_filter, infrared, flc])
+    assert exclude_duplicates([alone, other_filter, infrared, flc])[1] == []
+    kept, (excluded,) = exclude_second_filetypes([alone, other_filter, infrared, flc])
     assert kept == [other_filter, infrared, flc]
     assert excluded.name == alone.name
     assert "WFC3 UVIS F606W has FLCs (icab01a0q_flc.fits)" in excluded.reason

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.cells import load_sky_grid
-from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_duplicates, exclude_unusable, find_name_clashes
+from hstmosaic.plan.checks import (
+    Exclusion,
+    apply_strict,
+    exclude_duplicates,
+    exclude_second_filetypes,
+    exclude_unusable,
+    find_name_clashes,
+)
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
 from hstmosaic.plan.inputs import find_inputs, named_inputs
@@ -67,18 +74,19 @@ def make_plan(
     """
     if prefix is not None:
         check_prefix(prefix)
-    given, exposures, excluded, asides = _usable(source, keep, on_read)
+    given, exposures, excluded, notes = _usable(source, keep, on_read, strict=strict)
     if not exposures:
         raise BadInputError(_as_problems(excluded))
-    choice = choose_projection_cell(_sky_cells(exposures))
-    limits, clipped = mosaic_limits(choice.sky_cells)
-    exposures, beyond, notes = _within(exposures, choice, limits)
-    excluded += beyond
+    choice, exposures, elsewhere = _place(exposures)
+    excluded += elsewhere
     if strict:
         apply_strict(excluded)
+    limits, clipped = mosaic_limits(choice.sky_cells)
     if clipped:
-        notes.insert(0, f"the mosaic is clipped at the edge of {choice.cell.name} ({', '.join(clipped)})")
+        notes.append(f"the mosaic is clipped at the edge of {choice.cell.name} ({', '.join(clipped)})")
+    notes += _clipped(exposures, choice.cell, limits)
     notes += _other_cells(choice)
+    notes += _kept_in_vain(keep, given, exposures, excluded)
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
     geometry = common_geometry(exposures, choice.cell, limits, tight)
@@ -99,14 +107,14 @@ def make_plan(
         estimates=estimate_tasks(exposures, layers, learned),
         learned=learned,
         excluded=tuple(excluded),
-        notes=tuple(asides + notes + _close_calls(layers)),
+        notes=tuple(notes + _close_calls(layers)),
         versions=installed_versions(),
         dropped=_dropped(given, exposures),
     )
 
 
 def _usable(
-    source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None
+    source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None, *, strict: bool
 ) -> tuple[list[Exposure], list[Exposure], list[Exclusion], list[str]]:
     """Return all exposures, those that can be used, why the others cannot, and notes."""
     found, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
@@ -115,14 +123,15 @@ def _usable(
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
     problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
-    if problems:
-        raise BadInputError(problems)
     usable, unusable = exclude_unusable(exposures)
     usable, duplicates = exclude_duplicates(usable)
-    clashes = find_name_clashes(usable)
-    if clashes:
-        raise BadInputError(clashes)
-    return exposures, usable, [*unusable, *duplicates], _aligned_copies(found)
+    problems += find_name_clashes(usable)
+    excluded = [*unusable, *duplicates]
+    if problems and strict:
+        problems += _as_problems([*excluded, *exclude_second_filetypes(usable)[1]])
+    if problems:
+        raise BadInputError(problems)
+    return exposures, usable, excluded, _aligned_copies(found)
 
 
 def _aligned_copies(found: Sequence[InputFile]) -> list[str]:
@@ -152,27 +161,53 @@ def _sky_cells(exposures: Sequence[Exposure]) -> dict[str, SkyCell]:
     return found
 
 
-def _within(
-    exposures: Sequence[Exposure], choice: CellChoice, limits: Limits
-) -> tuple[list[Exposure], list[Exclusion], list[str]]:
-    """Part the exposures that lie within the limits from those that do not."""
-    cell: ProjectionCell = choice.cell
-    inside, beyond, notes = [], [], []
+def _place(exposures: Sequence[Exposure]) -> tuple[CellChoice, list[Exposure], list[Exclusion]]:
+    """Choose the projection cell, the exposures on it, and one file type for each layer; say why the others are not."""
+    choice = choose_projection_cell(_sky_cells(exposures))
+    inside, beyond = _within(exposures, choice)
+    kept, second = exclude_second_filetypes(inside)
+    if not second:
+        return choice, kept, beyond
+    # they take no part in the grid either
+    left_out = {item.name for item in second}
+    choice, kept, beyond = _place([exposure for exposure in exposures if exposure.name not in left_out])
+    return choice, kept, [*second, *beyond]
+
+
+def _within(exposures: Sequence[Exposure], choice: CellChoice) -> tuple[list[Exposure], list[Exclusion]]:
+    """Part the exposures that lie within the mosaic from those that do not."""
+    limits, _ = mosaic_limits(choice.sky_cells)
+    reason = f"it lies outside of projection cell {choice.cell.name}, which the mosaic is made on"
+    inside, beyond = [], []
     for exposure in exposures:
-        where = outside(exposure, cell, limits)
-        if where == "outside":
-            beyond.append(
-                Exclusion(
-                    exposure.name,
-                    f"it lies outside of projection cell {cell.name}, which the mosaic is made on",
-                    "mosaic it in a run of its own",
-                )
-            )
-            continue
-        if where == "clipped":
-            notes.append(f"{exposure.name} is clipped: it reaches beyond the mosaic's limits in {cell.name}")
-        inside.append(exposure)
-    return inside, beyond, notes
+        if outside(exposure, choice.cell, limits) == "outside":
+            beyond.append(Exclusion(exposure.name, reason, "mosaic it in a run of its own"))
+        else:
+            inside.append(exposure)
+    return inside, beyond
+
+
+def _clipped(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits) -> list[str]:
+    return [
+        f"{exposure.name} is clipped: it reaches beyond the mosaic's limits in {cell.name}"
+        for exposure in exposures
+        if outside(exposure, cell, limits) == "clipped"
+    ]
+
+
+def _kept_in_vain(
+    keep: Sequence[str], given: Sequence[Exposure], used: Sequence[Exposure], excluded: Sequence[Exclusion]
+) -> list[str]:
+    """Say which exposures the user wants to keep and cannot: only what screening says can be overruled."""
+    names = {name for exposure in used for name in (exposure.name, exposure.rootname)}
+    reasons = {item.name: item.reason for item in excluded}
+    return [
+        f"--keep {name} has no effect: it overrules screening, and {exposure.name} is left out before that "
+        f"({reasons[exposure.name]})"
+        for name in keep
+        for exposure in given
+        if name in (exposure.name, exposure.rootname) and name not in names
+    ]
 
 
 def _other_cells(choice: CellChoice) -> list[str]:

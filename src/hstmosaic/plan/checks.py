@@ -123,7 +123,7 @@ def exclude_unusable(exposures: Iterable[Exposure]) -> tuple[list[Exposure], lis
 
 
 def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], list[Exclusion]]:
-    """Take each exposure once, and one file type in each layer.
+    """Take each exposure once.
 
     Parameters
     ----------
@@ -135,9 +135,7 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
     kept : list of Exposure
         In the order of the input.
     excluded : list of Exclusion
-        Second copies, FLTs beside the FLC of the same exposure, and FLTs in layers that have FLCs:
-        drizzlepac drops those without a word, because it drizzles one file type per instrument, detector
-        and filter.
+        Second copies, and FLTs beside the FLC of the same exposure.
 
     Notes
     -----
@@ -149,14 +147,34 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
         first = chosen.setdefault(exposure_key(exposure), exposure)
         if first.filetype == "flt" and exposure.filetype == "flc":
             chosen[exposure_key(exposure)] = exposure
-    with_flc = {_layer(exposure): exposure for exposure in chosen.values() if exposure.filetype == "flc"}
+    kept = [exposure for exposure in exposures if chosen[exposure_key(exposure)] is exposure]
+    excluded = [
+        _double(exposure, taken) for exposure in exposures if (taken := chosen[exposure_key(exposure)]) is not exposure
+    ]
+    return kept, excluded
+
+
+def exclude_second_filetypes(exposures: Sequence[Exposure]) -> tuple[list[Exposure], list[Exclusion]]:
+    """Take one file type in each layer.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        All that the mosaic would be made of.
+
+    Returns
+    -------
+    kept : list of Exposure
+        In the order of the input.
+    excluded : list of Exclusion
+        FLTs in layers that have FLCs: drizzlepac drops those without a word, because it drizzles one file type per
+        instrument, detector and filter.
+    """
+    with_flc = {_layer(exposure): exposure for exposure in exposures if exposure.filetype == "flc"}
     kept = []
     excluded = []
     for exposure in exposures:
-        taken = chosen[exposure_key(exposure)]
-        if taken is not exposure:
-            excluded.append(_double(exposure, taken))
-        elif exposure.filetype == "flt" and _layer(exposure) in with_flc:
+        if exposure.filetype == "flt" and _layer(exposure) in with_flc:
             layer, example = " ".join(_layer(exposure)).upper(), with_flc[_layer(exposure)].name
             reason = f"an FLT, but {layer} has FLCs ({example}), and a layer takes one file type"
             excluded.append(Exclusion(exposure.name, reason, "fetch its FLC from MAST, or list FLTs only"))

@@ -60,7 +60,7 @@ class RunOptions:
     workers: int | None = None
     """Tasks at a time; the number of usable cores when None."""
     keep: tuple[str, ...] = ()
-    """Names of exposures to use whatever the checks say."""
+    """Names of exposures to use whatever screening says."""
     strict: bool = False
     """Turn every exclusion into an error."""
     keep_work: bool = False
