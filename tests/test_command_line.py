@@ -133,6 +133,24 @@ def test_output_below_a_file_is_refused_before_anything_is_written(call, exposur
     assert "not a directory" in err
 
 
+def test_an_unusable_output_directory_is_told_before_exposures_are_read(call, tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "list.txt").write_text("absent_flc.fits\n")
+    code, _, err = call("run", tmp_path / "list.txt", "-s", "--output-dir", tmp_path / "file")
+    assert (code, "not a directory" in err) == (ExitCode.OUTPUT, True)
+
+
+def test_a_plan_that_cannot_be_written_is_told(call, exposures, tmp_path):
+    code, _, err = call("plan", exposures / "list.txt", "--json", "no/such/folder/plan.json")
+    assert (code, "no/such/folder/plan.json cannot be written" in err) == (ExitCode.OUTPUT, True)
+
+
+def test_a_directory_that_cannot_be_made_is_told(call, tmp_path):
+    (tmp_path / "file").touch()
+    code, _, err = call("simulate", tmp_path / "file" / "demo")
+    assert (code, "cannot be made" in err) == (ExitCode.OUTPUT, True)
+
+
 def test_a_catalogue_that_cannot_be_used_is_told_before_anything_is_written(call, exposures, tmp_path):
     code, _, err = call("run", exposures / "list.txt", "--catalog", "absent.ecsv")
     assert code == ExitCode.ALIGNMENT

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from hstmosaic import __version__
 from hstmosaic.describe import describe_plan
-from hstmosaic.errors import ExitCode, HstMosaicError
+from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
 from hstmosaic.progress import LOG_LEVELS, listening
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> No
         click.echo(made.to_json())
         return
     if json_file is not None:
-        Path(json_file).write_text(made.to_json() + "\n")
+        _write(Path(json_file), made.to_json() + "\n")
     click.echo(describe_plan(made))
 
 
@@ -272,6 +272,13 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(cli, {}, "hstmosaic", "_HSTMOSAIC_COMPLETE").source())
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}", "name another file") from error
 
 
 def _interrupt(*_: Any) -> None:

@@ -1,7 +1,9 @@
 """The run directory: what counts as finished, who may work in it, whether there is room."""
 
+import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -85,6 +87,28 @@ def test_room_is_checked_where_the_output_will_be(tmp_path):
     with pytest.raises(OutputError, match="not a directory"):
         check_room(tmp_path / "file" / "below", needed_mb=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+@contextmanager
+def without_privileges():
+    """Do as another user where the tests run as root, who may look into every folder."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_an_output_directory_that_cannot_be_looked_for_is_refused(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with without_privileges(), pytest.raises(OutputError, match="no permission") as caught:
+        check_room(closed / "out", needed_mb=1)
+    assert caught.value.exit_code == 4
+    closed.chmod(0o700)
 
 
 def test_an_output_directory_that_is_not_writable_is_refused(tmp_path, monkeypatch):

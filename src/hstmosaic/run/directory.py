@@ -193,7 +193,12 @@ def check_room(output: Path, needed_mb: int) -> None:
     OutputError
         If it is not writable or too small.
     """
-    existing = next(folder for folder in (output, *output.parents) if folder.exists())
+    try:
+        existing = next(folder for folder in (output, *output.parents) if folder.exists())
+    except PermissionError as error:
+        raise OutputError(
+            f"{output}: there is no permission to look into a folder above it", "choose another --output-dir"
+        ) from error
     if not existing.is_dir():
         raise OutputError(f"{existing} is not a directory", "choose another --output-dir")
     if not os.access(existing, os.W_OK | os.X_OK):

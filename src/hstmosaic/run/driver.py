@@ -127,6 +127,7 @@ def _ready(options: RunOptions) -> AbstractContextManager[Client | None]:
 def _run(options: RunOptions, tell: Teller, started: float, client: Client | None) -> Outcome:
     if options.catalog is not None and not options.skip_alignment:
         read_catalog(options.catalog)  # an error in it is told before anything is started
+    check_room(options.output.absolute(), 0)
 
     def on_read(done: int, total: int) -> None:
         if total >= _MANY and is_milestone(done, total):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.table import Table
 
-from hstmosaic.errors import HstMosaicError
+from hstmosaic.errors import HstMosaicError, OutputError
 from hstmosaic.simulate.attitude import Pointing, PointingError
 from hstmosaic.simulate.exposures import ExposurePlan, Naming, simulate_exposure
 from hstmosaic.simulate.instruments import camera, cut
@@ -165,11 +165,16 @@ def simulate_field(
     ------
     HstMosaicError
         If two exposures have the same file name.
+    OutputError
+        If the directory cannot be made.
     """
     names = [plan.filename for plan in field.exposures]
     if len(set(names)) != len(names):
         raise HstMosaicError(f"field {field.name} has two exposures of one name")
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{directory} cannot be made: {error.strerror}", "choose another directory") from error
     paths = []
     for done, plan in enumerate(field.exposures, start=1):
         path = directory / plan.filename
