@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from hstmosaic.plan.coverage import Coverage, coverage
 
@@ -71,6 +74,43 @@ def test_depth_follows_from_the_shared_area_at_any_angle(width, shift, angle):
 def test_a_small_chip_on_a_large_one():
     depth = coverage([box(6000, 6000), box(600, 600, 30.0)])
     assert depth.mean_chips == pytest.approx(1.01, abs=0.001)
+
+
+def painted_depth(outlines) -> float:
+    """Mean depth by painting every pixel."""
+    width, height = np.ceil(np.max([outline.max(axis=0) for outline in outlines], axis=0)).astype(int) + 1
+    depth = np.zeros((height, width), dtype=np.uint8)
+    for outline in outlines:
+        chip = Image.new("1", (int(width), int(height)))
+        ImageDraw.Draw(chip).polygon([tuple(point) for point in outline], fill=1)
+        depth += np.asarray(chip)
+    return float(depth[depth > 0].mean())
+
+
+@pytest.mark.parametrize(("frames", "step", "subarrays"), [(20, 25.0, 1), (3, 1700.0, 1), (1, 0.0, 60)])
+def test_full_frames_beside_small_subarrays_are_measured_in_little_memory(frames, step, subarrays):
+    """WFC3/IR full frames and some with IRSUB64."""
+    outlines = [box(3200, 2900, 20.0, 3000 + step * k, 3000 + 10 * k) for k in range(frames)]
+    outlines += [box(200, 180, 20.0, 2800 + 7 * k, 3100 + 3 * k) for k in range(subarrays)]
+    tracemalloc.start()
+    depth = coverage(outlines)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert depth.mean_chips == pytest.approx(painted_depth(outlines), rel=0.005)
+    assert peak < 20e6
+
+
+def test_a_field_as_wide_as_a_projection_cell_is_measured_in_little_memory():
+    outlines = [box(4100, 2050, 30.0, 225_000 + x, 225_000 + y) for x in (-2e5, 2e5) for y in (-2e5, 2e5)]
+    outlines.append(box(4100, 2050, 30.0, 25_000 + 1025, 25_000))
+    tracemalloc.start()
+    depth = coverage(outlines)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    near = [outline - 20_000 for outline in (outlines[0], outlines[-1])]
+    union = 2 * 4100 * 2050 / painted_depth(near)
+    assert depth.mean_chips == pytest.approx(5 * 4100 * 2050 / (union + 3 * 4100 * 2050), rel=0.02)
+    assert peak < 150e6
 
 
 @pytest.mark.parametrize(

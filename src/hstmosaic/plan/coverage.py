@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CELLS_ALONG_THE_SHORTEST_CHIP = 48
+_CELLS_ALONG_THE_LONGEST_CHIP = 500
+_CELLS_IN_ALL = 16_000_000
 _MARGIN = 0.03
 
 
@@ -37,6 +39,9 @@ class Coverage:
 def coverage(outlines: Sequence[np.ndarray]) -> Coverage:
     """Measure how deep chips overlap, on a raster of about fifty cells along the smallest chip.
 
+    Where the largest chip would have too many cells, as full frames beside a small subarray have, or a wide field would,
+    the cells are larger.
+
     Parameters
     ----------
     outlines : sequence of numpy.ndarray
@@ -47,14 +52,21 @@ def coverage(outlines: Sequence[np.ndarray]) -> Coverage:
     Coverage
     """
     extents = np.array([np.ptp(outline, axis=0) for outline in outlines])
-    cell = max(extents.min() / _CELLS_ALONG_THE_SHORTEST_CHIP, 1.0)
-    boxes: dict[tuple[int, int], int] = {}
+    low = np.min([outline.min(axis=0) for outline in outlines], axis=0)
+    field = np.max([outline.max(axis=0) for outline in outlines], axis=0) - low
+    cell = max(
+        extents.min() / _CELLS_ALONG_THE_SHORTEST_CHIP,
+        extents.max() / _CELLS_ALONG_THE_LONGEST_CHIP,
+        np.sqrt(field.prod() / _CELLS_IN_ALL),
+        1.0,
+    )
+    raster = np.zeros(np.ceil(field / cell).astype(int) + 1, dtype=np.uint16)
     for outline in outlines:
-        column0, row0 = np.floor(outline.min(axis=0) / cell).astype(int)
-        columns, rows = np.nonzero(_inside(outline / cell, (column0, row0)))
-        for key in zip((columns + column0).tolist(), (rows + row0).tolist(), strict=True):
-            boxes[key] = boxes.get(key, 0) + 1
-    counts = np.fromiter(boxes.values(), dtype=int)
+        polygon = (outline - low) / cell
+        column, row = np.floor(polygon.min(axis=0)).astype(int)
+        inside = _inside(polygon, (column, row))
+        raster[column : column + inside.shape[0], row : row + inside.shape[1]] += inside
+    counts = raster[raster > 0]
     return Coverage(mean_chips=float(counts.mean()), covered=float(counts.size * cell**2))
 
 
