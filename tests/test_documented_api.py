@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from hstmosaic import make_custom_mosaic
 from hstmosaic.errors import BadInputError
@@ -87,6 +88,21 @@ def test_poller_is_written_here(exposures, tmp_path, monkeypatch):
     assert [row[9] for row in rows] == names
     assert {row[8] for row in rows} == {"NEW"}
     assert poller == f"temp_{rows[0][7]}_mvm.out"
+
+
+def test_images_in_which_nothing_was_exposed_have_no_part_in_the_choice(exposures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    good, original = sorted(map(str, exposures.glob("idem01*_flc.fits")))
+    empty = Path(original).name
+    with fits.open(original) as hdus:
+        hdus[0].header["EXPTIME"] = 0.0
+        for hdu in hdus[1:]:
+            hdu.header.pop("WCSNAME", None)
+        hdus.writeto(empty)
+    cells = make_custom_mosaic.determine_projection_cell([empty, good])
+    assert {tuple(cell.members) for cell in cells.values()} == {(good,)}
+    with pytest.raises(BadInputError, match="nothing was exposed"):
+        make_custom_mosaic.determine_projection_cell([empty])
 
 
 @pytest.mark.parametrize("folder", ["a,b", "a|b"])

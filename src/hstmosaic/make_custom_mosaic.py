@@ -97,9 +97,17 @@ def determine_projection_cell(img_list: Sequence[str]) -> dict[str, SkyCell]:
     Raises
     ------
     BadInputError
-        If an image cannot be read or none lies on a projection cell.
+        If an image cannot be read, or none has a WCS.
+    HstMosaicError
+        If none lies on a projection cell.
+
+    Notes
+    -----
+    Images without a WCS, in which nothing was exposed, do not count.
     """
-    exposures = _read(img_list)
+    exposures = [exposure for exposure in _read(img_list) if exposure.chips]
+    if not exposures:
+        raise BadInputError([Problem(name, "nothing was exposed in it", "name other images") for name in img_list])
     found = find_sky_cells(exposures, load_sky_grid())
     if not found:
         raise HstMosaicError("no projection cell holds the images", "check their WCS")

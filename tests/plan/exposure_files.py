@@ -110,6 +110,10 @@ def _primary_cards(name: str, detector: str) -> dict[str, Any]:
         "QUALITY": "OK",
         "EXPTIME": 100.0,
         "EXPSTART": 55611.5,
+        "EXPEND": 55611.5 + 100.0 / 86400.0,
+        "DATE": "2011-02-20",
+        "TELESCOP": "HST",
+        "PA_V3": 30.0,
     }
     if instrument == "ACS":
         return cards | {"FILTER1": "CLEAR1L", "FILTER2": "F814W"}

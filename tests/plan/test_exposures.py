@@ -218,6 +218,7 @@ def test_names_that_drizzlepac_misreads(tmp_path, name, cause, next_step):
         ({"INSTRUME": "STIS"}, "is from STIS"),
         ({"INSTRUME": "WFPC2", "DETECTOR": None}, "is from WFPC2"),
         ({"INSTRUME": None}, "has no INSTRUME"),
+        *(({key: None}, f"has no {key}") for key in ("DATE", "EXPEND", "TELESCOP", "PA_V3")),
         ({"EXPTIME": None, "ROOTNAME": None, "FILTER": None}, "has no ROOTNAME, EXPTIME, FILTER"),
         ({"CHINJECT": None, "SCAN_TYP": None}, "has no SCAN_TYP, CHINJECT"),
         ({"DETECTOR": "", "ROOTNAME": " "}, "has no DETECTOR, ROOTNAME"),
