@@ -78,6 +78,16 @@ def test_what_cannot_be_understood_is_a_usage_error(call, arguments):
     assert "Error" in err
 
 
+@pytest.mark.parametrize(
+    "option", [["--at", 10, 20, 30], ["--dither", 1], ["--pointing-error", 0.2], ["--roll-error", 0.1]]
+)
+def test_options_of_cameras_need_a_camera(call, tmp_path, option):
+    code, _, err = call("simulate", "field", *option)
+    assert code == ExitCode.USAGE
+    assert f"{option[0]} needs --camera" in err
+    assert not list((tmp_path / "here").iterdir())
+
+
 @pytest.mark.parametrize("verb", ["plan", "run"])
 @pytest.mark.parametrize(
     ("source", "told"),

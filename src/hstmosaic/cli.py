@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FIELDS = ("demo", "corner", "three-camera")
+_OF_CAMERAS = ("at", "dither", "pointing_error", "roll_error")
 _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
 _LIKE_HELP = "Repeat the run of a _provenance.json; options given beside it count more."
@@ -250,10 +251,15 @@ def catalog(source: str, output: Path) -> None:
     "hstmosaic simulate bench --field corner",
     "hstmosaic simulate pole --at 0 89.95 30 --camera wfc3_ir:F160W:3 --camera acs_wfc:F814W",
 )
-def simulate(directory: Path, **given: Any) -> None:
+@click.pass_context
+def simulate(context: click.Context, /, directory: Path, **given: Any) -> None:
     """Write simulated exposures with real distortion, their list and the truth into DIRECTORY."""
     from hstmosaic.simulate import simulate_field
     from hstmosaic.simulate.request import requested_field
+
+    typed = [n for n in _OF_CAMERAS if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    if typed and not given["cameras"]:
+        raise click.UsageError(f"--{typed[0].replace('_', '-')} needs --camera: ready-made fields have their own")
 
     def progress(done: int, total: int, name: str) -> None:
         click.echo(f"{done}/{total} {directory / name}")

@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """The command line cannot be understood."""
     BAD_INPUT = 3
-    """The list or an exposure in it cannot be used; nothing was written."""
+    """The list or an exposure in it cannot be used; no mosaic was begun."""
     OUTPUT = 4
     """The output directory is not writable, too small, or full."""
     ALIGNMENT = 5
@@ -83,13 +83,15 @@ class BadInputError(HstMosaicError):
     ----------
     problems : sequence of Problem
         One entry per file and cause; never empty.
+    so_far : str
+        What had been done when they were found.
     """
 
     exit_code = ExitCode.BAD_INPUT
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], so_far: str = "nothing was started") -> None:
         self.problems = tuple(problems)
-        lines = [f"{len(self.problems)} problem(s) with the input; nothing was started"]
+        lines = [f"{len(self.problems)} problem(s) with the input; {so_far}"]
         lines += [f"  {problem}" for problem in self.problems]
         super().__init__("\n".join(lines))
 

@@ -224,13 +224,15 @@ def _rename(exposure: Exposure, other: Exposure) -> str:
     return f"rename {other.path} to {other.rootname}_{other.filetype}.fits"
 
 
-def apply_strict(excluded: Iterable[Exclusion]) -> None:
+def apply_strict(excluded: Iterable[Exclusion], so_far: str = "nothing was started") -> None:
     """Turn every exclusion into an error.
 
     Parameters
     ----------
     excluded : iterable of Exclusion
         What was left out.
+    so_far : str
+        What had been done by then.
 
     Raises
     ------
@@ -239,7 +241,7 @@ def apply_strict(excluded: Iterable[Exclusion]) -> None:
     """
     problems = [Problem(item.name, item.reason, item.next_step) for item in excluded]
     if problems:
-        raise BadInputError(problems)
+        raise BadInputError(problems, so_far)
 
 
 def exposure_key(exposure: Exposure) -> str:

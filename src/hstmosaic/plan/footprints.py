@@ -8,8 +8,6 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from astropy.wcs import WCS
 
     from hstmosaic.plan.exposures import Chip, Exposure
@@ -97,10 +95,3 @@ def to_pixels(wcs: WCS, outline: np.ndarray) -> np.ndarray:
         Column and row, 0-based, shape (n, 2); NaN where a point is on the far side of the sky.
     """
     return np.asarray(wcs.wcs_world2pix(outline, 0))
-
-
-def bounding_box(outlines: Sequence[np.ndarray]) -> tuple[float, float, float, float]:
-    """Return xmin, xmax, ymin, ymax of outlines given in pixels."""
-    points = np.concatenate(list(outlines))
-    low, high = points.min(axis=0), points.max(axis=0)
-    return float(low[0]), float(high[0]), float(low[1]), float(high[1])

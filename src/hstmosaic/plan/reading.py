@@ -29,7 +29,9 @@ _EXPOSURE_NAME = re.compile(r"(?:hst.*_[A-Za-z0-9]{8}|(?!hst)[A-Za-z0-9]{8}[^_]*
 """Where drizzlepac finds the eight letters that stand for an exposure in the names of its files."""
 _NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
 _NUMBERS = ["EXPTIME", "EXPSTART"]
-_OTHERS = "PROPOSID PRIMESI OBSTYPE IMAGETYP APERTURE SUBARRAY TARGNAME DATE-OBS DRIZCORR FGSLOCK DATE EXPEND TELESCOP PA_V3"
+_OTHERS = (
+    "PROPOSID PRIMESI OBSTYPE IMAGETYP APERTURE SUBARRAY TARGNAME DATE-OBS DRIZCORR FGSLOCK DATE EXPEND TELESCOP PA_V3"
+)
 _SIGNATURES = (
     (b"\x1f\x8b", "is compressed with gzip", "gunzip it"),
     (b"BZh", "is compressed with bzip2", "bunzip2 it"),

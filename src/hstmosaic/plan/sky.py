@@ -140,13 +140,6 @@ def mean_direction(outlines: Sequence[np.ndarray]) -> tuple[float, float]:
     return float(np.degrees(np.arctan2(y, x)) % 360.0), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
 
 
-def separation(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Return the angle between two directions, all in degrees (haversine formula)."""
-    ra1, dec1, ra2, dec2 = np.radians([*a, *b])
-    h = np.sin((dec2 - dec1) / 2) ** 2 + np.cos(dec1) * np.cos(dec2) * np.sin((ra2 - ra1) / 2) ** 2
-    return float(np.degrees(2 * np.arcsin(np.sqrt(h))))
-
-
 @dataclass(frozen=True)
 class CellChoice:
     """The projection cell of the mosaic and what it was chosen from."""

@@ -170,7 +170,7 @@ class Schedule:
 
     def _when_all_are_judged(self) -> None:
         if self.settings.strict:
-            apply_strict(self.progress.left_out)
+            apply_strict(self.progress.left_out, "exposures were screened, nothing was drizzled")
         used = [name for layer in self.plan.layers for name in self._used(layer)]
         if self._before_drizzling is not None and used:
             plan, self._notes = self._before_drizzling(self.plan, used)
