@@ -65,8 +65,7 @@ def bits(folder):
     for path in sorted(Path(folder).glob("*_dr[cz].fits")):
         with fits.open(path) as hdus:
             found[path.name] = [
-                ([str(card) for card in hdu.header.cards if not str(card).startswith(OURS)], _data(hdu))
-                for hdu in hdus
+                ([str(card) for card in hdu.header.cards if not str(card).startswith(OURS)], _data(hdu)) for hdu in hdus
             ]
     return found
 
