@@ -105,13 +105,3 @@ def manifest_text(names: Iterable[str]) -> str:
 def described(path: Path, kind: str) -> Gathered:
     """Return what a manifest says of a small file that is written at the end of a run."""
     return Gathered(path.name, path.stat().st_size, sha256(path), kind=kind)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_text(text)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

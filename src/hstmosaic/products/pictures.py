@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hstmosaic.plan.files import CHECKSUM_COMMENT, whole, write_whole
 from hstmosaic.products.canvas import ARCMIN, TIMES, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.products.decimate import Decimated
     from hstmosaic.products.record import RunRecord
-
-_COMMENT = "FITS checksum convention"  # astropy's own comment has a date, and no two runs would be alike
 
 
 @dataclass(frozen=True)
@@ -124,12 +123,11 @@ class _Studio:
         stem = product.name.removesuffix(".fits")
         self._write_regions(f"{stem}.reg", self.record.used(layer), Extra("", "regions", layer.name, product.name))
         name = f"{stem}_moc.fits"
-        draft = self.output / f".{name}.part"
         hdus = coverage_map(small).serialize("fits")
         for hdu in hdus:
-            hdu.add_checksum(when=_COMMENT)
-        hdus.writeto(draft, overwrite=True)
-        draft.replace(self.output / name)
+            hdu.add_checksum(when=CHECKSUM_COMMENT)
+        with whole(self.output / name) as draft:
+            hdus.writeto(draft)
         self.extras.append(Extra(name, "coverage", layer.name, product.name))
 
     def _write_regions(self, name: str, exposures: tuple[str, ...], about: Extra) -> None:
@@ -138,9 +136,7 @@ class _Studio:
         if not outlines:
             return
         left_out = {exclusion.name for exclusion in self.record.left_out}
-        draft = self.output / f".{name}.part"
-        draft.write_text(ds9_text(exposure_regions(outlines, self.colors, left_out)))
-        draft.replace(self.output / name)
+        write_whole(self.output / name, ds9_text(exposure_regions(outlines, self.colors, left_out)))
         self.extras.append(Extra(name, about.kind, about.layer, about.product))
 
     def _preview(self, layer: Layer, product: Product, small: Decimated) -> None:
@@ -209,9 +205,7 @@ class _Studio:
             "embedded": [asdict(picture) for picture in self.embedded],
             "measured": self.measured,
         }
-        draft = listing.with_name(f".{listing.name}.part")
-        draft.write_text(json.dumps(found, indent=1))
-        draft.replace(listing)
+        write_whole(listing, json.dumps(found, indent=1))
 
 
 def measurements(small: Decimated) -> dict[str, Any]:

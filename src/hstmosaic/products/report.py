@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.charts import duration
 from hstmosaic.products.record import read_record
@@ -47,9 +48,7 @@ def write_report(run: Path) -> Path:
     environment.filters |= {"bytes": size_text, "duration": duration, "number": number_text}
     text = environment.get_template("report.html").render(report_content(record))
     path = record.output / report_name(record.plan.prefix)
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text)
-    draft.replace(path)
+    write_whole(path, text)
     return path
 
 

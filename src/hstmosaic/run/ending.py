@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
 from hstmosaic.plan.specs import TRAILERS, WORK_FOLDER
@@ -25,7 +26,6 @@ from hstmosaic.products.manifest import (
     UsedExposure,
     described,
     manifest_text,
-    write_whole,
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.run.like import options_record
