@@ -136,8 +136,8 @@ def run(
         from hstmosaic.bars import byte_bar
         from hstmosaic.run.like import repeated
 
-        then = repeated(like, given["source"], byte_bar)
         typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        then = repeated(like, given["source"], byte_bar, typed)
         given |= {name: value for name, value in then.items() if name not in typed - {"source"}}
     elif given["source"] is None:
         raise click.UsageError("give INPUT, or --like PROVENANCE to repeat a run", context)
