@@ -59,8 +59,8 @@ def decimate(path: Path, side: int = SIDE) -> Decimated:
     Returns
     -------
     Decimated
-        Pixels without weight count nowhere. Memory stays at a few strips of a million pixels, whatever the mosaic's
-        size.
+        Pixels without weight count nowhere. Memory stays at a few strips: a strip has a million pixels, or is one row
+        of blocks where that has more, its pixels growing with the square of the mosaic's width.
     """
     with fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
         science, weight = hdus["SCI"], hdus["WHT"]
