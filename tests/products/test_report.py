@@ -14,6 +14,7 @@ import yaml
 
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, OutputError
+from hstmosaic.products.charts import duration
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import number_text, size_text, write_report
 from hstmosaic.run.driver import RunOptions, run_mosaic
@@ -111,6 +112,20 @@ def test_a_stopped_run_says_why_and_what_to_do(run):
 def test_a_run_without_an_end_is_not_finished(run):
     tell(run, kind="planned", message="again")
     assert "not finished" in words(write_report(run))
+
+
+def test_the_chart_of_tasks_adds_up_its_own_bars_only(run):
+    took = {}
+    for number, path in enumerate(sorted((run / "tasks").glob("*/measured.json"))):
+        measured = json.loads(path.read_text()) | {"cpu_seconds": 2.0**number}
+        # the first four tasks are of an earlier start
+        measured["started"] += -3600 * (number < 4)
+        path.write_text(json.dumps(measured))
+        took[path.parent.name] = measured["cpu_seconds"]
+    assert len(took) == 9
+    text = words(write_report(run))
+    seconds = sum(2.0**number for number in range(4, 9))
+    assert f"5 tasks, {duration(seconds)} of CPU time. 4 more were finished by an earlier start" in text
 
 
 def test_retries_and_warnings_are_told(run):
@@ -216,3 +231,11 @@ def test_sizes_are_written_for_people(count, text):
 )
 def test_numbers_are_written_for_people(value, text):
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(999.4, 3, "999"), (999.7, 3, "1,000"), (-999.7, 3, "-1,000"), (99999.7, 5, "100,000"), (99999.4, 5, "99999")],
+)
+def test_numbers_that_round_up_to_another_digit_keep_their_form(value, digits, text):
+    assert number_text(value, digits) == text

@@ -64,4 +64,5 @@ def number_text(value: float | None, digits: int = 3) -> str:
     """Write a number with so many significant digits; a dash for None."""
     if value is None:
         return "\N{EN DASH}"
-    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    rounded = f"{value:.{digits}g}"
+    return f"{value:,.0f}" if abs(float(rounded)) >= 10**digits else rounded
