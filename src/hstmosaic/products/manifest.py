@@ -19,6 +19,8 @@ ALIGNED_KINDS = frozenset({"aligned exposure", "headerlet", "reference catalogue
 """What an alignment makes."""
 LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer"}
 """What drizzlepac makes too, and therefore lists."""
+PICTURE_KINDS = frozenset({"preview", "colour", "footprints", "regions", "coverage"})
+"""What shows mosaics; it can be made again at any time."""
 
 
 @dataclass(frozen=True)
