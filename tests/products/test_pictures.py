@@ -189,6 +189,7 @@ def test_numbers_are_those_of_the_pixels(run):
             science = hdus["SCI"].data
         covered = (weight > 0) & np.isfinite(science)
         pixel = abs(header["CD1_1"]) * 60
+        assert tuple(found["shape"]) == science.shape
         assert found["area_arcmin2"] == pytest.approx(covered.sum() * pixel**2)
         assert found["weight_max"] == pytest.approx(weight.max())
         assert found["weight_median"] == pytest.approx(np.median(weight[covered]), rel=0.02)

@@ -178,6 +178,26 @@ def test_an_unsuccessful_alignment_is_told(run):
     assert "The exposures were not aligned: too few stars" in words(write_report(run))
 
 
+def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
+    """They are a few pixels off what was planned from the headers as given."""
+    product = read_record(run).plan.layers[0].products[0]
+    planned, made = product.grid.shape, (product.grid.shape[0] + 2, product.grid.shape[1])
+    unmeasured = words(write_report(run))
+    size = "{1} \N{MULTIPLICATION SIGN} {0}".format
+    assert size(*planned) not in unmeasured
+    assert size(*made) not in unmeasured
+    numbers = {"area_arcmin2": 1.0, "weight_median": 1.0, "weight_max": 1.0, "noise": 1.0, "zero_point": 25.0}
+    measured = {product.name: numbers | {"shape": made, "unit": "", "exposure_time": 1.0}}
+    (run / "pictures.json").write_text(json.dumps({"files": [], "embedded": [], "measured": measured}))
+    found = {"aligned": False, "cause": "few stars", "tight_limits": [11, 22, 33, 44]}
+    (run / "alignment.json").write_text(json.dumps(found))
+    tell(run, kind="not aligned")
+    text = words(write_report(run))
+    assert size(*made) in text
+    assert size(*planned) not in text
+    assert "limits of the data x 11 to 22, y 33 to 44" in text
+
+
 def test_the_report_is_whole_or_not_there(run, monkeypatch):
     before = (run.parent / "stub-foo_report.html").read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))

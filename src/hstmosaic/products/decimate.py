@@ -39,6 +39,8 @@ class Decimated:
     """Robust standard deviation of single pixels in the sky, in the mosaic's units; NaN where it cannot be had."""
     header: fits.Header
     """Primary header of the mosaic, followed by the cards of its science extension."""
+    shape: tuple[int, int]
+    """Height and width of the mosaic, pixels."""
 
     @property
     def covered(self) -> np.ndarray:
@@ -81,6 +83,7 @@ def decimate(path: Path, side: int = SIDE) -> Decimated:
             weight_range=sums.weight_range,
             noise=_sky_noise(science, weight, sums.count == factor**2, factor),
             header=header,
+            shape=(ny, nx),
         )
 
 

@@ -22,16 +22,17 @@ def measurements(small: Decimated) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``area_arcmin2`` with data; ``weight_min``, ``weight_median`` (of blocks) and ``weight_max``; ``noise``, robust
-        sigma of single pixels of the sky, in ``unit``, None where there is none; ``zero_point``, AB magnitude
-        of one unit, and ``exposure_time``, mean over the pixels with data in seconds, None where the header
-        does not tell.
+        ``shape``, height and width in pixels; ``area_arcmin2`` with data; ``weight_min``, ``weight_median`` (of blocks)
+        and ``weight_max``; ``noise``, robust sigma of single pixels of the sky, in ``unit``, None where there is none;
+        ``zero_point``, AB magnitude of one unit, and ``exposure_time``, mean over the pixels with data in seconds, None
+        where the header does not tell.
     """
     header = small.header
     pixel = small.wcs.wcs.cd[1, 1] / small.factor * 60
     flux, wavelength = (float(header.get(key, 0) or 0) for key in ("PHOTFLAM", "PHOTPLAM"))
     covered = small.weight[small.covered]
     return {
+        "shape": small.shape,
         "area_arcmin2": small.covered_pixels * pixel**2,
         "weight_min": small.weight_range[0],
         "weight_median": float(np.median(covered)) if covered.size else 0.0,
