@@ -137,8 +137,8 @@ def run(
         from hstmosaic.bars import byte_bar
         from hstmosaic.run.like import repeated
 
-        then = repeated(like, given["source"], byte_bar)
         typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        then = repeated(like, given["source"], byte_bar, typed)
         given |= {name: value for name, value in then.items() if name not in typed - {"source"}}
     elif given["source"] is None:
         raise click.UsageError("give INPUT, or --like PROVENANCE to repeat a run", context)
@@ -178,8 +178,10 @@ def report(run: Path, pictures: bool) -> None:
 
     if pictures or not read_record(run).pictures:
         from hstmosaic.products.pictures import make_pictures
+        from hstmosaic.run.showing import list_pictures
 
         make_pictures(run)
+        list_pictures(run)
     click.echo(write_report(run))
 
 

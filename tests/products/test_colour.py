@@ -28,7 +28,7 @@ def layer(name, wavelength, covered=slice(None), **stars):
     weight = np.zeros_like(image)
     weight[:, covered] = 1
     image[weight == 0] = np.nan
-    return Filter(name, Decimated(image, weight, wcs, 1, int(weight.sum()), (1, 1), 0.1, header))
+    return Filter(name, Decimated(image, weight, wcs, 1, int(weight.sum()), (1, 1), 0.1, header, image.shape))
 
 
 @pytest.fixture
@@ -92,6 +92,6 @@ def test_a_filter_without_calibration_has_the_wavelength_of_its_name(filters, na
     small = filters["F160W"].small
     header = fits.Header()
     header["DETECTOR"] = detector
-    bare = Filter(name, Decimated(small.science, small.weight, small.wcs, 1, 1, (1, 1), 0.1, header))
+    bare = Filter(name, Decimated(small.science, small.weight, small.wcs, 1, 1, (1, 1), 0.1, header, small.shape))
     assert bare.wavelength == expected
     assert np.isfinite(bare.flux()).all()

@@ -43,7 +43,8 @@ def small_mosaic(number, across, up, side=240, factor=10):
     weight[:, side:] = 0
     image[:, side:] = np.nan
     stars = SkyCoord(wcs.pixel_to_world(*places.T))
-    return Decimated(image, weight, wcs, factor, side * side, (1.0, 1.0), 0.0, fits.Header()), stars
+    whole = (factor * side, factor * side)
+    return Decimated(image, weight, wcs, factor, side * side, (1.0, 1.0), 0.0, fits.Header(), whole), stars
 
 
 @pytest.mark.parametrize(("number", "across", "up"), PLACES)

@@ -1,6 +1,8 @@
 """Pictures, region files and coverage maps of a real run, against the truth that was put into its exposures."""
 
 import json
+import resource
+import shutil
 
 import numpy as np
 import pytest
@@ -13,11 +15,15 @@ from mocpy import MOC
 from PIL import Image
 from regions import Regions
 
+from hstmosaic.cli import main
+from hstmosaic.errors import ExitCode
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.products.canvas import MARGIN
+from hstmosaic.products.checksums import read_manifests, verify_products
 from hstmosaic.products.decimate import decimate
+from hstmosaic.products.measurements import ab_zero_point
 from hstmosaic.products.orient import north_up
-from hstmosaic.products.pictures import ab_zero_point, make_pictures
+from hstmosaic.products.pictures import make_pictures
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import demo_field, simulate_field
 
@@ -183,6 +189,7 @@ def test_numbers_are_those_of_the_pixels(run):
             science = hdus["SCI"].data
         covered = (weight > 0) & np.isfinite(science)
         pixel = abs(header["CD1_1"]) * 60
+        assert tuple(found["shape"]) == science.shape
         assert found["area_arcmin2"] == pytest.approx(covered.sum() * pixel**2)
         assert found["weight_max"] == pytest.approx(weight.max())
         assert found["weight_median"] == pytest.approx(np.median(weight[covered]), rel=0.02)
@@ -211,3 +218,108 @@ def test_pictures_made_again_are_the_same_and_old_ones_go(run):
     assert {path.name: path.read_bytes() for path in made} == before
     assert not list(output.glob("*f336w*"))
     assert {file["name"] for file in json.loads(listing.read_text())["files"]} == before.keys()
+
+
+@pytest.fixture
+def copied(run, tmp_path):
+    """A copy of the run that may be changed."""
+    directory, output, *_ = run
+    shutil.copytree(output, tmp_path / "out")
+    return tmp_path / "out" / directory.name
+
+
+def pictures_of(directory):
+    return {path.name: path.read_bytes() for path in directory.parent.glob("foo_*") if picture(path.name)}
+
+
+def picture(name):
+    return name.endswith((".png", ".reg", "_moc.fits"))
+
+
+def start_again(directory, *events):
+    with (directory / "logs" / "run.jsonl").open("a") as log:
+        for kind, layer in (("planned", None), *events):
+            told = {"kind": kind, "time": 2e9, "level": "info", "message": "", "asked": {}}
+            log.write(json.dumps(told | ({} if layer is None else {"layer": layer})) + "\n")
+
+
+def test_a_start_that_ends_early_leaves_the_pictures_of_what_it_did_not_come_to(copied):
+    before = pictures_of(copied)
+    start_again(copied)
+    made = {path.name for path in make_pictures(copied)}
+    assert made == {"foo_exposures.reg", "foo_footprints.png"}
+    assert pictures_of(copied).keys() == before.keys()
+    # once more, as the same command would after another refusal
+    start_again(copied)
+    make_pictures(copied)
+    assert pictures_of(copied).keys() == before.keys()
+
+
+@pytest.mark.parametrize("how", ["gone", "made again", "failed"])
+def test_pictures_of_a_mosaic_that_is_no_more_go_though_the_start_ended_early(copied, how):
+    before = pictures_of(copied)
+    layer = "wfc3_uvis_f606w"
+    mosaic = product(copied.parent, layer)
+    if how == "gone":
+        mosaic.unlink()
+    start_again(copied, *{"gone": [], "made again": [("gathered", layer)], "failed": [("failed", layer)]}[how])
+    made = {path.name for path in make_pictures(copied)}
+    missing = {name for name in before if mosaic.stem in name} - made
+    assert len(missing) == (0 if how == "made again" else 3)
+    # the picture in colour has that layer in it
+    assert pictures_of(copied).keys() == before.keys() - missing - {"foo_colour.png"}
+
+
+def faults(directory):
+    found = read_manifests(directory.parent)
+    return {fault.name for fault in verify_products(directory.parent, found, lambda count: None).faults}
+
+
+def call_report(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["hstmosaic", "report", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == ExitCode.OK
+
+
+def test_pictures_that_the_verb_makes_are_in_the_manifest(copied, monkeypatch):
+    path = copied.parent / "foo_manifest.json"
+    manifest = json.loads(path.read_text())
+    whole = manifest["products"]
+    # as after a run that could not draw
+    manifest["products"] = [file for file in whole if not picture(file["name"])]
+    path.write_text(json.dumps(manifest))
+    (copied / "pictures.json").unlink()
+    for name in pictures_of(copied):
+        (copied.parent / name).unlink()
+    call_report(monkeypatch, copied)
+    assert faults(copied) == set()
+    listed = json.loads(path.read_text())["products"]
+    assert sorted(listed, key=lambda file: file["name"]) == sorted(whole, key=lambda file: file["name"])
+    assert "foo_colour.png" in (copied.parent / "foo_report.html").read_text()
+
+
+def test_pictures_made_again_by_the_verb_replace_the_old_ones_in_the_manifest(copied, monkeypatch):
+    path = copied.parent / "foo_manifest.json"
+    manifest = json.loads(path.read_text())
+    for file in manifest["products"]:
+        if picture(file["name"]):
+            # as drawn by another version of the library
+            file["sha256"] = "0" * 64
+    path.write_text(json.dumps(manifest))
+    before = path.stat().st_mtime_ns
+    assert faults(copied) == pictures_of(copied).keys()
+    call_report(monkeypatch, "--pictures", copied)
+    assert faults(copied) == set()
+    assert path.stat().st_mtime_ns == before, "it is of the same start"
+
+
+def test_a_disk_that_gets_full_leaves_no_drafts(copied):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            make_pictures(copied)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(copied.parent.rglob(".*.part"))

@@ -14,6 +14,7 @@ import yaml
 
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, OutputError
+from hstmosaic.products.charts import duration
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import number_text, size_text, write_report
 from hstmosaic.run.driver import RunOptions, run_mosaic
@@ -113,6 +114,20 @@ def test_a_run_without_an_end_is_not_finished(run):
     assert "not finished" in words(write_report(run))
 
 
+def test_the_chart_of_tasks_adds_up_its_own_bars_only(run):
+    took = {}
+    for number, path in enumerate(sorted((run / "tasks").glob("*/measured.json"))):
+        measured = json.loads(path.read_text()) | {"cpu_seconds": 2.0**number}
+        # the first four tasks are of an earlier start
+        measured["started"] += -3600 * (number < 4)
+        path.write_text(json.dumps(measured))
+        took[path.parent.name] = measured["cpu_seconds"]
+    assert len(took) == 9
+    text = words(write_report(run))
+    seconds = sum(2.0**number for number in range(4, 9))
+    assert f"5 tasks, {duration(seconds)} of CPU time. 4 more were finished by an earlier start" in text
+
+
 def test_retries_and_warnings_are_told(run):
     tell(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", task="drizzle-x")
     for _ in range(3):
@@ -161,6 +176,26 @@ def test_an_unsuccessful_alignment_is_told(run):
     assert "too few stars" not in words(write_report(run)), "of an earlier start"
     tell(run, kind="not aligned", level="warning", message="NOT aligned")
     assert "The exposures were not aligned: too few stars" in words(write_report(run))
+
+
+def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
+    """They are a few pixels off what was planned from the headers as given."""
+    product = read_record(run).plan.layers[0].products[0]
+    planned, made = product.grid.shape, (product.grid.shape[0] + 2, product.grid.shape[1])
+    unmeasured = words(write_report(run))
+    size = "{1} \N{MULTIPLICATION SIGN} {0}".format
+    assert size(*planned) not in unmeasured
+    assert size(*made) not in unmeasured
+    numbers = {"area_arcmin2": 1.0, "weight_median": 1.0, "weight_max": 1.0, "noise": 1.0, "zero_point": 25.0}
+    measured = {product.name: numbers | {"shape": made, "unit": "", "exposure_time": 1.0}}
+    (run / "pictures.json").write_text(json.dumps({"files": [], "embedded": [], "measured": measured}))
+    found = {"aligned": False, "cause": "few stars", "tight_limits": [11, 22, 33, 44]}
+    (run / "alignment.json").write_text(json.dumps(found))
+    tell(run, kind="not aligned")
+    text = words(write_report(run))
+    assert size(*made) in text
+    assert size(*planned) not in text
+    assert "limits of the data x 11 to 22, y 33 to 44" in text
 
 
 def test_the_report_is_whole_or_not_there(run, monkeypatch):
@@ -216,3 +251,11 @@ def test_sizes_are_written_for_people(count, text):
 )
 def test_numbers_are_written_for_people(value, text):
     assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(999.4, 3, "999"), (999.7, 3, "1,000"), (-999.7, 3, "-1,000"), (99999.7, 5, "100,000"), (99999.4, 5, "99999")],
+)
+def test_numbers_that_round_up_to_another_digit_keep_their_form(value, digits, text):
+    assert number_text(value, digits) == text

@@ -1,6 +1,7 @@
 """Runs with alignment: what the user finds, and what is said when there is none."""
 
 import json
+import re
 
 import pytest
 from alignment_fields import OBSERVED, distances_from_truth, three_cameras
@@ -92,6 +93,15 @@ def test_an_aligned_run(field, service, tmp_path):
         history = " ".join(str(header["HISTORY"]).split("\n"))
         assert all(name in history for name in inside)
         assert not any(name in history for name in set(used) - set(inside))
+
+    report = " ".join(re.sub("<[^>]+>", " ", (options.output / "foo_report.html").read_text()).split())
+    for product in options.output.glob("*_dr?.fits"):
+        shape = fits.getheader(product, "SCI")
+        assert f"{shape['NAXIS1']} \N{MULTIPLICATION SIGN} {shape['NAXIS2']}" in report
+    given = json.loads((outcome.directory / "tasks" / "drizzle-wfc3_uvis_f606w" / "spec.json").read_text())["limits"]
+    assert "limits of the data x {} to {}, y {} to {}".format(*given) in report
+    planned = json.loads((outcome.directory / "plan.json").read_text())["tight_limits"]
+    assert planned != given, "the alignment has moved them"
 
     asked = len(service.asked)
     again = []

@@ -9,6 +9,7 @@ from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode
 from hstmosaic.plan import image
 from hstmosaic.products.manifest import manifest_from_json
+from hstmosaic.products.provenance import read_provenance
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import demo_field, simulate_field
 
@@ -105,6 +106,39 @@ def test_exposures_that_a_new_list_lacks_are_named(stub_run, exposures, tmp_path
     code, told = call(exposures / "two.txt", "--like", provenance)
     assert code == ExitCode.BAD_INPUT
     assert "idem03a0q_flt.fits: the run used it" in told
+
+
+@pytest.fixture
+def catalog_run(stub_run, tmp_path):
+    """The provenance of a run with a catalogue that is gone since, and one that is there."""
+    field, _ = stub_run
+    recorded, other = tmp_path / "stars.csv", tmp_path / "other.csv"
+    for path in (recorded, other):
+        path.write_text("ra,dec\n" + "".join(f"{53 + k / 1000},-27.8\n" for k in range(9)))
+    options = RunOptions(str(field / "list.txt"), "foo", catalog=recorded, output=tmp_path / "fitted", stub=True)
+    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+    recorded.unlink()
+    return tmp_path / "fitted" / "stub-foo_provenance.json", recorded, other
+
+
+def test_a_catalogue_that_is_gone_is_named_with_what_to_do(catalog_run, tmp_path, call):
+    provenance, recorded, _ = catalog_run
+    code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
+    assert code == ExitCode.BAD_INPUT
+    assert f"{recorded}: the run used it, it is not there now" in told
+    assert "--catalog" in told
+    assert "-s" in told
+
+
+@pytest.mark.parametrize("typed", ["--catalog", "-s"])
+def test_who_needs_no_recorded_catalogue_is_not_asked_for_it(catalog_run, tmp_path, call, typed):
+    provenance, _, other = catalog_run
+    options = ("--catalog", other) if typed == "--catalog" else ("-s",)
+    code, told = call("--like", provenance, *options, "--output-dir", tmp_path / "again")
+    assert (code, "finished" in told) == (ExitCode.OK, True)
+    recorded = read_provenance((tmp_path / "again" / "stub-foo_provenance.json").read_text()).options
+    assert recorded["skip_alignment"] == (typed == "-s")
+    assert (recorded["catalog"] or {}).get("path") == (str(other) if typed == "--catalog" else None)
 
 
 def test_other_software_is_a_warning_that_names_both(stub_run, tmp_path, call, monkeypatch):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from astropy.io.fits import Header
 
+CHECKSUM_COMMENT = "FITS checksum convention"
+"""Comment of ``CHECKSUM`` and ``DATASUM``; astropy's own has a date, and no two runs would be alike."""
 _PIECE = 1 << 20
 
 
@@ -28,6 +31,36 @@ class MadeFile:
     """``DATASUM`` by name of the HDU; empty for files that are no FITS files of ours."""
     checksum: dict[str, str] = field(default_factory=dict)
     """``CHECKSUM`` by name of the HDU."""
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Let a file appear whole or not at all: what is written to the draft gets its name at the end.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Yields
+    ------
+    pathlib.Path
+        The draft beside it, which is not there yet. Nothing is left of it after an error.
+    """
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.unlink(missing_ok=True)  # of a process that was killed
+        yield draft
+        draft.replace(path)
+    finally:
+        # after a renaming it is there only if both were links to one file, which are not renamed
+        draft.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with whole(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def sha256(path: Path, on_bytes: Callable[[int], object] | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.footprints import SAMPLE_STEP, chip_outline, perimeter
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ def write_outlines(path: Path, plan: Plan) -> None:
     plan : Plan
         With its exposures' chips.
     """
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(json.dumps([_to_dict(exposure) for exposure in _all(plan)]))
-    draft.replace(path)
+    write_whole(path, json.dumps([_to_dict(exposure) for exposure in _all(plan)]))
 
 
 def read_outlines(path: Path) -> tuple[Outline, ...]:

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.plan.files import write_whole
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -178,9 +180,7 @@ def spec_from_json(text: str) -> TaskSpec:
 
 def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> None:
     """Write a task's result (or with `ANSWER_FILE` its answer) whole or not at all."""
-    draft = folder / (name + ".part")
-    draft.write_text(json.dumps(asdict(result), indent=1))
-    draft.replace(folder / name)
+    write_whole(folder / name, json.dumps(asdict(result), indent=1))
 
 
 def read_result(folder: Path, name: str = RESULT_FILE) -> TaskResult | None:

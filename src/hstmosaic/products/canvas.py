@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
+from hstmosaic.plan.files import whole
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -158,9 +160,8 @@ def save_whole(path: Path, image: Image.Image, **options: int | bool | str) -> N
     kind = path.suffix.removeprefix(".").upper()
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_bytes(buffer.getvalue())
-    draft.replace(path)
+    with whole(path) as draft:
+        draft.write_bytes(buffer.getvalue())
 
 
 def cut_out(image: Image.Image, box: Box) -> Image.Image:

@@ -39,6 +39,8 @@ class Decimated:
     """Robust standard deviation of single pixels in the sky, in the mosaic's units; NaN where it cannot be had."""
     header: fits.Header
     """Primary header of the mosaic, followed by the cards of its science extension."""
+    shape: tuple[int, int]
+    """Height and width of the mosaic, pixels."""
 
     @property
     def covered(self) -> np.ndarray:
@@ -59,8 +61,8 @@ def decimate(path: Path, side: int = SIDE) -> Decimated:
     Returns
     -------
     Decimated
-        Pixels without weight count nowhere. Memory stays at a few strips of a million pixels, whatever the mosaic's
-        size.
+        Pixels without weight count nowhere. Memory stays at a few strips: a strip has a million pixels, or is one row
+        of blocks where that has more, its pixels growing with the square of the mosaic's width.
     """
     with fits.open(path, memmap=False, lazy_load_hdus=True) as hdus:
         science, weight = hdus["SCI"], hdus["WHT"]
@@ -81,6 +83,7 @@ def decimate(path: Path, side: int = SIDE) -> Decimated:
             weight_range=sums.weight_range,
             noise=_sky_noise(science, weight, sums.count == factor**2, factor),
             header=header,
+            shape=(ny, nx),
         )
 
 

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import MadeFile, sha256
+from hstmosaic.plan.files import MadeFile, sha256, whole, write_whole
 from hstmosaic.plan.specs import WORK_FOLDER
 from hstmosaic.products.verify import ProductError, check_product
 
@@ -90,9 +90,7 @@ def gather_stub(
     )
     for name in kinds:
         _place(name, task, output).replace(output / name)
-    draft = task / (_GATHERED_FILE + ".part")
-    draft.write_text(json.dumps([asdict(file) for file in gathered], indent=1))
-    draft.replace(task / _GATHERED_FILE)
+    write_whole(task / _GATHERED_FILE, json.dumps([asdict(file) for file in gathered], indent=1))
     return gathered
 
 
@@ -137,13 +135,10 @@ def publish(files: Iterable[tuple[Gathered, Path]], output: Path) -> tuple[Gathe
     """
     published = []
     for file, source in files:
-        draft = output / f".{file.name}.part"
-        draft.unlink(missing_ok=True)
-        try:
-            draft.hardlink_to(source)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(source, draft)
-        draft.replace(output / file.name)
-        draft.unlink(missing_ok=True)  # renaming a link to another link of the same file does nothing
+        with whole(output / file.name) as draft:
+            try:
+                draft.hardlink_to(source)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(source, draft)
         published.append(file)
     return tuple(published)

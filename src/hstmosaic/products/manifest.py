@@ -19,6 +19,8 @@ ALIGNED_KINDS = frozenset({"aligned exposure", "headerlet", "reference catalogue
 """What an alignment makes."""
 LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer"}
 """What drizzlepac makes too, and therefore lists."""
+PICTURE_KINDS = frozenset({"preview", "colour", "footprints", "regions", "coverage"})
+"""What shows mosaics; it can be made again at any time."""
 
 
 @dataclass(frozen=True)
@@ -105,13 +107,3 @@ def manifest_text(names: Iterable[str]) -> str:
 def described(path: Path, kind: str) -> Gathered:
     """Return what a manifest says of a small file that is written at the end of a run."""
     return Gathered(path.name, path.stat().st_size, sha256(path), kind=kind)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        draft.write_text(text)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -6,19 +6,18 @@ It is a program of its own so that the driver need not hold the libraries that d
 from __future__ import annotations
 
 import json
-import math
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from hstmosaic.plan.files import CHECKSUM_COMMENT, whole, write_whole
 from hstmosaic.products.canvas import ARCMIN, TIMES, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
 from hstmosaic.products.footprint_picture import draw_footprints
 from hstmosaic.products.layer_marks import layer_colors, layer_title
+from hstmosaic.products.measurements import measurements
 from hstmosaic.products.orient import north_up
 from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.record import PICTURES_FILE, PICTURES_FOLDER, read_record
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.products.decimate import Decimated
     from hstmosaic.products.record import RunRecord
-
-_COMMENT = "FITS checksum convention"  # astropy's own comment has a date, and no two runs would be alike
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,8 @@ def make_pictures(run: Path) -> tuple[Path, ...]:
     Returns
     -------
     tuple of pathlib.Path
-        The files in the output directory, each whole. Those of an earlier time that are not made any more are gone.
+        The files in the output directory, each whole. Those of an earlier time that are not made any more are gone,
+        but for those of mosaics that a start which has ended early did not come to.
 
     Raises
     ------
@@ -124,12 +122,11 @@ class _Studio:
         stem = product.name.removesuffix(".fits")
         self._write_regions(f"{stem}.reg", self.record.used(layer), Extra("", "regions", layer.name, product.name))
         name = f"{stem}_moc.fits"
-        draft = self.output / f".{name}.part"
         hdus = coverage_map(small).serialize("fits")
         for hdu in hdus:
-            hdu.add_checksum(when=_COMMENT)
-        hdus.writeto(draft, overwrite=True)
-        draft.replace(self.output / name)
+            hdu.add_checksum(when=CHECKSUM_COMMENT)
+        with whole(self.output / name) as draft:
+            hdus.writeto(draft)
         self.extras.append(Extra(name, "coverage", layer.name, product.name))
 
     def _write_regions(self, name: str, exposures: tuple[str, ...], about: Extra) -> None:
@@ -138,9 +135,7 @@ class _Studio:
         if not outlines:
             return
         left_out = {exclusion.name for exclusion in self.record.left_out}
-        draft = self.output / f".{name}.part"
-        draft.write_text(ds9_text(exposure_regions(outlines, self.colors, left_out)))
-        draft.replace(self.output / name)
+        write_whole(self.output / name, ds9_text(exposure_regions(outlines, self.colors, left_out)))
         self.extras.append(Extra(name, about.kind, about.layer, about.product))
 
     def _preview(self, layer: Layer, product: Product, small: Decimated) -> None:
@@ -197,8 +192,13 @@ class _Studio:
         """Remove what an earlier time has left, and write down what there is."""
         listing = self.record.run / PICTURES_FILE
         names = {extra.name for extra in self.extras}
-        for old in self.record.pictures.get("files", []):
-            if old["name"] not in names:
+        kept = []
+        for old in self._of_earlier_times():
+            if old["name"] in names:
+                continue
+            if self._still_shows(old):
+                kept.append(old)
+            else:
                 (self.output / old["name"]).unlink(missing_ok=True)
         for path in self.folder.iterdir():
             if path.name not in {picture.file for picture in self.embedded}:
@@ -206,52 +206,24 @@ class _Studio:
         found: Mapping[str, Any] = {
             "schema": 1,
             "files": [asdict(extra) for extra in self.extras],
+            "kept": kept,
             "embedded": [asdict(picture) for picture in self.embedded],
             "measured": self.measured,
         }
-        draft = listing.with_name(f".{listing.name}.part")
-        draft.write_text(json.dumps(found, indent=1))
-        draft.replace(listing)
+        write_whole(listing, json.dumps(found, indent=1))
 
+    def _of_earlier_times(self) -> list[dict[str, Any]]:
+        return [*self.record.pictures.get("files", []), *self.record.pictures.get("kept", [])]
 
-def measurements(small: Decimated) -> dict[str, Any]:
-    """Return what the pixels of a product tell.
-
-    Parameters
-    ----------
-    small : Decimated
-        The product.
-
-    Returns
-    -------
-    dict
-        ``area_arcmin2`` with data; ``weight_min``, ``weight_median`` (of blocks) and ``weight_max``; ``noise``, robust
-        sigma of single pixels of the sky, in ``unit``, None where there is none; ``zero_point``, AB magnitude
-        of one unit, and ``exposure_time``, mean over the pixels with data in seconds, None where the header
-        does not tell.
-    """
-    header = small.header
-    pixel = small.wcs.wcs.cd[1, 1] / small.factor * 60
-    flux, wavelength = (float(header.get(key, 0) or 0) for key in ("PHOTFLAM", "PHOTPLAM"))
-    covered = small.weight[small.covered]
-    return {
-        "area_arcmin2": small.covered_pixels * pixel**2,
-        "weight_min": small.weight_range[0],
-        "weight_median": float(np.median(covered)) if covered.size else 0.0,
-        "weight_max": small.weight_range[1],
-        "noise": None if math.isnan(small.noise) else small.noise,
-        "unit": str(header.get("BUNIT", "")).lower().replace("electrons", "e⁻"),
-        "zero_point": ab_zero_point(flux, wavelength) if flux > 0 and wavelength > 0 else None,
-        "exposure_time": header.get("MEANEXPT"),
-    }
-
-
-def ab_zero_point(flux: float, wavelength: float) -> float:
-    """Return the AB magnitude of one unit, from PHOTFLAM (erg/cm2/Angstrom) and PHOTPLAM (Angstrom).
-
-    The formula is that of the ACS and WFC3 data handbooks.
-    """
-    return -2.5 * math.log10(flux) - 5 * math.log10(wavelength) - 2.408
+    def _still_shows(self, old: dict[str, Any]) -> bool:
+        """Whether an earlier picture is of mosaics that are there, and that the last start did not come to."""
+        ended = {event["layer"] for event in self.record.told("gathered", "failed") if "layer" in event}
+        reused = {event["layer"] for event in self.record.told("reused")}
+        if {layer.name for layer in self.record.plan.layers} <= ended | reused:
+            return False
+        # a picture of no layer shows all those that have one of their own
+        about = [old] if old["layer"] else [other for other in self._of_earlier_times() if other["kind"] == "preview"]
+        return all(other["layer"] not in ended and (self.output / other["product"]).is_file() for other in about)
 
 
 if __name__ == "__main__":

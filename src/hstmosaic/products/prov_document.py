@@ -31,6 +31,7 @@ class RunDocument:
         self._document.add_namespace("run", f"{RUN}{identifier}:")
         self._document.add_namespace("software", SOFTWARE)
         self._agents: set[str] = set()
+        self._tasks: set[str] = set()
 
     def to_json(self) -> str:
         """Return the document as PROV-JSON."""
@@ -43,6 +44,7 @@ class RunDocument:
     def task(self, name: str, kind: str, started: float, ended: float, facts: Mapping[str, Any]) -> None:
         """Add something that was done, from one time to another in seconds since 1970."""
         times = [datetime.fromtimestamp(round(when, 3), UTC) for when in (started, ended)]
+        self._tasks.add(name)
         self._document.activity(_id(name), times[0], times[1], self._attributes(name, kind, {}, facts))
 
     def software(self, task: str, versions: Mapping[str, str], image: Mapping[str, str] | None) -> None:
@@ -62,8 +64,9 @@ class RunDocument:
         self._document.used(_id(task), _id(file))
 
     def made(self, file: str, task: str) -> None:
-        """Say that a file was made by a task."""
-        self._document.wasGeneratedBy(_id(file), _id(task))
+        """Say that a file was made by a task, if that is in the document: it may be of an earlier start."""
+        if task in self._tasks:
+            self._document.wasGeneratedBy(_id(file), _id(task))
 
     def derived(self, file: str, source: str) -> None:
         """Say that a file was made from another."""

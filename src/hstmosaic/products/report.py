@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.charts import duration
 from hstmosaic.products.record import read_record
@@ -47,9 +48,7 @@ def write_report(run: Path) -> Path:
     environment.filters |= {"bytes": size_text, "duration": duration, "number": number_text}
     text = environment.get_template("report.html").render(report_content(record))
     path = record.output / report_name(record.plan.prefix)
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text)
-    draft.replace(path)
+    write_whole(path, text)
     return path
 
 
@@ -65,4 +64,5 @@ def number_text(value: float | None, digits: int = 3) -> str:
     """Write a number with so many significant digits; a dash for None."""
     if value is None:
         return "\N{EN DASH}"
-    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+    rounded = f"{value:.{digits}g}"
+    return f"{value:,.0f}" if abs(float(rounded)) >= 10**digits else rounded

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.names import COARSE_DETECTORS, product_stem
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.products.gather import Gathered
@@ -54,7 +55,7 @@ class Aligner:
             If alignment is required and there was none.
         """
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
-        (self.directory.path / "alignment.json").write_text(json.dumps(self.said(), indent=1))
+        write_whole(self.directory.path / "alignment.json", json.dumps(self.said(), indent=1))
         write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
@@ -62,7 +63,8 @@ class Aligner:
         """Return how the alignment went, as ``alignment.json`` has it; empty while it has not ended."""
         if self.run is None:
             return {}
-        return {"aligned": self.run.aligned, "cause": self.run.cause} | self.run.data
+        limits = self.run.plan.tight_limits.as_list()
+        return {"aligned": self.run.aligned, "cause": self.run.cause, "tight_limits": limits} | self.run.data
 
     def files(self) -> list[tuple[Gathered, Path]]:
         """Return the aligned exposures, headerlets and the reference catalogue under drizzlepac's names for them.

@@ -8,12 +8,13 @@ import platform
 import shlex
 import sys
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
 from hstmosaic.plan.specs import TRAILERS, WORK_FOLDER
@@ -24,8 +25,8 @@ from hstmosaic.products.manifest import (
     Manifest,
     UsedExposure,
     described,
+    manifest_from_json,
     manifest_text,
-    write_whole,
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.run.like import options_record
@@ -141,8 +142,12 @@ def _write_files(
         write_whole(directory.failures_file, digests_text(digests))
     elif outcome.error is None:
         directory.failures_file.unlink(missing_ok=True)
+    final = directory.output / json_manifest_name(outcome.plan.prefix)
+    left = _left_alone(final, outcome.failures) if outcome.error is not None else ()
     manifest = manifest_of(outcome, directory)
-    listed = [product.name for product in outcome.products if product.kind in LISTED_KINDS]
+    older = tuple(product for product in left if product.kind in LISTED_KINDS)
+    manifest = replace(manifest, products=older).with_products(manifest.products)
+    listed = [product.name for product in manifest.products if product.kind in LISTED_KINDS]
     if listed:
         path = directory.output / manifest_name(outcome.plan.prefix)
         write_whole(path, manifest_text(listed))
@@ -150,7 +155,21 @@ def _write_files(
     path = directory.output / provenance_name(outcome.plan.prefix)
     write_whole(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
     manifest = manifest.with_products([described(path, "provenance"), *pictures])
-    write_whole(directory.output / json_manifest_name(outcome.plan.prefix), manifest.to_json())
+    write_whole(final, replace(manifest, products=left).with_products(manifest.products).to_json())
+
+
+def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
+    """Return what the manifest of an earlier start lists, is still there, and is of no layer that has failed now."""
+    try:
+        earlier = manifest_from_json(path.read_text())
+    except (FileNotFoundError, ValueError):  # it tells of no file
+        return ()
+    failed = {failure.layer for failure in failures}
+    return tuple(
+        product
+        for product in earlier.products
+        if (product.layer is None or product.layer not in failed) and path.with_name(product.name).is_file()
+    )
 
 
 def run_facts(outcome: Outcome, options: RunOptions) -> RunFacts:

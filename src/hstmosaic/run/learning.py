@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
+from hstmosaic.plan.files import whole
 from hstmosaic.run.cache import user_cache
 
 if TYPE_CHECKING:
@@ -151,9 +152,8 @@ def add_records(path: Path, records: Sequence[Record]) -> None:
             if old and not old.endswith(b"\n"):
                 old += b"\n"  # whoever wrote the last line was killed
             lines = (old + new).splitlines(keepends=True)
-            draft = path.with_name(f".{path.name}.part")
-            draft.write_bytes(b"".join(lines[-KEPT:]))
-            draft.replace(path)
+            with whole(path) as draft:
+                draft.write_bytes(b"".join(lines[-KEPT:]))
     except OSError as error:
         _log.debug("measurements cannot be kept in %s: %s", path, error)
 

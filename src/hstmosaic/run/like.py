@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from hstmosaic.plan.plan import installed_versions
 from hstmosaic.products.provenance import Recorded, read_provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
     from hstmosaic.run.driver import RunOptions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _THREADS = 8
 _ELSEWHERE = "put it back, or name where the exposures are now: hstmosaic run LIST --like PROVENANCE"
+_OTHER_CATALOG = "put back the one that was used, name another with --catalog FILE, or add -s to align to none"
 _CHANGED = "get the file again that was used, or start a run of its own without --like"
 
 
@@ -45,7 +47,7 @@ def options_record(options: RunOptions) -> dict[str, Any]:
     }
 
 
-def repeated(provenance: Path, source: str | None, bar: Bar) -> dict[str, Any]:
+def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[str] = ()) -> dict[str, Any]:
     """Return the options that repeat a run, after its inputs have been compared with what it recorded of them.
 
     Parameters
@@ -56,6 +58,8 @@ def repeated(provenance: Path, source: str | None, bar: Bar) -> dict[str, Any]:
         Where its exposures are now, if not where they were.
     bar : callable
         Shows progress: called with a label and a number of bytes, as `hstmosaic.bars.byte_bar` is.
+    typed : collection of str
+        Names of the options that count more than what was recorded of them.
 
     Returns
     -------
@@ -65,15 +69,19 @@ def repeated(provenance: Path, source: str | None, bar: Bar) -> dict[str, Any]:
     Raises
     ------
     BadInputError
-        If the provenance cannot be read, or an exposure or the catalogue is missing or has changed.
+        If the provenance cannot be read, or an exposure or a catalogue that will be used is missing or has changed.
     """
     recorded = _read(provenance)
     paths = _places(recorded, source)
     options = dict(recorded.options)
     catalog = options.pop("catalog")
-    files = [(Path(paths[e["name"]]), e["sha256"]) for e in recorded.exposures]
+    if not {"catalog", "skip_alignment"}.isdisjoint(typed):
+        catalog = None
+    files = [
+        _File(Path(paths[e["name"]]), e["sha256"], if_gone=_ELSEWHERE, if_changed=_CHANGED) for e in recorded.exposures
+    ]
     if catalog is not None:
-        files.append((Path(catalog["path"]), catalog["sha256"]))
+        files.append(_File(Path(catalog["path"]), catalog["sha256"], _OTHER_CATALOG, _OTHER_CATALOG))
     _check(files, bar)
     return options | {
         "source": tuple(paths[exposure["name"]] for exposure in recorded.exposures),
@@ -105,23 +113,33 @@ def _places(recorded: Recorded, source: str | None) -> dict[str, str]:
     return found
 
 
-def _check(files: list[tuple[Path, str | None]], bar: Bar) -> None:
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    expected: str | None
+    """Its SHA-256; None if that was not recorded."""
+    if_gone: str
+    """The next step then."""
+    if_changed: str
+
+
+def _check(files: list[_File], bar: Bar) -> None:
     """Compare files with the SHA-256 that they had."""
     problems = [
-        Problem(str(path), "the run used it, it is not there now", _ELSEWHERE)
-        for path, _ in files
-        if not path.is_file()
+        Problem(str(file.path), "the run used it, it is not there now", file.if_gone)
+        for file in files
+        if not file.path.is_file()
     ]
-    there = [(path, expected) for path, expected in files if expected is not None and path.is_file()]
+    there = [file for file in files if file.expected is not None and file.path.is_file()]
     with (
-        bar("comparing inputs", sum(path.stat().st_size for path, _ in there)) as advance,
+        bar("comparing inputs", sum(file.path.stat().st_size for file in there)) as advance,
         ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as threads,
     ):
-        digests = list(threads.map(lambda file: sha256(file[0], advance), there))
-    for (path, expected), digest in zip(there, digests, strict=True):
-        if digest != expected:
-            cause = f"it is not the file that the run used (SHA-256 {digest[:12]}... instead of {expected[:12]}...)"
-            problems.append(Problem(str(path), cause, _CHANGED))
+        digests = list(threads.map(lambda file: sha256(file.path, advance), there))
+    for file, digest in zip(there, digests, strict=True):
+        if digest != file.expected:
+            shown = f"SHA-256 {digest[:12]}... instead of {str(file.expected)[:12]}..."
+            problems.append(Problem(str(file.path), f"it is not the file that the run used ({shown})", file.if_changed))
     if problems:
         raise BadInputError(problems)
 

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.image import image_identity
 
 if TYPE_CHECKING:
@@ -92,6 +93,4 @@ if __name__ == "__main__":
         print(json.dumps(versions()))
         sys.exit()
     where = Path(sys.argv[1])
-    draft = where / (PROBE_FILE + ".part")
-    draft.write_text(json.dumps(probe(where, sys.argv[2], int(sys.argv[3]))))
-    draft.replace(where / PROBE_FILE)
+    write_whole(where / PROBE_FILE, json.dumps(probe(where, sys.argv[2], int(sys.argv[3]))))

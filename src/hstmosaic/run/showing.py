@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -9,13 +10,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.errors import HstMosaicError
-from hstmosaic.products.manifest import described
+from hstmosaic.errors import HstMosaicError, OutputError
+from hstmosaic.plan.files import write_whole
+from hstmosaic.plan.names import json_manifest_name
+from hstmosaic.products.manifest import PICTURE_KINDS, described, manifest_from_json
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import write_report
 
 if TYPE_CHECKING:
     from hstmosaic.products.gather import Gathered
+    from hstmosaic.products.record import RunRecord
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.driver import RunOptions
     from hstmosaic.run.events import Teller
@@ -65,8 +69,44 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
         again = _REMADE.format(run=directory.path)
         tell("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=ended.stderr)
         return []
-    files = read_record(directory.path).pictures.get("files", [])
-    return [replace(described(directory.output / file["name"], file["kind"]), layer=file["layer"]) for file in files]
+    return _drawn(read_record(directory.path))
+
+
+def _drawn(record: RunRecord) -> list[Gathered]:
+    files = record.pictures.get("files", [])
+    return [replace(described(record.output / file["name"], file["kind"]), layer=file["layer"]) for file in files]
+
+
+def list_pictures(run: Path) -> None:
+    """Bring the manifest of a run that has ended up to date with pictures that were made since.
+
+    Parameters
+    ----------
+    run : pathlib.Path
+        The run directory.
+
+    Raises
+    ------
+    OutputError
+        If the manifest cannot be read.
+    """
+    record = read_record(run)
+    path = record.output / json_manifest_name(record.plan.prefix)
+    if not path.is_file():
+        return  # the end of the run writes it
+    try:
+        manifest = manifest_from_json(path.read_text())
+    except ValueError as error:
+        raise OutputError(
+            f"{path} cannot be read: {error}", "run the same command again: it is written anew"
+        ) from error
+    there = (
+        file for file in manifest.products if file.kind not in PICTURE_KINDS or (record.output / file.name).is_file()
+    )
+    time = path.stat().st_mtime_ns
+    write_whole(path, replace(manifest, products=tuple(there)).with_products(_drawn(record)).to_json())
+    # by its time a manifest is told from those of later starts
+    os.utime(path, ns=(time, time))
 
 
 def report(directory: RunDirectory, tell: Teller) -> Path | None:

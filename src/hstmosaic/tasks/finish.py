@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
-from hstmosaic.plan.files import MadeFile, hdu_names, sha256
+from hstmosaic.plan.files import CHECKSUM_COMMENT, MadeFile, hdu_names, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from hstmosaic.plan.specs import Card
-
-_COMMENT = "FITS checksum convention"  # astropy's own comment has a date, and no two runs would be alike
 
 
 def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] = ()) -> MadeFile:
@@ -46,7 +44,7 @@ def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] =
             header.add_history(record)
     with fits.open(path, mode="update") as hdus:
         for hdu in hdus:
-            hdu.add_checksum(when=_COMMENT)
+            hdu.add_checksum(when=CHECKSUM_COMMENT)
     with fits.open(path) as hdus:
         headers = [hdu.header for hdu in hdus]
     names = hdu_names(headers)
