@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,17 +110,19 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     """
     started = time.time()
     # drizzlepac's import goes on while headers are read; on a login node there is none
-    with _ready(options) as client:
+    warnings: list[str] = []
+    with _ready(options, warnings.append) as client:
+        options = replace(options, notes=(*options.notes, *warnings))
         return _run(options, Teller(listener), started, client)
 
 
-def _ready(options: RunOptions) -> AbstractContextManager[Client | None]:
+def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextManager[Client | None]:
     if options.profile.cluster == "local":
         return warm_zygote()
     if options.profile.cluster == "allocation":
         from hstmosaic.run.allocation import allocation_client
 
-        return allocation_client(options.profile, options.output.absolute())
+        return allocation_client(options.profile, options.output.absolute(), warn)
     return nullcontext()
 
 
