@@ -131,7 +131,7 @@ def run(
 
     if quiet and as_json:
         raise click.UsageError("--quiet and --json exclude each other")
-    signal.signal(signal.SIGTERM, _interrupt)
+    _interrupt_by(signal.SIGTERM, signal.SIGHUP)
     if like is not None:
         from hstmosaic.bars import byte_bar
         from hstmosaic.run.like import repeated
@@ -272,6 +272,13 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(cli, {}, "hstmosaic", "_HSTMOSAIC_COMPLETE").source())
+
+
+def _interrupt_by(*numbers: int) -> None:
+    """Have signals end a run as Ctrl-C does; under nohup a lost terminal does not matter."""
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(*_: Any) -> None:
