@@ -79,6 +79,13 @@ class RunOptions:
         """Whether an alignment will be tried."""
         return not (self.skip_alignment or self.stub)
 
+    @property
+    def product_prefix(self) -> str | None:
+        """Prefix of what is made: what is only pretended never comes in the place of a mosaic."""
+        if not self.stub:
+            return self.prefix
+        return f"stub-{self.prefix}" if self.prefix else "stub"
+
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
     """Make the mosaics of a list of exposures; what an earlier run of the same finished is not done again.
@@ -134,14 +141,15 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         if total >= _MANY and is_milestone(done, total):
             tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
 
-    prefix = options.prefix
-    if options.stub:
-        # never in the place of a mosaic
-        prefix = f"stub-{prefix}" if prefix else "stub"
     place = place_of(options.profile)
     learned = learned_for(place, wanted=options.learning)
     plan = make_plan(
-        options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read, learned=learned
+        options.source,
+        prefix=options.product_prefix,
+        strict=options.strict,
+        keep=options.keep,
+        on_read=on_read,
+        learned=learned,
     )
     needs = plan.tasks(aligned=options.aligned).values()
     check_room(options.output.absolute(), sum(estimate.disk_mb for estimate in needs))
