@@ -61,7 +61,7 @@ class Teller:
                     listener(event)
                 except OSError as error:  # a full disk: the others are to hear of it all the same
                     self._listeners.remove(listener)
-                    self("deaf", f"the run log cannot be written any more: {error}", "error")
+                    self("deaf", f"the run log or the terminal cannot be written any more: {error}", "error")
 
 
 def event_line(event: Event) -> str:
