@@ -1,5 +1,6 @@
 """Who hears of a run: a live view on a real terminal, plain lines, silence, JSON, and status from another shell."""
 
+import fcntl
 import io
 import json
 import os
@@ -20,7 +21,7 @@ from hstmosaic.plan.estimates import MODEL
 from hstmosaic.progress import LiveView, listening, live_view
 from hstmosaic.progress_model import add_up
 from hstmosaic.progress_view import view
-from hstmosaic.run.events import Event, event_from_line, event_line
+from hstmosaic.run.events import Event, event_from_line, event_line, log_to
 from hstmosaic.run.learning import Record, add_records, this_machine
 from hstmosaic.run.status import RunLog, read_status
 from hstmosaic.simulate import demo_field, simulate_field
@@ -239,9 +240,35 @@ def test_the_log_is_read_as_it_grows(tmp_path):
     assert log.status(RECORDED[-1].time).finished
 
 
+def test_a_line_that_was_broken_off_spoils_neither_those_before_nor_those_after(tmp_path):
+    middle = len(LINES) // 2
+    with (written(tmp_path, LINES[:middle]) / "logs" / "run.jsonl").open("a") as log:
+        log.write(LINES[middle][:40])
+    again = log_to(tmp_path / "logs" / "run.jsonl")
+    for event in RECORDED:
+        again(event)
+    status = read_status(tmp_path, RECORDED[-1].time)
+    assert status.finished
+    assert status.progress.tasks == add_up(RECORDED).tasks
+    # as a start of an earlier version left it, on the same line
+    (tmp_path / "logs" / "run.jsonl").write_text(f"{LINES[0][:40]}{LINES[0]}\n\0\0\n" + "\n".join(LINES) + "\n")
+    assert read_status(tmp_path, RECORDED[-1].time).finished
+
+
 def test_what_is_no_run_directory_is_an_error(tmp_path):
-    with pytest.raises(OutputError, match="is no run directory"):
-        read_status(tmp_path, time.time())
+    (tmp_path / "some.fits").touch()
+    for path in (tmp_path, tmp_path / "some.fits", tmp_path / "nothing"):
+        with pytest.raises(OutputError, match="is no run directory"):
+            read_status(path, time.time())
+
+
+def test_two_who_ask_are_not_taken_for_drivers(tmp_path):
+    (written(tmp_path, LINES) / "lock").write_text("host old, process 1")
+    with (tmp_path / "lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)
+        assert read_status(tmp_path, time.time()).driver == ""
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert read_status(tmp_path, time.time()).driver == "host old, process 1"
 
 
 def test_quiet_and_json_exclude_each_other(tmp_path):

@@ -132,7 +132,7 @@ def run(
 
     if quiet and as_json:
         raise click.UsageError("--quiet and --json exclude each other")
-    signal.signal(signal.SIGTERM, _interrupt)
+    _interrupt_by(signal.SIGTERM, signal.SIGHUP)
     if like is not None:
         from hstmosaic.bars import byte_bar
         from hstmosaic.run.like import repeated
@@ -287,6 +287,13 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}", "name another file") from error
+
+
+def _interrupt_by(*numbers: int) -> None:
+    """Have signals end a run as Ctrl-C does; under nohup a lost terminal does not matter."""
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(*_: Any) -> None:

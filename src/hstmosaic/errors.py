@@ -36,7 +36,7 @@ class ExitCode(IntEnum):
     NOT_AS_RECORDED = 10
     """Products are not as their manifest says, or there is none."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C or SIGTERM; the same command goes on where it stopped."""
+    """Stopped by Ctrl-C, SIGTERM or SIGHUP; the same command goes on where it stopped."""
 
 
 class HstMosaicError(Exception):

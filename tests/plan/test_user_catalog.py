@@ -103,6 +103,21 @@ def test_missing_values(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("epoch", "years"), [(2016, 2016.0), ("2016.0", 2016.0), ("J2016.0", 2016.0014), ("B1950.0", 1949.9998)]
+)
+def test_epochs_of_tables_as_they_are_written(tmp_path, epoch, years):
+    """Julian years begin at the noon of 2000 January 1, 365.25 days each; Besselian ones in 1949 December 31.92."""
+    Table({"ra": [10.0], "dec": [20.0], "pmra": [5.0]}, meta={"epoch": epoch}).write(tmp_path / "stars.ecsv")
+    assert read_catalog(tmp_path / "stars.ecsv")["epoch"] == pytest.approx([years], abs=1e-4)
+
+
+def test_an_epoch_that_is_none(tmp_path):
+    Table({"ra": [10.0], "dec": [20.0]}, meta={"EPOCH": "soon"}).write(tmp_path / "stars.ecsv")
+    with pytest.raises(AlignmentError, match=r"stars.ecsv: its epoch 'soon' is not understood"):
+        read_catalog(tmp_path / "stars.ecsv")
+
+
+@pytest.mark.parametrize(
     ("name", "text", "cause"),
     [
         ("stars.txt", "ra,dec\n1,2\n", "unknown kind"),

@@ -17,7 +17,9 @@ from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.products.charts import duration
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import number_text, size_text, write_report
+from hstmosaic.products.report_content import read_tasks
 from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.events import Event, log_to
 from hstmosaic.simulate import demo_field, simulate_field
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,20 @@ def test_every_run_has_a_report_beside_its_products(pretended):
     for file in pretended.products:
         assert file.name in text
     assert f"drizzlepac {pretended.plan.versions['drizzlepac']}" in text
+
+
+def test_a_disk_that_was_full_takes_away_no_more_than_what_was_being_written(run):
+    kinds = [event["kind"] for event in read_record(run).events]
+    log = run / "logs" / "run.jsonl"
+    log.write_text(log.read_text() + '{"time": 17')
+    log_to(log)(Event("note", "after"))
+    first, second = sorted((run / "tasks").glob("screen-*"))[:2]
+    (first / "measured.json").write_text("")
+    (second / "measured.json").write_text('{"host": "no')
+    assert [event["kind"] for event in read_record(run).events] == [*kinds, "note"]
+    shown = {task.name for task in read_tasks(read_record(run))}
+    assert shown == {folder.name for folder in (run / "tasks").iterdir()} - {first.name, second.name}
+    assert write_report(run).is_file()
 
 
 def test_the_report_says_what_was_asked(pretended):

@@ -1,9 +1,13 @@
 """What a process of an allocation learns from Slurm's variables."""
 
 import pytest
+from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run import allocation
 from hstmosaic.run.allocation import local_directory, memory_per_task
+from hstmosaic.run.keys import run_keys
+from hstmosaic.run.profile import Profile
 
 
 @pytest.mark.parametrize(
@@ -35,15 +39,90 @@ def test_the_directory_of_workers(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("environment", [{}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}])
 def test_what_is_no_allocation_is_an_error(environment, monkeypatch, tmp_path):
-    from hstmosaic.run.allocation import allocation_client
-    from hstmosaic.run.profile import Profile
-
     for name in ("SLURM_PROCID", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with (
         pytest.raises(ClusterError, match=r"srun has not started this|too few"),
-        allocation_client(Profile("inside", "allocation"), tmp_path),
+        allocation.allocation_client(Profile("inside", "allocation"), tmp_path, print),
     ):
         pass
+
+
+@pytest.fixture
+def worker(monkeypatch, tmp_path):
+    """Take part in an allocation as a worker; the folder of its scheduler is returned."""
+    for name, value in {"PROCID": "2", "NTASKS": "3", "JOB_ID": "77", "STEP_ID": "0"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
+    monkeypatch.setattr(allocation, "_START_SECONDS", 0)
+    folder = tmp_path / ".hstmosaic-77.0.0"
+    run_keys(folder)
+    (folder / "scheduler.json").write_text('{"address": "tls://127.0.0.1:1"}')
+    return folder
+
+
+def take_part(output):
+    with allocation.allocation_client(Profile("inside", "allocation"), output, print):
+        pass
+
+
+def test_a_scheduler_that_somebody_else_could_have_named_is_not_believed(worker, tmp_path, monkeypatch):
+    worker.chmod(0o750)
+    with pytest.raises(ClusterError, match="not yours alone"):
+        take_part(tmp_path)
+    worker.chmod(0o700)
+    # a folder of another user cannot be made here, so this process says that it is another
+    monkeypatch.setattr("os.getuid", lambda: worker.stat().st_uid + 1)
+    with pytest.raises(ClusterError, match="not yours alone"):
+        take_part(tmp_path)
+
+
+def test_a_link_to_a_folder_of_ones_own_is_not_followed(worker, tmp_path):
+    worker.rename(tmp_path / "elsewhere")
+    worker.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ClusterError, match="Not a directory"):
+        take_part(tmp_path)
+
+
+def test_a_folder_that_is_exchanged_later_is_not_read(worker, tmp_path):
+    own = allocation._own(worker)
+    mine = (worker / "key.pem").read_text()
+    worker.rename(tmp_path / "elsewhere")
+    run_keys(worker)
+    assert (own / "key.pem").read_text() == mine != (worker / "key.pem").read_text()
+
+
+def test_a_requeued_job_does_not_look_for_the_scheduler_that_it_had_before(worker, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    with pytest.raises(ClusterError, match=r"\.hstmosaic-77\.0\.1 has not appeared"):
+        take_part(tmp_path)
+
+
+@pytest.fixture
+def one_worker():
+    """A client of a scheduler that has one worker."""
+    with (
+        LocalCluster(
+            n_workers=1, processes=False, dashboard_address="127.0.0.1:0", protocol="inproc://", silence_logs=50
+        ) as cluster,
+        Client(cluster.scheduler_address) as client,
+    ):
+        yield client
+
+
+def test_a_run_goes_on_with_the_workers_that_have_come(one_worker, monkeypatch):
+    monkeypatch.setattr(allocation, "_START_SECONDS", 0.1)
+    said = []
+    allocation._wait_for_workers(one_worker, 1, said.append)
+    assert said == []
+    allocation._wait_for_workers(one_worker, 3, said.append)
+    assert [words.partition(" worker(s)")[0] for words in said] == ["1 of 3"]
+
+
+def test_without_any_worker_there_is_no_run(one_worker, monkeypatch):
+    monkeypatch.setattr(allocation, "_START_SECONDS", 0.1)
+    one_worker.retire_workers()
+    with pytest.raises(ClusterError, match=r"none of 3 worker\(s\) has come"):
+        allocation._wait_for_workers(one_worker, 3, print)

@@ -92,9 +92,31 @@ def test_patience(stars, patient):
 
 
 def test_asked_again_without_epoch(stars, patient):
+    said = []
     with catalog_service(stars, "no-epoch") as service:
-        assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3"), "GAIAeDR3")
+        assert check_reply(fetch(patient(service.url), CONE, "GAIAeDR3", warn=said.append), "GAIAeDR3")
         assert ["EPOCH" in path for path in service.asked] == [True, False]
+    (words,) = said
+    assert "proper motions of GAIAeDR3 are not applied" in words
+    assert "Error: no epoch" in words
+
+
+def test_a_catalogue_without_proper_motions_misses_none(stars, patient):
+    with catalog_service(stars, "no-epoch") as service:
+        assert check_reply(fetch(patient(service.url), CONE, "2MASS"), "2MASS")
+
+
+def test_a_service_that_cannot_once_is_asked_for_proper_motions_again(stars, patient):
+    """A reply without them is not taken for one with them by later runs."""
+    said = []
+    with catalog_service(stars) as service:
+        moved = fetch(patient(service.url, cache=None), CONE, "GAIAeDR3")
+    with catalog_service(stars, "error", "good") as service:
+        assert fetch(patient(service.url), CONE, "GAIAeDR3", warn=said.append) != moved
+        assert fetch(patient(service.url), CONE, "GAIAeDR3") == moved
+        assert fetch(patient(service.url), CONE, "GAIAeDR3", with_epoch=False) != moved
+        assert len(service.asked) == 3
+    assert len(said) == 1
 
 
 def test_an_empty_reply_is_a_reply_but_not_kept(stars, patient):

@@ -1,5 +1,7 @@
 """The run directory: what counts as finished, who may work in it, whether there is room."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -76,6 +78,32 @@ def test_a_second_driver_is_refused_and_the_first_is_named(tmp_path):
             pass
         other.kill()
     with directory.locked():
+        pass
+
+
+def test_who_only_asks_how_a_run_is_doing_keeps_no_driver_out(tmp_path, monkeypatch):
+    directory = run_directory(tmp_path, "foo")
+    directory.create()
+    (directory.path / "lock").touch()
+    # that it asks is seen when the driver finds the lock taken
+    with (directory.path / "lock").open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        monkeypatch.setattr("time.sleep", lambda _: asking.close())
+        with directory.locked():
+            assert asking.closed
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
+def test_a_file_system_without_locks_is_no_other_run(tmp_path, monkeypatch, number):
+    """Such a file system cannot be had here, so the system's answer is faked."""
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    directory = run_directory(tmp_path, "foo")
+    directory.create()
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match=rf"cannot be locked \({os.strerror(number)}\)"), directory.locked():
         pass
 
 

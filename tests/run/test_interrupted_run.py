@@ -30,8 +30,13 @@ def processes_in(folder):
 
 @pytest.mark.parametrize(
     ("how", "code"),
-    [(signal.SIGTERM, ExitCode.INTERRUPTED), (signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)],
-    ids=["SIGTERM", "Ctrl-C", "SIGKILL"],
+    [
+        (signal.SIGTERM, ExitCode.INTERRUPTED),
+        (signal.SIGHUP, ExitCode.INTERRUPTED),
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+        (signal.SIGKILL, -signal.SIGKILL),
+    ],
+    ids=["SIGTERM", "SIGHUP", "Ctrl-C", "SIGKILL"],
 )
 def test_stopped_while_drizzling(tmp_path, how, code):
     simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path / "exposures")
@@ -57,3 +62,24 @@ def test_stopped_while_drizzling(tmp_path, how, code):
     events = [json.loads(line) for line in log.splitlines()]
     assert [event["exit_code"] for event in events if event["kind"] == "finished"] == [0]
     assert [event["layer"] for event in events if event["kind"] == "reused"]
+
+
+def test_under_nohup_a_lost_terminal_does_not_matter(tmp_path):
+    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), tmp_path / "exposures")
+    command = [
+        "nohup",
+        sys.executable,
+        "-m",
+        "hstmosaic.cli",
+        "run",
+        str(tmp_path / "exposures" / "list.txt"),
+        "--stub",
+    ]
+    command += ["--output-dir", str(tmp_path / "out"), "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        for line in running.stdout:
+            if "screened" in line:
+                break
+        running.send_signal(signal.SIGHUP)
+        rest, _ = running.communicate(timeout=120)
+    assert running.returncode == ExitCode.OK, rest

@@ -6,10 +6,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import dask.config
 import pytest
 
 from hstmosaic.errors import ExitCode, ProfileError
 from hstmosaic.run.profile import Profile, load_profile, profile_from_yaml, profile_names
+from hstmosaic.run.slurm_jobs import job_limits, job_script
 from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,72 @@ def test_keys_of_dask_keep_their_meaning():
     )
 
 
+@pytest.fixture
+def own_dask(tmp_path):
+    """Write a Dask configuration of the user's own, and read it as Dask does when it is imported."""
+    before, paths = dict(dask.config.config), list(dask.config.paths)
+
+    def write(text):
+        (tmp_path / "dask").mkdir()
+        (tmp_path / "dask" / "own.yaml").write_text(text)
+        dask.config.paths[:] = [str(tmp_path / "dask")]
+        dask.config.refresh()
+
+    yield write
+    dask.config.paths[:] = paths
+    dask.config.config.clear()
+    dask.config.config.update(before)
+
+
+def script(profile):
+    with dask.config.set(dict(profile.dask)):
+        limits = job_limits(profile)
+        return job_script(limits.shared, "name", Path("logs"), profile)
+
+
+OWN = """
+jobqueue:
+  slurm: {queue: fast, account: ast1, memory: 32GB, walltime: '00:20:00', job_extra_directives: [--qos=high]}
+"""
+
+
+def test_a_profile_that_comes_along_leaves_the_users_own_dask_configuration(own_dask, monkeypatch):
+    monkeypatch.setattr("hstmosaic.run.slurm_jobs.partition_limits", lambda _: None)  # there is no Slurm here
+    own_dask(OWN)
+    text = script(load_profile("slurm"))
+    for line in ("-p fast", "-A ast1", "--mem=30518M", "-t 00:20:00", "--qos=high", "--cpus-per-task=4"):
+        assert f"#SBATCH {line}\n" in text
+
+
+def test_a_profile_of_the_users_counts_more_than_the_dask_configuration(own_dask, monkeypatch, tmp_path):
+    monkeypatch.setattr("hstmosaic.run.slurm_jobs.partition_limits", lambda _: None)
+    own_dask(OWN)
+    path = tmp_path / "mine.yaml"
+    path.write_text("jobqueue: {slurm: {queue: slow, account: , memory: 2GB}}\nhstmosaic: {cluster: slurm}")
+    text = script(load_profile(str(path)))
+    for line in ("-p slow", "-A ast1", "--mem=1908M", "-t 00:20:00", "--qos=high"):
+        assert f"#SBATCH {line}\n" in text
+
+
+def test_a_walltime_that_is_none_is_an_error_of_the_profile(own_dask):
+    assert load_profile("slurm")
+    own_dask("jobqueue: {slurm: {walltime: null}}")
+    assert profile_from_yaml("jobqueue: {slurm: {walltime: '1:00:00'}}\nhstmosaic: {cluster: slurm}", "mine")
+    with pytest.raises(ProfileError, match=r"jobqueue\.slurm\.walltime: 'None' is no time"):
+        profile_from_yaml("hstmosaic: {cluster: slurm}", "mine")
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("12:00:00", 43200), ("2:30", 150), ("30", 1800), ("1-12", 129600)])
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_times_mean_the_same_with_and_without_quotes(written, seconds, quote):
+    time = quote + written + quote
+    text = f"jobqueue: {{slurm: {{walltime: {time}, cores: 0x10}}}}\nhstmosaic: {{max-walltime: {time}, idle: {time}}}"
+    profile = profile_from_yaml(text, "mine")
+    assert profile.max_walltime == profile.idle == seconds
+    assert parse_walltime(str(profile.dask["jobqueue.slurm.walltime"])) == seconds
+    assert profile.dask["jobqueue.slurm.cores"] == 16
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -60,6 +128,8 @@ def test_keys_of_dask_keep_their_meaning():
         ("hstmosaic: {cluster: pbs}", "'pbs'"),
         ("hstmosaic: {max-walltime: soon}", "'soon'"),
         ("hstmosaic: {max-jobs: many}", "many"),
+        ("{jobqueue: {slurm: {walltime: soon}}, hstmosaic: {cluster: slurm}}", "walltime: 'soon' is no time"),
+        ("{jobqueue: {slurm: {memory: lots}}, hstmosaic: {cluster: slurm}}", "jobqueue.slurm.memory"),
         ("hstmosaic: {scratch: maybe}", "'maybe', not true or false"),
         ("hstmosaic: {scratch-option: --tmp=100G}", "no option of sbatch with {mb} or {gb}"),
         ("hstmosaic: {scratch-option: '--tmp={tb}T'}", "more in braces than {mb} or {gb}"),

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from catalog_service import Stars, catalog_service
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.catalog import fit_cone
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
 from hstmosaic.run.cluster import local_cluster
@@ -219,6 +221,17 @@ def test_too_few_stars_in_the_catalogue(bench, count):
     assert not run.aligned
     assert f"{count} in" in run.cause
     assert any(event.kind == "not aligned" for event in events)
+
+
+def test_a_catalogue_that_does_not_reach_far_enough_is_the_cause_that_is_told(bench, monkeypatch):
+    def narrow(exposures):
+        cone = fit_cone(exposures)
+        return replace(cone, radius=cone.radius / 3)
+
+    monkeypatch.setattr("hstmosaic.run.alignment.fit_cone", narrow)
+    run, _ = bench.aligned()
+    assert not run.aligned
+    assert "GAIAeDR3: the stored catalogue does not cover" in run.cause
 
 
 def test_stars_of_another_field(bench):

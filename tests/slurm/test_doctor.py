@@ -8,6 +8,7 @@ from stubs import profile
 from hstmosaic.run import doctor
 from hstmosaic.run.doctor import examine
 from hstmosaic.run.profile import load_profile
+from hstmosaic.run.slurm import SlurmSilentError
 
 pytestmark = pytest.mark.slurm
 
@@ -42,6 +43,35 @@ def test_what_is_to_be_mended_is_said(slurm, tmp_path, change, what, words):
     (finding,) = [finding for finding in examine(profile(**change), tmp_path) if not finding.good]
     assert finding.what == what
     assert words in finding.words
+
+
+def test_the_directory_that_workers_keep_their_files_in_is_looked_at(slurm, tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "_SCRATCH_MB", 10**12)
+    disk = "${NO_SUCH_DISK:-" + str(tmp_path) + "}/disk"
+    (finding,) = [
+        finding
+        for finding in examine(profile(**{"cores: 2": f'cores: 2, local-directory: "{disk}"'}), tmp_path)
+        if not finding.good
+    ]
+    assert finding.what == "scratch"
+    assert finding.words.startswith(f"{tmp_path}/disk on ")
+    assert "name another directory" in finding.words
+
+
+def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, monkeypatch):
+    def call(*command):
+        said = slurm_call(*command)
+        if command[0] == "scancel":
+            raise SlurmSilentError("scancel has not answered")
+        return said
+
+    slurm_call = doctor.call
+    monkeypatch.setattr(doctor, "call", call)
+    *found, last = examine(profile(), tmp_path)
+    assert [finding.what for finding in found][-1] == "network"
+    assert all(finding.good for finding in found)
+    assert not last.good
+    assert "scancel has not answered" in last.words
 
 
 def test_other_versions_on_the_nodes(slurm, tmp_path, monkeypatch):

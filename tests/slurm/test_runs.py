@@ -56,7 +56,7 @@ def test_a_run_whose_job_is_cancelled_still_ends_well(slurm, field, tmp_path):
     assert len(list(tmp_path.glob("*_dr?.fits"))) == 4
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_stopped_leaves_no_job(slurm, field, tmp_path, number):
     run = begin(field, tmp_path)
     wait_until(slurm.running)

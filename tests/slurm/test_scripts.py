@@ -2,8 +2,10 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from mini_slurm import ask, wait_until
 from stubs import PROFILE
@@ -63,6 +65,34 @@ def test_what_goes_wrong_in_an_allocation_is_its_exit_code(slurm, here):
     assert "JobState=FAILED" in shown, log
     assert "ExitCode=3:0" in shown
     assert "empty.txt" in log
+
+
+def test_a_worker_that_is_killed_does_not_make_a_good_run_a_failed_one(slurm, here):
+    options = ["--ntasks=4", "--mem-per-cpu=2500", "--time=5"]
+    command = [SCRIPTS / "allocation.sbatch", "list.txt", "--stub", "--profile", "inside.yaml"]
+    job = ask("sbatch", "--parsable", *map(str, [*options, *command]))
+    # a task runs, so all workers are there
+    log = here / "stub_run" / "logs" / "run.jsonl"
+    wait_until(lambda: log.exists() and '"running"' in log.read_text(), seconds=120)
+    worker_of(job).kill()
+    wait_until(lambda: int(job) not in slurm.jobs(), seconds=120)
+    shown, (printed,) = ask("scontrol", "show", "job", job), here.glob(f"*-{job}.log")
+    assert "JobState=COMPLETED" in shown, printed.read_text()
+    assert "ExitCode=0:0" in shown
+    assert "Killed" in printed.read_text()
+    assert len(list(here.glob("stub_*_dr?.fits"))) == 4
+    assert not list(here.glob(".hstmosaic-*"))
+
+
+def worker_of(job):
+    """Return the process of the third task of a job, which is a worker."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            environment = process.environ()
+            third = (environment.get("SLURM_JOB_ID"), environment.get("SLURM_PROCID")) == (job, "2")
+            if third and process.parent().name() == "bash" and process.name() != "bash":
+                return process
+    raise AssertionError(f"no worker of job {job}")
 
 
 def test_a_script_without_a_list_says_how(slurm, here):

@@ -37,8 +37,12 @@ COLUMNS[USER_CATALOG] = COLUMNS["GAIAeDR3"]
 
 _SERVICE = "vo/CatalogSearch.aspx"
 _LINE_END = "\r\n"
-_MARGIN, _EXTRA = 1.1, 0.005
-"""What is asked for beyond drizzlepac's own radius: a factor, and degrees."""
+_REACH, _EXTRA = 1.7, 0.005
+"""Of the cone, in terms of the radius around all corners, and degrees beyond that.
+
+Drizzlepac's circle goes through the corners of a rectangle around the exposures of a fit, turned like the first one.
+Whatever is left out, and however it is turned: for exposures within a circle of radius 1 it stays within one of 5/3.
+"""
 
 
 class ReplyError(ValueError):
@@ -70,10 +74,11 @@ class Cone:
 
 
 def fit_cone(exposures: Sequence[Exposure]) -> Cone:
-    """Return the part of the sky that a joint fit will ask for, and a little more.
+    """Return the part of the sky that joint fits of these exposures, or of some of them, will ask for.
 
-    Follows ``drizzlepac.haputils.astrometric_utils.create_astrometric_catalog``: the rectangle around all chips,
-    turned like the first one, and the circle through its corners; the epoch is the day of the first exposure.
+    ``drizzlepac.haputils.astrometric_utils.create_astrometric_catalog`` asks for the circle through the corners of the
+    rectangle around all chips, turned like the first one. Fits that leave exposures out ask for another one, which may
+    reach beyond that; the cone holds them all. The epoch is the day of the first exposure.
 
     Parameters
     ----------
@@ -91,12 +96,10 @@ def fit_cone(exposures: Sequence[Exposure]) -> Cone:
     east, north = turn / np.hypot(*turn)
     plane.wcs.cd = np.array([[-north, east], [east, north]]) / 3600
     x, y = plane.wcs_world2pix(corners, 0).T
-    middle = [(x.min() + x.max()) / 2, (y.min() + y.max()) / 2]
-    box = [(a, b) for a in (x.min(), x.max()) for b in (y.min(), y.max())]
-    (ra, dec), *edges = plane.wcs_pix2world([middle, *box], 0)
-    radius = _separation(ra, dec, *np.transpose(edges)).max()
+    ((ra, dec),) = plane.wcs_pix2world([[(x.min() + x.max()) / 2, (y.min() + y.max()) / 2]], 0)
+    radius = _separation(ra, dec, *corners.T).max()
     day = Time(np.floor(exposures[0].expstart), format="mjd")
-    return Cone(float(ra), float(dec), float(radius) * _MARGIN + _EXTRA, float(day.decimalyear))
+    return Cone(float(ra), float(dec), float(radius) * _REACH + _EXTRA, float(day.decimalyear))
 
 
 def check_reply(text: str, catalog: str) -> int:

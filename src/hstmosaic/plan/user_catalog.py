@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,7 +78,7 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
     columns = {key: _values(table, names[key], unit, path) for key, unit in _UNITS.items() if key in names}
     epoch = table.meta.get("epoch", table.meta.get("EPOCH"))
     if "epoch" not in columns and epoch is not None:
-        columns["epoch"] = np.full(len(table), float(epoch))
+        columns["epoch"] = np.full(len(table), _year(epoch, path))
     if {"pmra", "pmdec"} & columns.keys() and "epoch" not in columns:
         raise AlignmentError(f"{path}: has proper motions, but no epoch", "add a column epoch in decimal years")
     placed = np.isfinite(columns["ra"]) & np.isfinite(columns["dec"]) & (np.abs(columns["dec"]) <= 90)
@@ -169,6 +170,18 @@ def check_format(path: Path) -> str:
     if suffix not in FORMATS:
         raise AlignmentError(f"{path}: unknown kind of catalogue", f"its name must end in {', '.join(FORMATS)}")
     return FORMATS[suffix]
+
+
+def _year(epoch: object, path: Path) -> float:
+    """Return an epoch such as 2016, ``2016.0``, ``J2016.0`` or a date as decimal years."""
+    with suppress(ValueError, TypeError):
+        return float(str(epoch))
+    try:
+        return float(Time(epoch).decimalyear)
+    except (ValueError, TypeError) as error:
+        raise AlignmentError(
+            f"{path}: its epoch {epoch!r} is not understood", "write it as a decimal year, such as 2016.0"
+        ) from error
 
 
 def _values(table: Table, name: str, unit: u.UnitBase | None, path: Path) -> np.ndarray:

@@ -10,6 +10,7 @@ from hstmosaic.plan.files import sha256
 from hstmosaic.plan.specs import TaskResult, read_result
 from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
+from hstmosaic.products.record import read_measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -166,7 +167,7 @@ def _add_task(
 ) -> bool:
     """Add a task if it has ended; tell whether it has."""
     result = read_result(folder)
-    measured = _measured(folder)
+    measured = read_measured(folder)
     if result is None or measured is None:
         return False
     told = {
@@ -212,11 +213,3 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
 
 def _content(path: Path) -> dict[str, Any]:
     return {"hm:size": path.stat().st_size, "hm:sha256": sha256(path)}
-
-
-def _measured(folder: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads((folder / "measured.json").read_text())
-    except (FileNotFoundError, ValueError):  # the disk was full
-        return None
-    return found

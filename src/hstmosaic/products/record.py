@@ -152,9 +152,26 @@ def read_record(run: Path) -> RunRecord:
     except OSError as error:
         raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
     log = run / "logs" / "run.jsonl"
-    told = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+    told = list(_events(log.read_bytes())) if log.is_file() else []
     last = max((i for i, event in enumerate(told) if event["kind"] == _START), default=0)
     return RunRecord(run.absolute(), plan, tuple(told[last:]))
+
+
+def read_measured(task: Path) -> dict[str, Any] | None:
+    """Return what a task took, from its folder; None where that was not written, or not to the end."""
+    try:
+        found: dict[str, Any] = json.loads((task / "measured.json").read_text())
+    except (FileNotFoundError, ValueError):  # the disk was full
+        return None
+    return found
+
+
+def _events(log: bytes) -> Iterator[dict[str, Any]]:
+    for line in log.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:  # broken off: a driver was killed, or its disk was full
+            continue
 
 
 def _from_event(event: dict[str, Any], run: Path) -> Failed:

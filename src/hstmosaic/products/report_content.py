@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode
+from hstmosaic.plan.specs import read_result
 from hstmosaic.products.charts import (
     KIND_COLORS,
     KIND_WORDS,
@@ -22,7 +22,7 @@ from hstmosaic.products.charts import (
     timeline,
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
-from hstmosaic.products.record import PICTURES_FOLDER
+from hstmosaic.products.record import PICTURES_FOLDER, read_measured
 
 if TYPE_CHECKING:
     from hstmosaic.products.record import Failed, RunRecord
@@ -117,9 +117,10 @@ def read_tasks(record: RunRecord) -> list[TaskBar]:
     given = {event["task"]: event for event in record.told("running")}
     estimates = {f"drizzle-{layer.name}": layer.estimate.memory_mb for layer in record.plan.layers}
     found = []
-    for path in sorted((record.run / "tasks").glob("*/measured.json")):
-        measured, name = json.loads(path.read_text()), path.parent.name
-        result = path.with_name("result.json")
+    for folder in sorted((record.run / "tasks").glob("*")):
+        measured, name = read_measured(folder), folder.name
+        if measured is None:
+            continue
         kind = name.split("-", maxsplit=1)[0]
         event = given.get(name, {})
         worker = str(event.get("worker", ""))
@@ -133,7 +134,7 @@ def read_tasks(record: RunRecord) -> list[TaskBar]:
                 memory_mb=measured["max_rss_mb"],
                 asked_mb=event.get("memory_mb", estimates.get(name)),
                 cpu_seconds=measured["cpu_seconds"],
-                ok=result.is_file() and bool(json.loads(result.read_text())["ok"]),
+                ok=(result := read_result(folder)) is not None and result.ok,
             )
         )
     return sorted(found, key=lambda task: task.started)

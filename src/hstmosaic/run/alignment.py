@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,11 +125,12 @@ def _store_replies(
 ) -> tuple[tuple[str, str], ...]:
     """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them."""
     folder.mkdir(exist_ok=True)
+    warn = partial(tell, "catalog", level="warning")
     failed: list[AlignmentError] = []
     stored: list[tuple[str, str]] = []
     for catalog in (USER_CATALOG,) if user_reply is not None else CATALOGS:
         try:
-            text = user_reply if user_reply is not None else fetch(options.service, cone, catalog)
+            text = user_reply if user_reply is not None else fetch(options.service, cone, catalog, warn=warn)
         except AlignmentError as error:
             failed.append(error)
             # what is only there for want of a better one is missed only without that

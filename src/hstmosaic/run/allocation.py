@@ -11,31 +11,33 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.config
 import psutil
 from distributed import Client
 from distributed.core import rpc
+from distributed.exceptions import WorkerStartTimeoutError
 
-from hstmosaic.errors import ClusterError
+from hstmosaic.errors import ClusterError, OutputError
 from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.jobqueue import SLURMRunner
 from hstmosaic.run.keys import read_keys, run_keys
 from hstmosaic.run.sizes import WORKER_MEMORY_MB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
 
     from hstmosaic.run.profile import Profile
 
 _START_SECONDS = 300
 _MB_PER_MIB = 1.048576
+_NOT_OURS = "remove it and submit again, with an --output-dir that others cannot write to"
 
 
 @contextmanager
-def allocation_client(profile: Profile, output: Path) -> Iterator[Client]:
+def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None]) -> Iterator[Client]:
     """Take this process's part in the allocation: only one of them, the driver, ever comes back from here.
 
     Parameters
@@ -44,6 +46,8 @@ def allocation_client(profile: Profile, output: Path) -> Iterator[Client]:
         Its Dask configuration holds here.
     output : pathlib.Path
         Seen by all nodes under the same path; keys and address go to a folder in it that the user alone can read.
+    warn : callable
+        Hears that some of the workers have not come.
 
     Yields
     ------
@@ -53,17 +57,25 @@ def allocation_client(profile: Profile, output: Path) -> Iterator[Client]:
     Raises
     ------
     ClusterError
-        If srun has not started this process, or the others do not come.
+        If srun has not started this process, the others do not come, or their folder may be somebody else's.
+    OutputError
+        If that folder cannot be made.
     """
     rank, count = _place_in_step(os.environ)
-    folder = output / f".hstmosaic-{os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '0')}"
-    address = folder / "scheduler.json"
+    folder = output / _folder_name(os.environ)
     if rank == 0:
-        output.mkdir(parents=True, exist_ok=True)
-        keys = run_keys(folder)
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            run_keys(folder)
+        except OSError as error:
+            raise OutputError(f"{folder}: {error.strerror}", "choose another --output-dir") from error
     else:
-        _wait_for(address)
-        keys = read_keys(folder)
+        _wait_for(folder, shown=folder)
+    own = _own(folder)
+    address = own / "scheduler.json"
+    if rank != 0:
+        _wait_for(address, shown=folder / address.name)
+    keys = read_keys(own)
     if rank != 1:
         # the runner ends scheduler and workers by this signal when the driver has shut them down
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
@@ -83,7 +95,7 @@ def allocation_client(profile: Profile, output: Path) -> Iterator[Client]:
         runner.scheduler_comm = rpc(runner.scheduler_address, connection_args=keys.get_connection_args("client"))
         try:
             with runner, Client(runner.scheduler_address, security=keys) as client:
-                client.wait_for_workers(count - 2, timeout=_START_SECONDS)
+                _wait_for_workers(client, count - 2, warn)
                 yield client
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -99,12 +111,46 @@ def _place_in_step(environment: Mapping[str, str]) -> tuple[int, int]:
     return rank, count
 
 
-def _wait_for(path: Path) -> None:
+def _folder_name(environment: Mapping[str, str]) -> str:
+    """Return a name that no other start of these processes has: a job that is requeued keeps its number."""
+    step = f"{environment['SLURM_JOB_ID']}.{environment.get('SLURM_STEP_ID', '0')}"
+    return f".hstmosaic-{step}.{environment.get('SLURM_RESTART_COUNT', '0')}"
+
+
+def _own(folder: Path) -> Path:
+    """Return a path that stays that of this very folder, whatever others put in its place.
+
+    Who can write to the output directory could have made it, or could make another: whose keys are in it commands the
+    workers.
+    """
+    try:
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        found = os.fstat(held)
+    except OSError as error:
+        raise ClusterError(f"{folder}: {error.strerror}", _NOT_OURS) from error
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ClusterError(f"{folder} is not yours alone, so it is not used", _NOT_OURS)
+    return Path(f"/proc/self/fd/{held}")
+
+
+def _wait_for(path: Path, shown: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not path.exists() or not path.stat().st_size:
+    while not path.exists() or not (path.is_dir() or path.stat().st_size):
         if time.monotonic() > deadline:
-            raise ClusterError(f"{path} has not appeared", "is the output directory shared by all nodes?")
+            raise ClusterError(f"{shown} has not appeared", "is the output directory shared by all nodes?")
         time.sleep(0.2)
+
+
+def _wait_for_workers(client: Client, wanted: int, warn: Callable[[str], None]) -> None:
+    try:
+        client.wait_for_workers(wanted, timeout=_START_SECONDS)
+    except WorkerStartTimeoutError as error:
+        if not error.available_workers:
+            raise ClusterError(
+                f"none of {wanted} worker(s) has come within {_START_SECONDS} s", "the job's log says why"
+            ) from error
+        words = f"{error.available_workers} of {wanted} worker(s) have come within {_START_SECONDS} s"
+        warn(f"{words}; the run goes on with them, the job's log says what became of the others")
 
 
 def _worker_options(environment: Mapping[str, str]) -> dict[str, Any]:

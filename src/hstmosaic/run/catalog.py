@@ -8,6 +8,7 @@ import os
 import time
 import urllib.error
 import urllib.request
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ _NEXT_STEP = (
     "exposures have"
 )
 _CHUNK = 65536
+_MOVING = ("GAIAeDR3", "GSC242")
+"""Catalogues with proper motions."""
 _LATER = frozenset({408, 425, 429})
 
 
@@ -65,7 +68,14 @@ class Service:
     sleep: Callable[[float], None] = time.sleep
 
 
-def fetch(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True) -> str:
+def fetch(
+    service: Service,
+    cone: Cone,
+    catalog: str,
+    *,
+    with_epoch: bool = True,
+    warn: Callable[[str], object] = warnings.warn,
+) -> str:
     """Return the reply of the service, from the cache where it is there.
 
     Parameters
@@ -78,6 +88,8 @@ def fetch(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True
         Name of the catalogue.
     with_epoch : bool
         Have proper motions applied; a service that cannot is asked again without, as drizzlepac does.
+    warn : callable
+        Hears that they are not.
 
     Returns
     -------
@@ -97,8 +109,11 @@ def fetch(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True
             return text
     text = _ask(service, url)
     if with_epoch and text.startswith("Error"):
-        url = cone.url(service.url, catalog, with_epoch=False)
-        text = _ask(service, url)
+        said = text.splitlines()[0][:200]
+        text = fetch(service, cone, catalog, with_epoch=False)
+        if catalog in _MOVING:
+            warn(f"proper motions of {catalog} are not applied: asked for them, the service answers {said!r}")
+        return text
     problem = _problem(text, catalog)
     if problem:
         raise AlignmentError(f"the catalogue service {problem} to {url}", _NEXT_STEP)

@@ -8,9 +8,10 @@ import json
 import os
 import platform
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hstmosaic.errors import OutputError, RunBusyError
 from hstmosaic.plan.files import sha256
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _KEY_FILE = "key.txt"
 _MEASURED_FILE = "measured.json"
 _LOCK_FILE = "lock"
+_LOCK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -140,21 +142,41 @@ class RunDirectory:
         ------
         RunBusyError
             If another driver holds the lock; it is named.
+        OutputError
+            If the file system has no locks.
         """
         with (self.path / _LOCK_FILE).open("a+") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+                _lock(lock)
+            except BlockingIOError as error:
                 lock.seek(0)
                 raise RunBusyError(
                     f"{self.path}: another run works here ({lock.read().strip()})",
                     "wait for it, stop it, or choose another --output-dir or prefix",
+                ) from error
+            except OSError as error:
+                raise OutputError(
+                    f"{lock.name}: cannot be locked ({error.strerror})",
+                    "choose an --output-dir on a file system with locks, such as Lustre that is mounted with -o flock",
                 ) from error
             lock.truncate(0)
             job = os.environ.get("SLURM_JOB_ID")
             lock.write(f"host {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else ""))
             lock.flush()
             yield
+
+
+def _lock(file: TextIO) -> None:
+    """Lock a file; `hstmosaic status` holds the lock for an instant too, when it looks whether a driver does."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def run_directory(output: Path, prefix: str) -> RunDirectory:

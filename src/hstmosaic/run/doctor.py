@@ -136,9 +136,19 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
         except SlurmSilentError as error:
             yield Finding("job", False, error.message)
         finally:
-            if job:
-                call("scancel", job)
+            left = _cancel(job) if job else ""
             shutil.rmtree(folder, ignore_errors=True)
+    if left:
+        yield Finding("job", False, f"it may be left, so call scancel {job} ({left})")
+
+
+def _cancel(job: str) -> str:
+    """Cancel a job, and return what is wrong if that cannot be done."""
+    try:
+        call("scancel", job)
+    except SlurmSilentError as error:
+        return error.message
+    return ""
 
 
 def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
@@ -159,7 +169,9 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]
     log = [f"#SBATCH -o {folder}/job.log"]
     python = config("python", sys.executable)
-    command = f"{python} -m hstmosaic.run.probe {shlex.quote(str(folder))} {host} {port}"
+    # expanded on the node, as in the command of a worker
+    scratch = f' "{config("local-directory")}"' if config("local-directory") else ""
+    command = f"{python} -m hstmosaic.run.probe {shlex.quote(str(folder))} {host} {port}{scratch}"
     return "\n".join([head[0], *log, *head[1:], command, ""])
 
 
@@ -183,8 +195,11 @@ def _compare(seen: dict[str, Any], token: str) -> Iterator[Finding]:
     node = seen["node"]
     shared = seen["token"] == token
     yield Finding("shared file system", shared, f"{node} sees the output directory" if shared else f"not on {node}")
-    roomy = seen["scratch_free_mb"] >= _SCRATCH_MB
-    yield Finding("scratch", roomy, f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB")
+    good = seen["scratch_writable"] and seen["scratch_free_mb"] >= _SCRATCH_MB
+    words = f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB"
+    words += "" if seen["scratch_writable"] else " and cannot be written"
+    words += "" if good else ": name another directory in jobqueue.slurm.local-directory"
+    yield Finding("scratch", good, words)
     other = differences(versions(), seen["versions"], ("here", "there"))
     yield Finding("versions", not other, "; ".join(other) if other else "the same on both sides")
     if seen["image"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,13 @@ class RunOptions:
         """Whether an alignment will be tried."""
         return not (self.skip_alignment or self.stub)
 
+    @property
+    def product_prefix(self) -> str | None:
+        """Prefix of what is made: what is only pretended never comes in the place of a mosaic."""
+        if not self.stub:
+            return self.prefix
+        return f"stub-{self.prefix}" if self.prefix else "stub"
+
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
     """Make the mosaics of a list of exposures; what an earlier run of the same finished is not done again.
@@ -110,17 +117,19 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     """
     started = time.time()
     # drizzlepac's import goes on while headers are read; on a login node there is none
-    with _ready(options) as client:
+    warnings: list[str] = []
+    with _ready(options, warnings.append) as client:
+        options = replace(options, notes=(*options.notes, *warnings))
         return _run(options, Teller(listener), started, client)
 
 
-def _ready(options: RunOptions) -> AbstractContextManager[Client | None]:
+def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextManager[Client | None]:
     if options.profile.cluster == "local":
         return warm_zygote()
     if options.profile.cluster == "allocation":
         from hstmosaic.run.allocation import allocation_client
 
-        return allocation_client(options.profile, options.output.absolute())
+        return allocation_client(options.profile, options.output.absolute(), warn)
     return nullcontext()
 
 
@@ -133,14 +142,15 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         if total >= _MANY and is_milestone(done, total):
             tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
 
-    prefix = options.prefix
-    if options.stub:
-        # never in the place of a mosaic
-        prefix = f"stub-{prefix}" if prefix else "stub"
     place = place_of(options.profile)
     learned = learned_for(place, wanted=options.learning)
     plan = make_plan(
-        options.source, prefix=prefix, strict=options.strict, keep=options.keep, on_read=on_read, learned=learned
+        options.source,
+        prefix=options.product_prefix,
+        strict=options.strict,
+        keep=options.keep,
+        on_read=on_read,
+        learned=learned,
     )
     needs = plan.tasks(aligned=options.aligned).values()
     check_room(options.output.absolute(), sum(estimate.disk_mb for estimate in needs))

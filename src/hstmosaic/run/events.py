@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Teller:
                     listener(event)
                 except OSError as error:  # a full disk: the others are to hear of it all the same
                     self._listeners.remove(listener)
-                    self("deaf", f"the run log cannot be written any more: {error}", "error")
+                    self("deaf", f"the run log or the terminal cannot be written any more: {error}", "error")
 
 
 def event_line(event: Event) -> str:
@@ -80,7 +81,11 @@ def log_to(path: Path) -> Callable[[Event], None]:
     """Return a listener that appends events to a file, one JSON object a line."""
 
     def listener(event: Event) -> None:
-        with path.open("a") as log:
-            log.write(event_line(event) + "\n")
+        with path.open("a+b") as log:
+            if log.seek(0, os.SEEK_END):
+                log.seek(-1, os.SEEK_END)
+                if log.read() != b"\n":
+                    log.write(b"\n")  # whoever wrote the last line was killed, or the disk was full
+            log.write(event_line(event).encode() + b"\n")
 
     return listener

@@ -1,4 +1,4 @@
-"""What a job of `hstmosaic doctor` finds on its node: ``python -m hstmosaic.run.probe FOLDER HOST PORT``.
+"""What a job of `hstmosaic doctor` finds on its node: ``python -m hstmosaic.run.probe FOLDER HOST PORT [SCRATCH]``.
 
 Without arguments it prints the versions that there are.
 """
@@ -55,7 +55,7 @@ def differences(here: Mapping[str, str], there: Mapping[str, str], places: tuple
     ]
 
 
-def probe(folder: Path, host: str, port: int) -> dict[str, Any]:
+def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, Any]:
     """Look around.
 
     Parameters
@@ -64,8 +64,12 @@ def probe(folder: Path, host: str, port: int) -> dict[str, Any]:
         Where the doctor has left a token.
     host, port : str and int
         Where the doctor listens.
+    scratch : str
+        Directory in which workers keep their files; the system's own when empty.
     """
-    scratch = tempfile.gettempdir()
+    scratch = scratch or tempfile.gettempdir()
+    # Dask makes what is missing of it
+    there = next(place for place in (Path(scratch).absolute(), *Path(scratch).absolute().parents) if place.exists())
     try:
         with socket.create_connection((host, port), timeout=20):
             network = ""
@@ -75,7 +79,8 @@ def probe(folder: Path, host: str, port: int) -> dict[str, Any]:
         "node": os.environ.get("SLURMD_NODENAME", platform.node()),
         "token": (folder / TOKEN_FILE).read_text(),
         "scratch": scratch,
-        "scratch_free_mb": shutil.disk_usage(scratch).free // 1_000_000,
+        "scratch_free_mb": shutil.disk_usage(there).free // 1_000_000,
+        "scratch_writable": os.access(there, os.W_OK | os.X_OK),
         "network": network,
         "versions": versions(),
         "image": where_from(),
@@ -93,4 +98,4 @@ if __name__ == "__main__":
         print(json.dumps(versions()))
         sys.exit()
     where = Path(sys.argv[1])
-    write_whole(where / PROBE_FILE, json.dumps(probe(where, sys.argv[2], int(sys.argv[3]))))
+    write_whole(where / PROBE_FILE, json.dumps(probe(where, sys.argv[2], int(sys.argv[3]), *sys.argv[4:])))

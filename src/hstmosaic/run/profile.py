@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.config
-import yaml
 from dask.utils import parse_bytes
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.image import IMAGE_VARIABLE, worker_python
+from hstmosaic.run.profile_yaml import read_yaml, with_hyphens
 from hstmosaic.run.walltime import parse_walltime
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _CLUSTERS = ("local", "slurm", "allocation")
 _SUFFIX = ".yaml"
 _PYTHON = "jobqueue.slurm.python"
+_LOCAL = "jobqueue.slurm.local-directory"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Profile:
         """
         if not self.image:
             return self
-        local = self.dask.get("jobqueue.slurm.local-directory")
+        local = self.dask.get(_LOCAL, dask.config.get(_LOCAL, None))
         binds = [*folders, *self.binds, *([local] if local else [])]
         return replace(self, dask={**self.dask, _PYTHON: worker_python(self.image, binds)})
 
@@ -83,7 +84,8 @@ def load_profile(name: str) -> Profile:
     Parameters
     ----------
     name : str
-        Name of a profile that comes with hstmosaic, or path of a file.
+        Name of a profile that comes with hstmosaic, or path of a file. The user's own Dask configuration counts more
+        than the former, and less than the latter.
 
     Raises
     ------
@@ -91,27 +93,33 @@ def load_profile(name: str) -> Profile:
         If there is none of that name, or it says something that is not understood; all of it is named.
     """
     path = Path(name)
+    below: dict[str, Any] = {}
     if path.is_file():
         text = path.read_text()
     elif name in profile_names():
         text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text()
+        below = dict(_said(with_hyphens(dask.config.collect())))
     else:
         raise ProfileError(f"no profile {name!r}", _suggest(name, profile_names()) or "give a name or a YAML file")
     try:
-        return profile_from_yaml(text, path.name.removesuffix(_SUFFIX))
+        return profile_from_yaml(text, path.name.removesuffix(_SUFFIX), below)
     except ProfileError as error:
         raise ProfileError(f"profile {name}: {error.message}", error.next_step) from error
 
 
-def profile_from_yaml(text: str, name: str) -> Profile:
-    """Read the text of a profile; see `load_profile`."""
-    try:
-        raw = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ProfileError(f"not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(raw, dict):
-        raise ProfileError("not a mapping of keys to values")
-    raw = _with_hyphens(raw)
+def profile_from_yaml(text: str, name: str, own_dask: Mapping[str, Any] | None = None) -> Profile:
+    """Read the text of a profile; see `load_profile`.
+
+    Parameters
+    ----------
+    text : str
+        YAML; a key without a value says nothing.
+    name : str
+        Of the profile.
+    own_dask : mapping of str to object, optional
+        Dask configuration that counts more, by dotted keys.
+    """
+    raw = read_yaml(text)
     own = raw.pop("hstmosaic", None) or {}
     problems = [*_unknown(own, _own_keys(), "hstmosaic"), *_unknown(raw, _dask_keys() if raw else {}, "")]
     if problems:
@@ -133,9 +141,33 @@ def profile_from_yaml(text: str, name: str) -> Profile:
             _check_option(str(given["scratch_option"]))
     except (ValueError, TypeError) as error:
         raise ProfileError(f"hstmosaic: {error}") from error
-    if given.get("cluster") == "slurm" and not given.get("image") and _PYTHON not in dict(_flat(raw)):
-        given["image"] = os.environ.get(IMAGE_VARIABLE, "")
-    return _with_image(Profile(name=name, dask=dict(_flat(raw)), **given))
+    said = dict(_said(raw))
+    said |= {key: value for key, value in (own_dask or {}).items() if key in said}
+    if given.get("cluster") == "slurm":
+        _check_sizes(said)
+        if not given.get("image") and _PYTHON not in said:
+            given["image"] = os.environ.get(IMAGE_VARIABLE, "")
+    return _with_image(Profile(name=name, dask=said, **given))
+
+
+def _check_sizes(said: Mapping[str, Any]) -> None:
+    """Refuse a size of jobs that is none, whoever has said it."""
+    import hstmosaic.run.jobqueue  # noqa: F401  # adds its defaults when it is imported
+
+    sizes: dict[str, Callable[[Any], Any]] = {
+        "cores": int,
+        "memory": parse_bytes,
+        "walltime": lambda time: parse_walltime(str(time)),
+    }
+    for key, read in sizes.items():
+        path = f"jobqueue.slurm.{key}"
+        value = said.get(path, dask.config.get(path, None))
+        if value is None and key != "walltime":
+            continue
+        try:
+            read(value)
+        except (ValueError, TypeError) as error:
+            raise ProfileError(f"{path}: {error}", "correct it there or in your Dask configuration") from error
 
 
 def _with_image(profile: Profile) -> Profile:
@@ -178,14 +210,8 @@ def _dask_keys() -> dict[str, Any]:
 
     known: dict[str, Any] = {}
     for defaults in dask.config.defaults:
-        dask.config.update(known, _with_hyphens(defaults))
+        dask.config.update(known, with_hyphens(defaults))
     return known
-
-
-def _with_hyphens(raw: Any) -> Any:
-    if not isinstance(raw, dict):
-        return raw
-    return {str(key).replace("_", "-"): _with_hyphens(value) for key, value in raw.items()}
 
 
 def _unknown(raw: Any, known: Mapping[str, Any], where: str) -> Iterator[str]:
@@ -206,9 +232,10 @@ def _suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
-def _flat(raw: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+def _said(raw: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Go through the values that there are, by dotted keys."""
     for key, value in raw.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{where}{key}.")
-        else:
+            yield from _said(value, f"{where}{key}.")
+        elif value is not None:
             yield f"{where}{key}", value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -34,12 +35,14 @@ def shown_jobs(options: RunOptions) -> str:
     from hstmosaic.run.slurm_jobs import job_limits, job_name, job_script
 
     learned = learned_for(place_of(profile), wanted=options.learning)
-    plan = make_plan(options.source, prefix=options.prefix, strict=options.strict, keep=options.keep, learned=learned)
+    plan = make_plan(
+        options.source, prefix=options.product_prefix, strict=options.strict, keep=options.keep, learned=learned
+    )
     directory = run_directory(options.output.absolute(), plan.prefix)
     stages: dict[str, list[Estimate]] = {}
     for task, estimate in plan.tasks(aligned=options.aligned).items():
         stages.setdefault(stage_of(task), []).append(estimate)
-    shown = []
+    shown, slots = [], options.workers or math.inf
     with dask.config.set(dict(profile.seeing(folders_of(plan, directory.output)).dask)):
         limits = job_limits(profile)
         for stage, estimates in stages.items():
@@ -50,7 +53,9 @@ def shown_jobs(options: RunOptions) -> str:
             for need in needs:
                 if limits.refusal(need):
                     shown.append(f"# {stage}: a task {limits.refusal(need)}\n")
-            sizes = sorted(pack(needs, limits, profile.max_jobs), key=lambda size: (-size.memory_mb, -size.seconds))
+            sizes = sorted(
+                pack(needs, limits, profile.max_jobs, slots), key=lambda size: (-size.memory_mb, -size.seconds)
+            )
             for size, same in groupby(sizes):
                 script = job_script(size, job_name(directory), directory.path / "logs" / "jobs", profile)
                 shown.append(f"# {stage}: {len(list(same))} job(s) for {len(needs)} task(s)\n{script}")

@@ -122,11 +122,13 @@ def _clear(name: str, tell: Teller) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let neither Ctrl-C nor SIGTERM interrupt clearing up."""
+    """Let neither Ctrl-C nor SIGTERM nor a lost terminal interrupt clearing up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:

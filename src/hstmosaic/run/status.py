@@ -101,7 +101,11 @@ class RunLog:
         whole = text[: text.rfind(b"\n") + 1]  # the last line may be in the writing
         self._read += len(whole)
         for line in whole.splitlines():
-            self._state = advance(self._state, event_from_line(line))
+            try:
+                event = event_from_line(line)
+            except ValueError:  # broken off: a driver was killed, or its disk was full
+                continue
+            self._state = advance(self._state, event)
         return Status(driver, self._state if driver else _stopped(self._state), now)
 
 
@@ -140,12 +144,12 @@ def _stopped(state: ProgressState) -> ProgressState:
 def _driver(run: Path) -> str:
     """Return what the lock says while somebody holds it."""
     try:
-        lock = (run / "lock").open("r+")
-    except FileNotFoundError:
+        with (run / "lock").open() as lock:
+            try:
+                # shared, so that two who ask are not taken for drivers by each other
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip()
+    except OSError:  # no driver can work where nothing can be locked
         return ""
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return lock.read().strip()
-        return ""
+    return ""

@@ -15,7 +15,7 @@ from astropy.io import fits
 from drizzlepac.haputils import align_utils, product
 from drizzlepac.haputils import astrometric_utils as catalogs
 
-from hstmosaic.plan.catalog import USER_CATALOG, Cone, answer
+from hstmosaic.plan.catalog import USER_CATALOG, Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.plan.specs import TaskResult
 from hstmosaic.tasks import upstream
@@ -62,7 +62,6 @@ def align(spec: AlignSpec) -> TaskResult:
     upstream.take_middle_detections()
     upstream.outline_ensembles_fast()
     upstream.use_found_sources(tables)
-    upstream.serve_catalogs(_service(spec))
     catalogs.SUPPORTED_CATALOGS.setdefault(USER_CATALOG, dict(catalogs.SUPPORTED_CATALOGS["GAIAEDR3"]))
     needed = min(alignment_parameters(spec.instrument, spec.detector)["run_align"]["mosaic_fitgeom_list"].values())
     found = {name: sum(len(table) for table in read().values()) for name, read in tables.items()}
@@ -147,6 +146,8 @@ class Fit:
     members: Sequence[str]
     table: JointTable
     joint: Any
+    unread: list[str]
+    """Why stored catalogues could not be read, which drizzlepac swallows."""
     good: bool = field(default=False)
 
     def suspects(self) -> list[dict[str, str]]:
@@ -171,8 +172,9 @@ class Fit:
             return "the new WCS could not be written"
         stars = ", ".join(f"{count} in {catalog}" for catalog, count in self.stars.items())
         if not self.table.attempts and not self.table.errors:
-            return f"too few stars in the field ({stars or 'no catalogue could be read'})"
+            return f"too few stars in the field ({'; '.join([stars or 'no catalogue could be read', *self.unread])})"
         reasons = {str(row["processMsg"]) for row in self.table.filtered_table} | {str(e) for e in self.table.errors}
+        reasons.update(self.unread)
         said = "; ".join(sorted(reason.rstrip(".") for reason in reasons if reason))
         return f"the stars of the catalogue could not be matched with the exposures ({stars}; {said or 'no good fit'})"
 
@@ -197,12 +199,14 @@ def _fit(members: Sequence[str], spec: AlignSpec) -> Fit:
         joint.add_member(
             SimpleNamespace(full_filename=name, headerlet_filename=name.replace(".fits", "_hlet.fits"), crclean=False)
         )
+    unread: list[str] = []
+    upstream.serve_catalogs(_service(spec, unread))
     table = JointTable(list(members), process_type=_LABEL, log_level=level, **parameters)
     missing = sorted(set(members) - set(table.process_list or ()))
     if missing:
         raise ValueError(f"drizzlepac does not align {', '.join(missing)}")
     table.find_alignment_sources(output=False, crclean=[False] * len(members))
-    fit = Fit(members, table, joint)
+    fit = Fit(members, table, joint, unread)
     answered, _ = joint.align_to_gaia(
         catalog_list=[catalog for catalog, _ in spec.replies], output=False, fit_label=_LABEL, align_table=table
     )
@@ -212,13 +216,17 @@ def _fit(members: Sequence[str], spec: AlignSpec) -> Fit:
     return fit
 
 
-def _service(spec: AlignSpec) -> Any:
+def _service(spec: AlignSpec, unread: list[str]) -> Any:
     cone = Cone(*spec.cone, epoch=0.0)
     stored = dict(spec.replies)
 
     def reply(url: str) -> str:
         catalog = parse_qs(urlsplit(url).query)["CAT"][0]
-        return answer(url, Path(stored[catalog]).read_bytes().decode(), cone)
+        try:
+            return answer(url, Path(stored[catalog]).read_bytes().decode(), cone)
+        except ReplyError as error:
+            unread.append(f"{catalog}: {error}")
+            raise
 
     return reply
 

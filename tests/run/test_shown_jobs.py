@@ -1,0 +1,36 @@
+"""What --show-jobs shows is what a run with the same options submits."""
+
+import pytest
+
+from hstmosaic.run.directory import run_directory
+from hstmosaic.run.driver import RunOptions
+from hstmosaic.run.profile import profile_from_yaml
+from hstmosaic.run.show import shown_jobs
+from hstmosaic.run.slurm_jobs import job_name
+from hstmosaic.simulate import demo_field, simulate_field
+
+PROFILE = profile_from_yaml("{jobqueue: {slurm: {cores: 2, memory: 16GB}}, hstmosaic: {cluster: slurm}}", "test")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("field")
+    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder)
+
+    def show(**options):
+        return shown_jobs(RunOptions(str(folder / "list.txt"), profile=PROFILE, skip_alignment=True, **options))
+
+    return show
+
+
+def test_no_more_tasks_at_a_time_than_workers_are_asked_for(shown, tmp_path):
+    assert "# screening: 3 job(s) for 6 task(s)" in shown(output=tmp_path)
+    alone = shown(output=tmp_path, workers=1)
+    assert "# screening: 1 job(s) for 6 task(s)" in alone
+    assert "--cpus-per-task=2" not in alone
+
+
+def test_jobs_of_a_run_that_only_pretends_have_its_name(shown, tmp_path):
+    text = shown(output=tmp_path, prefix="foo", stub=True)
+    assert f"#SBATCH -J {job_name(run_directory(tmp_path, 'stub-foo'))}\n" in text
+    assert f"#SBATCH -J {job_name(run_directory(tmp_path, 'foo'))}\n" in shown(output=tmp_path, prefix="foo")
