@@ -33,6 +33,21 @@ def test_small_tasks_share_a_job_and_a_big_one_has_its_own(slurm, tmp_path):
             assert "Requeue=0" in shown
 
 
+def test_variables_of_the_user_do_not_change_what_jobs_are(slurm, tmp_path, monkeypatch):
+    # sbatch would wait for the end of the job, under another name and with another limit; the account is the site's
+    given = {"WAIT": "1", "ARRAY_INX": "0-1", "JOB_NAME": "mine", "TIMELIMIT": "1", "ACCOUNT": "ast1"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"SBATCH_{name}", value)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(100)[0].ok
+        (job,) = on.told("job")
+        shown = ask("scontrol", "show", "job", "-o", job.data["job"])
+        for words in (f"JobName={on.pool.staff.name} ", "TimeLimit=00:05:00 ", "Account=ast1 "):
+            assert words in shown
+        assert "ArrayJobId" not in shown
+        assert not on.told("refused")
+
+
 def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         first = on.start("first", products=("first.fits",))

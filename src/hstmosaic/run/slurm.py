@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import math
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 30
 """Clients hang for 45 s and more where no controller answers."""
+_OF_A_JOB = ("WAIT", "ARRAY_INX", "JOB_NAME", "TIMELIMIT", "OUTPUT", "ERROR", "REQUEUE")
+_OF_MEMORY = ("MEM_PER_NODE", "MEM_PER_CPU", "MEM_PER_GPU")
+NOT_FOR_SBATCH = tuple(f"SBATCH_{name}" for name in (*_OF_A_JOB, *_OF_MEMORY))
+"""Variables of users overrule what a script says; these would make a job another one than it is taken for."""
 _MB_PER_MIB = 1.048576
 _LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STAGE_OUT", "SIGNALING", "REQUEUE")
 _FIELD = re.compile(r"(\w+)=(\S*)")
@@ -83,8 +88,11 @@ def call(*command: str) -> str:
     SlurmSilentError
         If it fails or does not answer in time; its words are in the message.
     """
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_SBATCH}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False, env=environment
+        )
     except FileNotFoundError as error:
         raise SlurmSilentError(f"{command[0]} not found", "run where Slurm's commands are installed") from error
     except subprocess.TimeoutExpired as error:

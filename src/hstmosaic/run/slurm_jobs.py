@@ -15,7 +15,7 @@ from distributed.core import Status
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.sizes import JobLimits, JobSize
-from hstmosaic.run.slurm import CALL_SECONDS, SlurmSilentError, partition_limits, refusal_words
+from hstmosaic.run.slurm import CALL_SECONDS, NOT_FOR_SBATCH, SlurmSilentError, partition_limits, refusal_words
 from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ QUIET = {
 class SizedJob(SLURMJob):
     """A job whose refusal is kept, not raised into Dask's event loop, where nobody hears it."""
 
-    submit_command = f"timeout -k 5 {CALL_SECONDS} sbatch"
+    submit_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SBATCH)} timeout -k 5 {CALL_SECONDS} sbatch"
     cancel_command = f"timeout -k 5 {CALL_SECONDS} scancel"
     refusal: str = ""
     """What sbatch said instead of a number."""
