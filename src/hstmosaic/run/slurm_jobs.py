@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-import platform
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -114,10 +113,13 @@ def config(key: str, default: Any = None) -> Any:
 
 
 def job_name(directory: RunDirectory) -> str:
-    """Return the name of a run's jobs, by which those that a killed driver has left are found."""
-    token = hashlib.sha256(f"{platform.node()}:{directory.path}".encode()).hexdigest()[:8]
+    """Return the name of a run's jobs, by which those that a killed driver has left are found, from whatever host."""
+    # nodes see the run directory under this path, so that it is the same directory everywhere
+    token = hashlib.sha256(str(directory.path.resolve()).encode()).hexdigest()[:8]
     name = config("name", _DASK_NAME)
-    return f"{'hstmosaic' if name == _DASK_NAME else name}-{token}"
+    ours = "hstmosaic" if name == _DASK_NAME else name
+    # slurm/hstmosaic-slurm knows the run's jobs by this beginning
+    return f"{ours}-{token}" if f"{ours}-".startswith("hstmosaic-") else f"hstmosaic-{ours}-{token}"
 
 
 def job_limits(profile: Profile) -> JobLimits:
