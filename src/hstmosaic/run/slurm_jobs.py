@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -38,6 +39,21 @@ QUIET = {
     # hstmosaic watches its jobs itself
     "distributed.deploy.lost-worker-timeout": "7 days",
 }
+
+
+@dataclass
+class Job:
+    """What the run knows of a job and its worker, which have one name."""
+
+    name: str
+    size: JobSize
+    number: str = ""
+    """Its id, as soon as sbatch or its worker has said it."""
+    came: float | None = None
+    """When its worker was first seen."""
+    until: float = math.inf
+    """When its walltime is over."""
+    idle_since: float = 0.0
 
 
 class SizedJob(SLURMJob):
