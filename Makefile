@@ -38,7 +38,7 @@ test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt inst
 test-image: .venv/.dev-stamp  ## build the image and test it, with Apptainer and Slurm too (minutes; needs root on Debian)
 	$(BIN)/python -m pytest -m image tests/image
 
-test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac and take seconds
+test-quick: .venv/.dev-stamp  ## run the tests that take seconds
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm and not image"
 
 lint: .venv/.dev-stamp  ## check style, types and who imports whom

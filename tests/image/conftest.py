@@ -2,15 +2,18 @@
 
 import json
 import os
+import platform
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from image_tools import ROOT, Image, clean_environment, said
+from pip._internal.models.index import PyPI
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "slurm"))
 
@@ -81,6 +84,14 @@ def pip_configuration():
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in wanted.items())
 
 
+def private_hosts(text):
+    """Return the hosts of addresses in a text, with user and password, apart from those that all the world knows."""
+    hosts = {urlsplit(word).netloc for word in text.split() if "://" in word}
+    home = urlsplit(platform.freedesktop_os_release()["HOME_URL"]).netloc.removeprefix("www.")
+    public = (home, PyPI.netloc, PyPI.file_storage_domain)
+    return {host for host in hosts if host and not host.endswith(public) and not host.startswith(("127.", "localhost"))}
+
+
 @pytest.fixture(scope="session")
 def image(workshop, base):
     """Build the image as `make image` and `make sif` do, with secrets whose words can be looked for."""
@@ -92,7 +103,8 @@ def image(workshop, base):
         Path(os.environ.get("PIP_CERT", CERTIFICATES)).read_text(),
     ]
     environment = clean_environment(BASE_IMAGE=base)
-    for (variable, name), word, text in zip(told.items(), words, texts, strict=True):
+    words += tuple(private_hosts("\n".join(texts)))
+    for (variable, name), word, text in zip(told.items(), words[:3], texts, strict=True):
         (workshop / name).write_text(f"# {word}\n{text}")
         environment[variable] = str(workshop / name)
     name = "hstmosaic:test"

@@ -10,7 +10,7 @@ from pathlib import Path
 from astropy.io import fits
 
 ROOT = Path(__file__).parents[2]
-OURS = ("HM", "CHECKSUM", "DATASUM", "HISTORY")
+OURS = ("HM", "CHECKSUM", "DATASUM", "HISTORY", "DATE ")
 """Beginnings of the keywords that say where a product was made."""
 
 
@@ -65,7 +65,7 @@ def bits(folder):
     for path in sorted(Path(folder).glob("*_dr[cz].fits")):
         with fits.open(path) as hdus:
             found[path.name] = [
-                ([str(card) for card in hdu.header.cards if not card.keyword.startswith(OURS)], _data(hdu))
+                ([str(card) for card in hdu.header.cards if not str(card).startswith(OURS)], _data(hdu))
                 for hdu in hdus
             ]
     return found

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -92,7 +93,7 @@ def test_sigterm_passes_through(kind, image, fuse, demo, place):
 
 
 def test_the_doctor_compares_inside_and_outside(image, tmp_path):
-    outside = ("python", "-m", "hstmosaic.cli", "doctor", "--output-dir", tmp_path)
+    outside = (sys.executable, "-m", "hstmosaic.cli", "doctor", "--output-dir", tmp_path)
     for where in image.sif, image.name:
         assert f"{where} has the same versions as are here" in said(*outside, "--image", where)
     inside = said(*image.podman("doctor", "--output-dir", "/tmp"))

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 
 import pytest
 from bridge import check_bridge
@@ -68,7 +69,7 @@ def digest(image):
 
 def test_workers_in_the_image(slurm, image, demo, tmp_path):
     site = profile(tmp_path, f", image: {image.sif}, binds: [{ROOT}]")
-    command = ["python", "-m", "hstmosaic.cli", "run", demo / "exposures/list.txt", "-s"]
+    command = [sys.executable, "-m", "hstmosaic.cli", "run", demo / "exposures/list.txt", "-s"]
     command += ["--profile", site, "--output-dir", tmp_path / "out"]
     run = tmp_path / "out" / RUN
     with subprocess.Popen(list(map(str, command))) as driver:
@@ -127,10 +128,10 @@ def test_the_exit_code_of_the_driver_inside(slurm, image, tmp_path, monkeypatch)
 
 def test_the_doctor_looks_into_the_image_on_a_node(slurm, image, tmp_path):
     site = profile(tmp_path, f", image: {image.sif}")
-    told = said("python", "-m", "hstmosaic.cli", "doctor", "--profile", site, "--output-dir", tmp_path)
+    told = said(sys.executable, "-m", "hstmosaic.cli", "doctor", "--profile", site, "--output-dir", tmp_path)
     assert re.search(rf"ok    image: node\d runs {image.name}@{digest(image)}", told)
     gone = profile(tmp_path, ", image: /no/such/image.sif")
-    command = ["python", "-m", "hstmosaic.cli", "doctor", "--profile", str(gone), "--output-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "hstmosaic.cli", "doctor", "--profile", str(gone), "--output-dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 9
     assert "/no/such/image.sif" in done.stdout
