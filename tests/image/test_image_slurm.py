@@ -1,12 +1,12 @@
 """Workers in the image on a real Slurm, with the driver outside and, through the bridge, inside."""
 
 import json
-import os
 import re
 import subprocess
 import sys
 
 import pytest
+from bridge import check_bridge
 from image_tools import ROOT, bits, clean_environment, said
 from mini_slurm import ask, mini_slurm, wait_until
 
@@ -80,60 +80,6 @@ def test_workers_in_the_image(slurm, image, demo, tmp_path):
     assert len(jobs) > 1
     assert bits(tmp_path / "out") == bits(demo / "outside")
     assert images_of(run) == {digest(image)}
-
-
-def bridge_call(bridge, *words, stdin=None):
-    """Call a command as the driver inside does."""
-    command = [bridge / "bin" / words[0], *words[1:]]
-    environment = os.environ | {"HSTMOSAIC_BRIDGE": str(bridge)}
-    return subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, env=environment, timeout=60, check=False
-    )
-
-
-def check_bridge(slurm, bridge, folder):
-    """What the driver needs is answered, and nothing else is done."""
-    assert bridge.stat().st_mode & 0o777 == 0o700
-    user, other = (
-        ask("id", "-un"),
-        int(ask("sbatch", "--parsable", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")),
-    )
-    assert "PartitionName=batch" in bridge_call(bridge, "scontrol", "show", "partition", "-o").stdout
-    assert bridge_call(bridge, "scontrol", "show", "job", "-o", other).stdout.startswith(f"JobId={other} ")
-    assert "Invalid job id" in bridge_call(bridge, "scontrol", "show", "job", "-o", "999999").stderr
-    listed = bridge_call(bridge, "squeue", "-h", "-u", user, "--name", "other", "-o", "%i|%T|%r|%L")
-    assert listed.stdout.startswith(f"{other}|")
-    script = folder / "job.sh"
-    script.write_text("#!/bin/sh\ntrue\n")
-    for refused in (
-        ("scancel", other),  # not submitted through the bridge
-        ("scancel", "-u", user),
-        ("scancel", "-u", "daemon", "--name", "other"),
-        ("scancel", "-u", user, "--name", "other; id"),
-        ("scancel", "--signal=KILL", other),
-        ("squeue",),
-        ("squeue", "-h", "-u", user, "--name", "other", "-o", "%all"),
-        ("scontrol", "update", f"jobid={other}", "timelimit=1"),
-        ("scontrol", "show", "config"),
-        ("sbatch", "--version"),
-        ("sbatch", "--wrap", "id"),
-        ("sbatch", "--uid=1", script),
-        ("sbatch", "--parsable", "--hold", script),
-        ("sbatch", folder / "no-script"),
-    ):
-        answer = bridge_call(bridge, *refused)
-        assert answer.returncode == 1, refused
-        assert answer.stderr.startswith("hstmosaic-slurm: refused: "), refused
-    # another command by the same way
-    call = bridge / "call.byhand"
-    call.mkdir()
-    (call / "words").write_bytes(b"touch\0" + str(folder / "touched").encode() + b"\0")
-    with (bridge / "calls").open("r+b", buffering=0) as calls:
-        calls.write(b"call.byhand\n")
-    wait_until((call / "code").exists)
-    assert not (folder / "touched").exists()
-    assert slurm.jobs()[other] in ("RUNNING", "PENDING")
-    ask("scancel", str(other))
 
 
 def test_driver_and_workers_in_the_image(slurm, image, demo, tmp_path, monkeypatch):

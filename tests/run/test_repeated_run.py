@@ -1,16 +1,21 @@
 """A run is repeated from its provenance, unless its inputs have changed."""
 
+import re
 import shutil
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from hstmosaic.cli import main
-from hstmosaic.errors import ExitCode
+from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.plan import image
+from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.products.provenance import read_provenance
 from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.profile import Profile
 from hstmosaic.simulate import demo_field, simulate_field
 
 FIRST = "idem01a0q_flc.fits"
@@ -57,6 +62,49 @@ def call(monkeypatch, capsys):
 def mosaics(folder, prefix="foo"):
     listed = manifest_from_json((folder / f"{prefix}_manifest.json").read_text())
     return {file.name: file.sha256 for file in listed.products if file.kind == "mosaic"}
+
+
+@pytest.mark.upstream
+def test_what_is_done_needs_no_room_again(stub_run, tmp_path, monkeypatch):
+    field, _ = stub_run
+    options = RunOptions(str(field / "list.txt"), prefix="foo", skip_alignment=True, output=tmp_path / "out", stub=True)
+    run = tmp_path / "out" / "stub-foo_run"
+    plan = plan_from_json((run / "plan.json").read_text())
+    # a disk on which others have left so much, which is faked
+    free_mb = 0
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free_mb * 1_000_000))
+    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+
+    layer = plan.layers[0]
+    task = run / "tasks" / f"drizzle-{layer.name}"
+    (tmp_path / "out" / layer.products[0].name).unlink()
+    with pytest.raises(OutputError, match=f"has 0 MB left, the run needs about {layer.estimate.disk_mb} MB"):
+        run_mosaic(options, lambda event: None)
+    (task / "result.json").unlink()
+    (task / "work").mkdir()
+    (task / "work" / "half.fits").write_bytes(bytes(2_000_000))
+    with pytest.raises(OutputError, match=f"the run needs about {layer.estimate.disk_mb - 2} MB"):
+        run_mosaic(options, lambda event: None)
+    # what an attempt has left is removed, so that it counts as room
+    free_mb = layer.estimate.disk_mb - 2
+    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+
+
+@pytest.mark.upstream
+def test_working_copies_on_disks_of_nodes_need_no_room_in_the_output_directory(exposures, tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    options = RunOptions(str(exposures / "list.txt"), prefix="foo", skip_alignment=True, output=tmp_path / "out")
+
+    def needed(**changes):
+        with pytest.raises(OutputError) as raised:
+            run_mosaic(replace(options, **changes), lambda event: None)
+        return int(re.search(r"needs about (\d+) MB", raised.value.message)[1])
+
+    nodes = Profile("nodes", scratch=True)
+    copies = sum(path.stat().st_size for path in exposures.glob("*_fl?.fits")) / 1e6
+    # rounded for each of three layers
+    assert needed() - needed(profile=nodes) == pytest.approx(copies, abs=3)
+    assert needed(profile=nodes, keep_work=True) == needed()
 
 
 @pytest.mark.upstream

@@ -1,6 +1,7 @@
 """What Slurm's commands say, as captured, and what is understood."""
 
 import math
+import re
 import time
 
 import dask
@@ -8,6 +9,7 @@ import pytest
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run import slurm
+from hstmosaic.run.directory import run_directory
 from hstmosaic.run.profile import Profile, profile_from_yaml
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import (
@@ -19,7 +21,7 @@ from hstmosaic.run.slurm import (
     parse_partitions,
     parse_queue,
 )
-from hstmosaic.run.slurm_jobs import check_path, job_script
+from hstmosaic.run.slurm_jobs import check_path, job_name, job_script
 
 JOB = (
     "JobId=7 JobName=hstmosaic-1a2b UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=1 Nice=0 Account=(null) "
@@ -155,6 +157,24 @@ def test_the_script_of_a_job_whose_tasks_work_in_scratch(tmp_path):
 def test_scratch_needs_a_directory(tmp_path):
     with pytest.raises(ProfileError, match="scratch without a directory"):
         job_script(JobSize(1, 1000, 60), "name", tmp_path, Profile("mine", "slurm", scratch=True))
+
+
+def test_jobs_of_a_run_have_one_name_on_every_host(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    name = job_name(run_directory(tmp_path / "data", "foo"))
+    monkeypatch.setattr("platform.node", lambda: "another")
+    assert job_name(run_directory(tmp_path / "link", "foo")) == name
+    assert job_name(run_directory(tmp_path / "data", "bar")) != name
+
+
+@pytest.mark.parametrize(
+    ("given", "begins"),
+    [("dask-worker", "hstmosaic-"), ("hstmosaic", "hstmosaic-"), ("mine", "hstmosaic-mine-")],
+)
+def test_names_of_jobs_have_a_beginning_of_their_own(tmp_path, given, begins):
+    with dask.config.set({"jobqueue.slurm.name": given}):
+        assert re.fullmatch(begins + "[0-9a-f]{8}", job_name(run_directory(tmp_path, "foo")))
 
 
 def test_a_path_with_blanks_is_refused(tmp_path):

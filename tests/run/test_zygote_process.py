@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, ScreenSpec, read_result, spec_to_json
+from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, ScreenSpec, TaskResult, read_result, spec_to_json, write_result
 from hstmosaic.run.work import run_task
 from hstmosaic.run.zygote import Zygote, close_zygote
 from hstmosaic.simulate import demo_field, simulate_field
@@ -72,6 +72,8 @@ def test_a_killed_task_has_a_result_that_says_so(exposure, tmp_path, monkeypatch
     running = Zygote()
     monkeypatch.setattr("hstmosaic.run.work.shared_zygote", lambda: running)
     folder = task(tmp_path / "killed", exposure)
+    # an earlier attempt had answered when its worker was lost
+    write_result(folder, TaskResult(ok=True), ANSWER_FILE)
     threading.Thread(target=lambda: os.kill(wait_for_pid(running, folder), 9)).start()
     result, measured = run_task(str(folder))
     running.close()

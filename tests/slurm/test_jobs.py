@@ -33,6 +33,21 @@ def test_small_tasks_share_a_job_and_a_big_one_has_its_own(slurm, tmp_path):
             assert "Requeue=0" in shown
 
 
+def test_variables_of_the_user_do_not_change_what_jobs_are(slurm, tmp_path, monkeypatch):
+    # sbatch would wait for the end of the job, under another name and with another limit; the account is the site's
+    given = {"WAIT": "1", "ARRAY_INX": "0-1", "JOB_NAME": "mine", "TIMELIMIT": "1", "ACCOUNT": "ast1"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"SBATCH_{name}", value)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(100)[0].ok
+        (job,) = on.told("job")
+        shown = ask("scontrol", "show", "job", "-o", job.data["job"])
+        for words in (f"JobName={on.pool.staff.name} ", "TimeLimit=00:05:00 ", "Account=ast1 "):
+            assert words in shown
+        assert "ArrayJobId" not in shown
+        assert not on.told("refused")
+
+
 def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         first = on.start("first", products=("first.fits",))
@@ -95,8 +110,54 @@ def test_a_job_whose_time_is_over(slurm, tmp_path):
         assert f"job {job} has ended (TIMEOUT" in retry.message
 
 
+ONCE = """#!/bin/sh
+[ -e {mark} ] && exec sbatch "$@"
+touch {mark}
+sbatch {option} "$@"
+until [ -e {end} ]; do sleep 0.1; done
+exit 124
+"""
+"""Submits a first job and does not live to say so; the code is that of ``timeout``."""
+
+
+def given_up_once(monkeypatch, folder, option=""):
+    """Let the first sbatch be given up when the file is there that this returns."""
+    script, end = folder / "sbatch.sh", folder / "end"
+    script.write_text(ONCE.format(mark=folder / "mark", end=end, option=option))
+    script.chmod(0o755)
+    monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", str(script))
+    return end
+
+
+def test_a_job_that_is_submitted_though_sbatch_was_given_up_is_cancelled(slurm, tmp_path, monkeypatch):
+    end = given_up_once(monkeypatch, tmp_path, "--hold")
+    with bench(tmp_path) as on:
+        answer = on.start("task")
+        (first,) = wait_until(slurm.jobs)
+        end.touch()
+        wait_until(lambda: first not in slurm.jobs())
+        assert answer.result(100)[0].ok
+        assert {event.data["job"] for event in on.told("stray")} == {str(first)}
+        assert len(on.told("job")) == len(on.told("refused")) == 1
+
+
+def test_a_job_that_works_before_sbatch_has_said_its_number(slurm, tmp_path, monkeypatch):
+    end = given_up_once(monkeypatch, tmp_path)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(100)[0].ok
+        end.touch()
+        (name,) = on.pool.staff.jobs
+        wait_until(lambda: (job := on.pool.staff.cluster.job(name)) and job.refusal)
+        assert on.start("later").result(100)[0].ok
+        assert [int(event.data["job"]) for event in on.told("job")] == list(slurm.jobs())
+        assert not on.told("retrying") + on.told("refused") + on.told("stray")
+
+
 def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
     monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", "timeout 2 sbatch")
+    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.5)
+    monkeypatch.setattr("hstmosaic.run.slurm_questions.ASK_SECONDS", 1.0)
+    monkeypatch.setattr("hstmosaic.run.slurm_questions._FIRST_PAUSE", 1.0)
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         assert on.start("first").result(60)[0].ok
         slurm.do("stop-controller")
@@ -104,10 +165,13 @@ def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
             assert on.start("second").result(60)[0].ok
             third = on.start("third", estimate_mb=3000)
             wait_until(lambda: on.told("refused"))
+            wait_until(lambda: len(on.told("silent")) > 1)
             assert not third.done()
         finally:
             slurm.do("start-controller")
         assert third.result(60)[0].ok
+        wait_until(lambda: on.told("answers"))
+        assert [event.level for event in on.told("silent")].count("warning") == len(on.told("answers"))
         assert not on.told("retrying")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
@@ -25,6 +26,8 @@ _KEY_FILE = "key.txt"
 _MEASURED_FILE = "measured.json"
 _LOCK_FILE = "lock"
 _LOCK_SECONDS = 1.0
+_BLOCK = 512
+"""Bytes in a block of `os.stat`."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,22 @@ class TaskDirectory:
             if not any(place.is_file() and sha256(place) == checksum for place in places):
                 return False
         return True
+
+    def held_mb(self, moved_to: Path) -> float:
+        """Return the space that a task has taken already, 10^6 bytes; infinite if it will take no more.
+
+        Parameters
+        ----------
+        moved_to : pathlib.Path
+            Where files of a finished task may be by now.
+        """
+        result = read_result(self.path)
+        if result is not None and result.ok:
+            if all((self.work / name).exists() or (moved_to / name).exists() for name in result.files):
+                return math.inf
+            return 0.0
+        # what an attempt has left is removed before the next one
+        return sum(path.lstat().st_blocks for path in self.work.rglob("*")) * _BLOCK / 1e6
 
     def prepare(self, spec: TaskSpec, key: str) -> None:
         """Empty the folder and write what the task is told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
+from hstmosaic.plan.tasks import drizzle_task
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.aligner import Aligner
@@ -152,9 +154,8 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         on_read=on_read,
         learned=learned,
     )
-    needs = plan.tasks(aligned=options.aligned).values()
-    check_room(options.output.absolute(), sum(estimate.disk_mb for estimate in needs))
     directory = run_directory(options.output.absolute(), plan.prefix)
+    check_room(directory.output, _room_needed(plan, directory, options))
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
@@ -172,6 +173,17 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         outcome = work.outcome()
         end_run(outcome, options, directory, tell)
     return outcome
+
+
+def _room_needed(plan: Plan, directory: RunDirectory, options: RunOptions) -> int:
+    """Return the space that the rest of a run takes in the output directory, 10^6 bytes."""
+    needed = {task: estimate.disk_mb for task, estimate in plan.tasks(aligned=options.aligned).items()}
+    if options.profile.scratch and not options.keep_work:
+        for layer in plan.layers:  # their working copies are on disks of nodes
+            copies = sum(plan.exposure(name).size for name in layer.exposures)
+            needed[drizzle_task(layer.name)] -= copies // 1_000_000
+    held = {task: directory.task(task).held_mb(directory.output) for task in needed}
+    return math.ceil(sum(max(disk_mb - held[task], 0.0) for task, disk_mb in needed.items()))
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
-from hstmosaic.run.retries import Cause, Lost, cause_of, last_line
+from hstmosaic.run.retries import Cause, Lost, cause_of, in_words, lost_by
 from hstmosaic.run.sizes import Need, Room, in_order, place
 from hstmosaic.run.work import Measured, Workplace, run_task
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
+_UNSAID = Lost(Cause.WORKER, "")
 
 
 @dataclass(eq=False)
@@ -42,7 +43,8 @@ class Work:
     running: Any = None
     """The future of Dask, while it runs."""
     lost_since: float = 0.0
-    words: str = ""
+    lost: Lost = _UNSAID
+    """How it was lost, as far as its worker could say."""
 
     @property
     def name(self) -> str:
@@ -156,7 +158,7 @@ class Pool:
         rooms = self.staff.rooms()
         self._tell_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
         for work in [work for work in self._running if work.worker not in rooms]:
-            self._lose(work, "")
+            self._lose(work, _UNSAID)
         for work in list(self._lost):
             self._settle(work, rooms.keys())
         needs = [work.need for work in self._waiting]
@@ -190,7 +192,7 @@ class Pool:
     def _start(self, work: Work, name: str, address: str) -> None:
         self._waiting.remove(work)
         self._running.append(work)
-        work.worker = name
+        work.worker, work.lost = name, _UNSAID
         told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
         self.tell("running", f"{work.name} runs on {name}", "debug", **told)
         how = {"key": f"{work.name}-{work.attempt}", "pure": False, "workers": [address]}
@@ -199,24 +201,26 @@ class Pool:
         future.add_done_callback(lambda ended: self._inbox.put((work, ended)))
 
     def _end(self, work: Work, ended: Any) -> None:
-        if ended.status != "finished":
-            # a worker that is going away may still be there
-            self._lose(work, last_line(ended.exception() if ended.status == "error" else None))
+        error = ended.exception() if ended.status == "error" else None
+        lost = lost_by(error)
+        if ended.status != "finished" and lost is not None:
+            self._lose(work, lost)  # a worker that is going away may still be there
             return
-        result, measured = ended.result()
+        # where the worker has failed and would again, the exposures are not at fault
+        answer = ended.result() if error is None else (TaskResult(ok=False, error=in_words(error), retry=True), None)
         ended.release()
         work.running = None
         self._running.remove(work)
-        cause = cause_of(result)
+        cause = cause_of(answer[0]) if error is None else None
         if cause is None:
-            self._answer(work, result, measured)
+            self._answer(work, *answer)
         else:
-            self._again(work, Lost(cause, result.error), measured)
+            self._again(work, Lost(cause, answer[0].error), answer[1])
 
-    def _lose(self, work: Work, words: str) -> None:
+    def _lose(self, work: Work, lost: Lost) -> None:
         self._running.remove(work)
         self._lost.append(work)
-        work.lost_since, work.words = time.monotonic(), words
+        work.lost_since, work.lost = time.monotonic(), lost
         work.running.cancel()
         work.running = None
 
@@ -224,11 +228,8 @@ class Pool:
         since = time.monotonic() - work.lost_since
         if work.worker not in there:
             lost = self.staff.ending(work.worker, since)
-        elif since > _SETTLE_SECONDS:
-            # the worker lives, the process that forks its tasks does not: that is whom a system short of memory kills
-            lost = Lost(Cause.MEMORY, work.words)
         else:
-            return
+            lost = work.lost if since > _SETTLE_SECONDS else None
         if lost is not None:
             self._lost.remove(work)
             self._again(work, lost, None)
@@ -238,7 +239,7 @@ class Pool:
         if result is not None and result.ok:
             self._answer(work, result, measured)  # only the news of it was lost
             return
-        words = "; ".join(part for part in (lost.words, work.words) if part)
+        words = "; ".join(dict.fromkeys(part for part in (lost.words, work.lost.words) if part))
         memory: int | None = work.need.memory_mb
         seconds = work.need.seconds
         if lost.cause is Cause.WALLTIME:

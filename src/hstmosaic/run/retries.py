@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from hstmosaic.errors import HstMosaicError
+
 if TYPE_CHECKING:
     from hstmosaic.plan.specs import TaskResult
 
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OSError: [Errno 12]")
+_LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What the file system of the run refuses to one worker it refuses to all."""
 
 
 class Cause(Enum):
@@ -35,13 +40,49 @@ class Lost:
     """Walltime that has not sufficed."""
 
 
+class ZygoteEndedError(HstMosaicError):
+    """The process that starts tasks has ended, and with it those that ran."""
+
+
+class ZygoteKilledError(ZygoteEndedError):
+    """It ended for want of memory."""
+
+
+def is_want_of_memory(status: int | None, words: str) -> bool:
+    """Whether too little memory ended a process, by its exit code (or minus its signal) or its last words."""
+    return status == -signal.SIGKILL or words.startswith(_MEMORY_ERRORS)
+
+
 def cause_of(result: TaskResult) -> Cause | None:
     """Return why a task that has answered may be tried again, None if it succeeded or its data are at fault."""
     if result.ok:
         return None
-    if result.data.get("status") == -signal.SIGKILL or result.error.startswith(_MEMORY_ERRORS):
+    if is_want_of_memory(result.data.get("status"), result.error):
         return Cause.MEMORY
     return Cause.WORKER if result.retry else None
+
+
+def lost_by(error: BaseException | None) -> Lost | None:
+    """Return how a task is lost whose worker has raised an error, None if trying again cannot help.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        None where Dask does not say any.
+    """
+    if isinstance(error, ZygoteKilledError) or (error is not None and is_want_of_memory(None, in_words(error))):
+        # whom a system short of memory kills is the process that forks the tasks
+        return Lost(Cause.MEMORY, last_line(error))
+    if error is None or isinstance(error, ZygoteEndedError):
+        return Lost(Cause.WORKER, last_line(error))
+    if isinstance(error, OSError) and error.errno not in _LASTING:
+        return Lost(Cause.WORKER, in_words(error))
+    return None
+
+
+def in_words(error: BaseException) -> str:
+    """Return kind and words of an error, in one line."""
+    return f"{type(error).__name__}: {last_line(error)}"
 
 
 def last_line(error: BaseException | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import math
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 30
 """Clients hang for 45 s and more where no controller answers."""
+_OF_A_JOB = ("WAIT", "ARRAY_INX", "JOB_NAME", "TIMELIMIT", "OUTPUT", "ERROR", "REQUEUE")
+_OF_MEMORY = ("MEM_PER_NODE", "MEM_PER_CPU", "MEM_PER_GPU")
+NOT_FOR_SBATCH = tuple(f"SBATCH_{name}" for name in (*_OF_A_JOB, *_OF_MEMORY))
+"""Variables of users overrule what a script says; these would make a job another one than it is taken for."""
 _MB_PER_MIB = 1.048576
 _LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STAGE_OUT", "SIGNALING", "REQUEUE")
 _FIELD = re.compile(r"(\w+)=(\S*)")
@@ -75,28 +80,38 @@ class PartitionLimits:
     seconds: float
 
 
-def call(*command: str) -> str:
+def call(*command: str, seconds: float | None = None) -> str:
     """Return what a client command prints.
+
+    Parameters
+    ----------
+    command : str
+        Its words.
+    seconds : float, optional
+        How long it may take; `CALL_SECONDS` when None.
 
     Raises
     ------
     SlurmSilentError
         If it fails or does not answer in time; its words are in the message.
     """
+    seconds = CALL_SECONDS if seconds is None else seconds
+    environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_SBATCH}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=CALL_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
     except FileNotFoundError as error:
         raise SlurmSilentError(f"{command[0]} not found", "run where Slurm's commands are installed") from error
     except subprocess.TimeoutExpired as error:
-        raise SlurmSilentError(f"{command[0]} has not answered within {CALL_SECONDS} s") from error
+        raise SlurmSilentError(f"{command[0]} has not answered within {seconds:g} s") from error
     if done.returncode != 0:
         raise SlurmSilentError(f"{' '.join(command)}: {done.stderr.strip() or f'exit code {done.returncode}'}")
     return done.stdout
 
 
-def queue(name: str) -> dict[str, JobState]:
+def queue(name: str, seconds: float | None = None) -> dict[str, JobState]:
     """Return the user's jobs of a name that have not ended, by id."""
-    return parse_queue(call("squeue", "-h", "-u", getpass.getuser(), "--name", name, "-o", "%i|%T|%r|%L"))
+    command = ("squeue", "-h", "-u", getpass.getuser(), "--name", name, "-o", "%i|%T|%r|%L")
+    return parse_queue(call(*command, seconds=seconds))
 
 
 def parse_queue(text: str) -> dict[str, JobState]:
@@ -112,10 +127,10 @@ def parse_queue(text: str) -> dict[str, JobState]:
     return jobs
 
 
-def job_state(number: str) -> JobState:
+def job_state(number: str, seconds: float | None = None) -> JobState:
     """Ask for the state of a job, also of one that has ended a while ago."""
     try:
-        return parse_job(call("scontrol", "show", "job", "-o", number))
+        return parse_job(call("scontrol", "show", "job", "-o", number, seconds=seconds))
     except SlurmSilentError as error:
         if "Invalid job id" in error.message:
             return JobState("GONE")
@@ -128,9 +143,9 @@ def parse_job(text: str) -> JobState:
     return JobState(found["JobState"], found.get("ExitCode", "0:0"), found.get("Reason", ""))
 
 
-def cancel(name: str) -> None:
-    """Cancel the user's jobs of a name."""
-    call("scancel", "-u", getpass.getuser(), "--name", name)
+def cancel(name: str, number: str | None = None, seconds: float | None = None) -> None:
+    """Cancel the user's jobs of a name, all of them or the one with a number."""
+    call("scancel", "-u", getpass.getuser(), "--name", name, *([number] if number else []), seconds=seconds)
 
 
 def partition_limits(partition: str | None) -> PartitionLimits | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-import platform
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -15,7 +15,7 @@ from distributed.core import Status
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.sizes import JobLimits, JobSize
-from hstmosaic.run.slurm import CALL_SECONDS, SlurmSilentError, partition_limits, refusal_words
+from hstmosaic.run.slurm import CALL_SECONDS, NOT_FOR_SBATCH, SlurmSilentError, partition_limits, refusal_words
 from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 if TYPE_CHECKING:
@@ -41,10 +41,25 @@ QUIET = {
 }
 
 
+@dataclass
+class Job:
+    """What the run knows of a job and its worker, which have one name."""
+
+    name: str
+    size: JobSize
+    number: str = ""
+    """Its id, as soon as sbatch or its worker has said it."""
+    came: float | None = None
+    """When its worker was first seen."""
+    until: float = math.inf
+    """When its walltime is over."""
+    idle_since: float = 0.0
+
+
 class SizedJob(SLURMJob):
     """A job whose refusal is kept, not raised into Dask's event loop, where nobody hears it."""
 
-    submit_command = f"timeout -k 5 {CALL_SECONDS} sbatch"
+    submit_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SBATCH)} timeout -k 5 {CALL_SECONDS} sbatch"
     cancel_command = f"timeout -k 5 {CALL_SECONDS} scancel"
     refusal: str = ""
     """What sbatch said instead of a number."""
@@ -114,10 +129,13 @@ def config(key: str, default: Any = None) -> Any:
 
 
 def job_name(directory: RunDirectory) -> str:
-    """Return the name of a run's jobs, by which those that a killed driver has left are found."""
-    token = hashlib.sha256(f"{platform.node()}:{directory.path}".encode()).hexdigest()[:8]
+    """Return the name of a run's jobs, by which those that a killed driver has left are found, from whatever host."""
+    # nodes see the run directory under this path, so that it is the same directory everywhere
+    token = hashlib.sha256(str(directory.path.resolve()).encode()).hexdigest()[:8]
     name = config("name", _DASK_NAME)
-    return f"{'hstmosaic' if name == _DASK_NAME else name}-{token}"
+    ours = "hstmosaic" if name == _DASK_NAME else name
+    # slurm/hstmosaic-slurm knows the run's jobs by this beginning
+    return f"{ours}-{token}" if f"{ours}-".startswith("hstmosaic-") else f"hstmosaic-{ours}-{token}"
 
 
 def job_limits(profile: Profile) -> JobLimits:

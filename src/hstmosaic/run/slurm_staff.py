@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.pending import PendingWatch
 from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
-from hstmosaic.run.slurm import JobState, SlurmSilentError, is_transient, job_state, queue
-from hstmosaic.run.slurm_jobs import job_options
-from hstmosaic.run.worker import check_versions
+from hstmosaic.run.slurm import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
+from hstmosaic.run.slurm_jobs import Job, job_options
+from hstmosaic.run.slurm_questions import ASK_SECONDS, Questions
+from hstmosaic.run.worker import JOB, check_versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -29,21 +31,6 @@ _FAILED_STARTS = 3
 _FIRST_PAUSE = 5.0
 _HOLD_SECONDS = 1.0
 _IDLE_WHILE_OTHERS_WAIT = 3.0
-
-
-@dataclass
-class Job:
-    """A job and its worker, which have one name."""
-
-    name: str
-    size: JobSize
-    number: str = ""
-    """Its id, as soon as sbatch has said it."""
-    came: float | None = None
-    """When its worker was first seen."""
-    until: float = math.inf
-    """When its walltime is over."""
-    idle_since: float = 0.0
 
 
 class SlurmStaff:
@@ -88,7 +75,7 @@ class SlurmStaff:
         self._polled = self._wanted_since = time.monotonic()
         self._not_before = 0.0
         self._pause, self._refused_since = _FIRST_PAUSE, 0.0
-        self._pending = PendingWatch(tell)
+        self._pending, self._questions = PendingWatch(tell), Questions(tell)
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
         """Return address and capacity of the workers that are there, by name."""
@@ -99,7 +86,10 @@ class SlurmStaff:
             if job is None:
                 continue
             if job.came is None:
-                check_versions(worker.identity())
+                known = worker.identity()
+                check_versions(known)
+                if not job.number and known.get(JOB):  # sbatch is slower than the job
+                    self._has_number(job, known[JOB])
                 job.came = job.idle_since = now
                 job.until = now + job.size.seconds - START_SECONDS
                 self._failed_starts = 0
@@ -148,7 +138,7 @@ class SlurmStaff:
         now = time.monotonic()
         self._hear_sbatch(now)
         if now - self._polled > _POLL_SECONDS:
-            self._poll(now, busy)
+            self._poll(busy)
         # an idle worker has room for nothing that waits
         idle = min(self.profile.idle, _IDLE_WHILE_OTHERS_WAIT) if waiting else self.profile.idle
         for job in list(self.jobs.values()):
@@ -183,15 +173,16 @@ class SlurmStaff:
             if submitted is None:
                 continue
             if submitted.job_id:
-                job.number = submitted.job_id
-                self._pause, self._refused_since = _FIRST_PAUSE, 0.0
-                size = job.size
-                what = f"{size.cores} core(s), {size.memory_mb} MB, {size.seconds / 60:.0f} min"
-                told = {"job": job.number, "memory_mb": size.memory_mb}
-                self.tell("job", f"job {job.number} submitted ({what})", "debug", **told)
+                self._has_number(job, submitted.job_id)
             elif submitted.refusal:
                 self._dismiss(job)
                 self._refused(submitted.refusal, now)
+
+    def _has_number(self, job: Job, number: str) -> None:
+        job.number, size = number, job.size
+        self._pause, self._refused_since = _FIRST_PAUSE, 0.0
+        what = f"{size.cores} core(s), {size.memory_mb} MB, {size.seconds / 60:.0f} min"
+        self.tell("job", f"job {number} submitted ({what})", "debug", job=number, memory_mb=size.memory_mb)
 
     def _refused(self, words: str, now: float) -> None:
         self._refused_since = self._refused_since or now
@@ -201,16 +192,16 @@ class SlurmStaff:
         if now >= self._not_before:
             level = "warning" if self._pause == _FIRST_PAUSE else "debug"
             self.tell("refused", f"sbatch takes no job now: {words}; trying again", level, words=words)
+            self._polled = -math.inf  # it may have been submitted all the same
             self._not_before = now + self._pause
             self._pause = min(2 * self._pause, 60.0)
 
-    def _poll(self, now: float, busy: Collection[str]) -> None:
-        self._polled = now
-        try:
-            known = queue(self.name)
-        except SlurmSilentError as error:
-            self.tell("silent", error.message, "debug")
+    def _poll(self, busy: Collection[str]) -> None:
+        known = self._questions.ask(queue, self.name)
+        now = self._polled = time.monotonic()
+        if known is None:
             return
+        self._cancel_strays(known)
         self._look_at_queue(known, now)
         for job in [job for job in self.jobs.values() if job.number]:
             state = known.get(job.number)
@@ -218,6 +209,16 @@ class SlurmStaff:
                 job.until = now + state.seconds_left
             elif state is None and job.came is None and job.name not in busy:
                 self._lost_before_it_worked(job)
+
+    def _cancel_strays(self, known: Mapping[str, JobState]) -> None:
+        """Cancel what was submitted all the same when sbatch was given up."""
+        numbers = {job.number for job in self.jobs.values()}
+        strays = [number for number, job in known.items() if number not in numbers and job.state != "COMPLETING"]
+        # the number of a job that is just being submitted is not known yet
+        for number in strays if "" not in numbers else ():
+            self.tell("stray", f"cancelling job {number}, which is not used", "debug", job=number)
+            with contextlib.suppress(SlurmSilentError):  # what is left then, the next look will find
+                cancel(self.name, number, seconds=ASK_SECONDS)
 
     def _look_at_queue(self, known: Mapping[str, JobState], now: float) -> None:
         coming = [job.number for job in self.jobs.values() if job.number in known and job.came is None]
@@ -240,12 +241,8 @@ class SlurmStaff:
         self.tell("job lost", f"{words}; submitting another", "warning", job=job.number)
 
     def _ended(self, job: Job) -> JobState | None:
-        try:
-            state = job_state(job.number)
-        except SlurmSilentError as error:
-            self.tell("silent", error.message, "debug")
-            return None
-        return state if state.ended else None
+        state = self._questions.ask(job_state, job.number)
+        return state if state is not None and state.ended else None
 
     def _log(self, job: Job) -> str:
         files = self.logs.glob(f"*-{job.number}.err") if job.number else ()

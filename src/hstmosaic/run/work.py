@@ -78,6 +78,7 @@ def run_task(folder: str, place: Workplace | None = None, disk_mb: float = 0) ->
     result = TaskResult(ok=False, error=_lack_of_room(work.parent, disk_mb) if place.scratch else "", retry=True)
     try:
         if not result.error:
+            (task.path / ANSWER_FILE).unlink(missing_ok=True)  # of an attempt whose worker was lost
             ended = zygote.run(task.path, work)
             cpu_seconds, max_rss_mb = ended.cpu_seconds, ended.max_rss_mb
             result = _checked(read_result(task.path, ANSWER_FILE) or _made_up(ended.status), work, place)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _INTRODUCTION = "hstmosaic"
+JOB = "hstmosaic-job"
+"""Under this name the scheduler knows the number of a worker's Slurm job."""
 _LAST_SECONDS = 5.0
 
 
@@ -21,6 +23,7 @@ def dask_setup(worker: Any) -> None:
     """Start the process that forks tasks, and tell the scheduler what is here; Dask calls this when a worker starts."""
     here = versions()
     worker.startup_information[_INTRODUCTION] = lambda _: here
+    worker.startup_information[JOB] = lambda _: os.environ.get("SLURM_JOB_ID", "")
     shared_zygote()
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from hstmosaic.errors import HstMosaicError
+from hstmosaic.run.retries import ZygoteEndedError, ZygoteKilledError, is_want_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,8 +50,8 @@ class Zygote:
 
     Raises
     ------
-    HstMosaicError
-        From `run`, if the zygote cannot start or dies.
+    ZygoteEndedError
+        From `run`, if the zygote cannot start or dies; `ZygoteKilledError` where that was for want of memory.
     """
 
     def __init__(self) -> None:
@@ -91,7 +91,10 @@ class Zygote:
             self._send({"folder": str(folder), "work": str(work)})
         done.wait()
         if not answer:
-            raise HstMosaicError(f"the process that starts tasks has ended: {self._last_words()}")
+            words = self._last_words()
+            killed = is_want_of_memory(self._process.wait(), words.splitlines()[-1])
+            kind = ZygoteKilledError if killed else ZygoteEndedError
+            raise kind(f"the process that starts tasks has ended: {words}")
         return answer[0]
 
     def close(self) -> None:
@@ -107,10 +110,11 @@ class Zygote:
                     stream.close()
 
     def _last_words(self) -> str:
-        if self._errors.closed:
+        try:
+            self._errors.seek(0)
+            return self._errors.read()[-2000:].strip() or "no message"
+        except ValueError:  # it is being closed
             return "the run was stopped"
-        self._errors.seek(0)
-        return self._errors.read()[-2000:].strip() or "no message"
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
