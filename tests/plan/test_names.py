@@ -14,6 +14,8 @@ from hstmosaic.plan.cells import ProjectionCell, load_sky_grid
 from hstmosaic.plan.names import (
     check_prefix,
     default_prefix,
+    file_key,
+    is_aligned_copy,
     manifest_name,
     product_name,
     product_stem,
@@ -120,3 +122,18 @@ def test_names_of_files():
     assert product_name(uvis, "flc") == "m33_wfc3_uvis_f606w-pol0v_all_drc.fits"
     assert trailer_name(coarse) == "foo__wfc3_ir_f160w_coarse-all_trl.txt"
     assert manifest_name("m33") == "m33_manifest.txt"
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("icab01a0q_flc.fits", "icab01a0"),
+        ("hst_12546_02_acs_wfc_f606w_jchb02ac_flc.fits", "jchb02ac"),
+        ("icab-deep-1_flc.fits", "icab-dee"),
+        ("icab_flc.fits", "icab_flc"),
+    ],
+)
+def test_working_copies_are_told_from_exposures(name, key):
+    assert file_key(name) == key
+    assert not is_aligned_copy(name)
+    assert is_aligned_copy(f"{product_stem('foo', 'WFC3', 'UVIS', 'F606W', coarse=False)}-{key}_flc.fits")

@@ -72,7 +72,7 @@ def test_a_product_as_planned_passes(tmp_path):
         ({"S_REGION": None}, "headers were not refined"),
         ({"FILENAME": "bar.fits"}, "FILENAME is 'bar.fits'"),
         ({"D003DATA": None}, "exposures missing: icab02a0"),
-        ({"D004DATA": "foo_wfc3_uvis_f606w_all-icab03a0_flc.fits[sci,1]"}, "exposures not planned: icab03a0"),
+        ({"D004DATA": "foo_wfc3_uvis_f606w_all-icab03a0_flc.fits[sci,1]"}, "exposures not planned: foo_wfc3"),
     ],
 )
 def test_what_differs_is_named(tmp_path, changes, told):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.exposures import Exposure
+from hstmosaic.plan.names import file_key
 
 _CALIBRATIONS = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
 _REMOVE = "take it out of the list"
@@ -195,7 +196,7 @@ def find_name_clashes(exposures: Iterable[Exposure]) -> list[Problem]:
     -------
     list of Problem
         One for each file whose name an earlier one has: in a working directory there is room for one. In a layer
-        drizzlepac knows exposures by the eight letters of `file_key` alone.
+        drizzlepac knows exposures by their `file_key` alone.
     """
     first: dict[str | tuple[str, ...], Exposure] = {}
     problems = []
@@ -209,11 +210,6 @@ def find_name_clashes(exposures: Iterable[Exposure]) -> list[Problem]:
             cause = f"drizzlepac would take it for {same_key.name}: both are {file_key(exposure.name)} to it"
             problems.append(Problem(str(exposure.path), cause, _rename(exposure, same_key)))
     return problems
-
-
-def file_key(name: str) -> str:
-    """Eight letters of a file name by which drizzlepac tells the exposures of a layer apart."""
-    return name.split("_")[-2][:8]
 
 
 def _rename(exposure: Exposure, other: Exposure) -> str:

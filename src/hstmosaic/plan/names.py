@@ -16,12 +16,17 @@ COARSE_DETECTORS = frozenset({"ir", "pc"})
 _PREFIX = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*")
 _LONGEST_PREFIX = 160
 """File systems take names of 255 letters; the rest is for what drizzlepac puts behind the prefix."""
-_ALIGNED_COPY = re.compile(r".+_(?:coarse-)?all-[^_]+_fl[ct]\.fits")
+_ALIGNED_COPY = re.compile(r".+_(?:coarse-)?all-.+_fl[ct]\.fits")
 
 
 def is_aligned_copy(file_name: str) -> bool:
     """Tell from a file name if it is an exposure's aligned copy among the products of a run, and no exposure."""
     return _ALIGNED_COPY.fullmatch(file_name) is not None
+
+
+def file_key(file_name: str) -> str:
+    """Return the part of an exposure's file name by which drizzlepac tells the exposures of a layer apart."""
+    return file_name.split("_")[-2] if file_name.startswith("hst") else file_name[:8]
 
 
 def default_prefix(cell: ProjectionCell) -> str:

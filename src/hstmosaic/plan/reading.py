@@ -25,8 +25,6 @@ UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwc
 
 _FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
-_EXPOSURE_NAME = re.compile(r"(?:hst.*_[A-Za-z0-9]{8}|(?!hst)[A-Za-z0-9]{8}[^_]*)_fl[ct]\.fits")
-"""Where drizzlepac finds the eight letters that stand for an exposure in the names of its files."""
 _NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
 _NUMBERS = ["EXPTIME", "EXPSTART"]
 _OTHERS = (
@@ -237,7 +235,7 @@ def check_name(file_name: str, name: str, primary: fits.Header) -> None:
     if not file_name.split("_")[-2].startswith(_FIRST_LETTER[instrument]):
         cause = f"drizzlepac cannot tell from its name that it is from {instrument}"
         raise UnreadableExposureError(name, cause, step)
-    if not _EXPOSURE_NAME.fullmatch(file_name):
+    if "_" in file_name[:-9] and not file_name.startswith("hst"):
         raise UnreadableExposureError(name, "drizzlepac cannot tell from its name which exposure it is", step)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from astropy.io import fits
 
 from hstmosaic.errors import HstMosaicError
+from hstmosaic.plan.names import file_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -84,11 +85,10 @@ def _header_faults(primary: fits.Header, science: fits.Header, product: Product)
 
 
 def _exposure_faults(primary: fits.Header, used: Collection[str]) -> list[str]:
-    # working copies are named <prefix>_..._<first eight letters of the exposure's name>_flc.fits
-    drizzled = {
-        str(value).split("[", maxsplit=1)[0].split("_")[-2].split("-")[-1] for value in primary["D*DATA"].values()
-    }
-    planned = {name.split("_")[-2][:8] for name in used}
-    missing, unplanned = planned - drizzled, drizzled - planned
+    drizzled = {str(value).split("[", maxsplit=1)[0] for value in primary["D*DATA"].values()}
+    # working copies are named <product>-<key of the exposure>_flc.fits
+    endings = tuple(f"all-{file_key(name)}{name[-9:]}" for name in used)
+    missing = {ending[4:-9] for ending in endings if not any(name.endswith(ending) for name in drizzled)}
+    unplanned = {name for name in drizzled if not name.endswith(endings)}
     faults = [f"exposures missing: {', '.join(sorted(missing))}"] if missing else []
     return faults + ([f"exposures not planned: {', '.join(sorted(unplanned))}"] if unplanned else [])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.files import write_whole
-from hstmosaic.plan.names import COARSE_DETECTORS, product_stem
+from hstmosaic.plan.names import COARSE_DETECTORS, file_key, product_stem
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.notes import HeaderNotes
@@ -87,7 +87,7 @@ class Aligner:
             stem = product_stem(
                 self.run.plan.prefix, exposure.instrument, exposure.detector, exposure.filter, coarse=coarse
             )
-            name = f"{stem}-{exposure.name.split('_')[-2][:8]}"
+            name = f"{stem}-{file_key(exposure.name)}"
             copy, headerlet = self.run.exposures[exposure.name], self.run.headerlets[exposure.name]
             add(f"{name}_{exposure.filetype}.fits", "aligned exposure", copy, exposure.name)
             add(f"{name}_hlet.fits", "headerlet", headerlet, exposure.name)
