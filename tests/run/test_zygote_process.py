@@ -3,12 +3,24 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, ScreenSpec, TaskResult, read_result, spec_to_json, write_result
+from hstmosaic.plan.specs import (
+    ANSWER_FILE,
+    LOG_FILE,
+    SPEC_FILE,
+    ScreenSpec,
+    StubSpec,
+    TaskResult,
+    read_result,
+    spec_to_json,
+    write_result,
+)
 from hstmosaic.run.work import run_task
 from hstmosaic.run.zygote import Zygote, close_zygote
 from hstmosaic.simulate import demo_field, simulate_field
@@ -120,3 +132,27 @@ def test_environment_switches_of_drizzlepac_do_not_reach_tasks(monkeypatch):
 def test_closing_twice_is_no_error():
     close_zygote()
     close_zygote()
+
+
+def files_of(pid):
+    files = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # just closed
+            files.add(str(file.readlink()))
+    return files
+
+
+def test_a_task_does_not_hold_the_zygotes_answers_open(tmp_path):
+    running = Zygote()
+    answers = str(Path(f"/proc/self/fd/{running._process.stdout.fileno()}").readlink())
+    folder = tmp_path / "stub"
+    folder.mkdir()
+    (folder / SPEC_FILE).write_text(spec_to_json(StubSpec(seconds=1000)))
+    with ThreadPoolExecutor() as pool, closing(running):
+        pool.submit(running.run, folder, folder / "work")
+        pid = wait_for_pid(running, folder)
+        deadline = time.monotonic() + 60
+        while str(folder / LOG_FILE) not in files_of(pid):
+            assert time.monotonic() < deadline
+        assert answers in files_of(running._process.pid)
+        assert answers not in files_of(pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,25 @@ def dask_setup(worker: Any) -> None:
     worker.startup_information[_INTRODUCTION] = lambda _: here
     worker.startup_information[JOB] = lambda _: os.environ.get("SLURM_JOB_ID", "")
     shared_zygote()
+    # a signal ends the loop of a worker that has no scheduler yet without a teardown
+    worker.end_with_loop = asyncio.get_running_loop().create_task(_end_with_loop())
 
 
 def dask_teardown(_: Any) -> None:
     """End it and its tasks; Dask calls this when a worker ends."""
+    _end_soon()
     close_zygote()
-    # a closed worker of Dask may wait for ever for a coroutine that will not be cancelled, and outlive its job
+
+
+async def _end_with_loop() -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        _end_soon()
+
+
+def _end_soon() -> None:
+    """See to it that the process ends: it may wait for ever for a coroutine that will not be cancelled."""
     end = threading.Timer(_LAST_SECONDS, os._exit, [0])
     end.daemon = True
     end.start()

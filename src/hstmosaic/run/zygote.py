@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,7 +100,11 @@ class Zygote:
 
     def close(self) -> None:
         """End it and kill the tasks that still run."""
-        # its tasks have asked the kernel to be killed with it
+        for pid in list(self.pids.values()):
+            # a task leads its process group; what it has started may be there when it has ended itself
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        # a task that has just begun has asked the kernel to be killed with it
         self._process.kill()
         self._process.wait()
         self._listener.join()

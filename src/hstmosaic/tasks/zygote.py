@@ -27,12 +27,14 @@ def _say(answers: IO[str], **message: Any) -> None:
     answers.flush()
 
 
-def _child(folder: Path, work: Path, parent: int) -> None:
+def _child(folder: Path, work: Path, parent: int, answers: IO[str]) -> None:
     """Become the task: its own process group, its own log, gone when the zygote is gone."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+    # the worker waits for its end after the zygote's, and processes of the task's may go on after both
+    os.close(answers.fileno())
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -96,7 +98,7 @@ def main() -> None:
                 parent = os.getpid()
                 pid = os.fork()
                 if pid == 0:
-                    _child(Path(folder), Path(message["work"]), parent)
+                    _child(Path(folder), Path(message["work"]), parent, answers)
                 children[pid] = folder
                 _say(answers, folder=folder, pid=pid)
 
