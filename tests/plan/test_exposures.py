@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hstmosaic.plan.exposures import Exposure, extract_visit, filter_name, read_exposure, read_exposures
+from hstmosaic.plan.headers import UnreadableExposureError
 from hstmosaic.plan.inputs import InputFile
-from hstmosaic.plan.reading import UnreadableExposureError
 
 real = pytest.mark.parametrize(
     "path",

@@ -78,7 +78,7 @@ def test_a_crashed_node(slurm, tmp_path):
 
 def test_too_little_memory_is_answered_with_more(slurm, tmp_path):
     with bench(tmp_path) as on:
-        greedy = on.start("greedy", estimate_mb=400, seconds=4.0, memory_mb=600)
+        greedy = on.start("greedy", estimate_mb=400, seconds=8.0, memory_mb=600)
         modest = on.start("modest", seconds=3.0)
         assert greedy.result(90)[0].ok
         assert modest.result(90)[0].ok
@@ -90,7 +90,7 @@ def test_too_little_memory_is_answered_with_more(slurm, tmp_path):
 
 def test_memory_grows_up_to_the_maximum_of_the_profile(slurm, tmp_path):
     with bench(tmp_path, profile(**{"max-jobs: 4": "max-memory: 1000MB"})) as on:
-        result, _ = on.start("greedy", estimate_mb=400, seconds=4.0, memory_mb=900).result(90)
+        result, _ = on.start("greedy", estimate_mb=400, seconds=8.0, memory_mb=900).result(90)
         assert not result.ok
         assert "for want of memory with 500 MB, the most that can be had" in result.error
         assert [retry.data["memory_mb"] for retry in on.told("retrying")] == [500]

@@ -6,14 +6,8 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.cells import load_sky_grid
-from hstmosaic.plan.checks import (
-    Exclusion,
-    apply_strict,
-    exclude_duplicates,
-    exclude_second_filetypes,
-    exclude_unusable,
-    find_name_clashes,
-)
+from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
+from hstmosaic.plan.doubles import exclude_duplicates, exclude_second_filetypes, find_name_clashes
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
 from hstmosaic.plan.inputs import find_inputs, named_inputs

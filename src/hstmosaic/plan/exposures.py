@@ -7,19 +7,17 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.reading import (
+from hstmosaic.plan.headers import (
     CALIBRATED,
     REFETCH,
-    UPDATE_WCS,
     UnreadableExposureError,
-    celestial_wcs,
     check_keywords,
     check_name,
     filetype_of,
     header_number,
     header_text,
-    open_headers,
 )
+from hstmosaic.plan.reading import UPDATE_WCS, celestial_wcs, open_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

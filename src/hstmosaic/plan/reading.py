@@ -12,24 +12,14 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from hstmosaic.errors import BadInputError, Problem
-from hstmosaic.plan.names import is_aligned_copy
+from hstmosaic.plan.headers import REFETCH, UnreadableExposureError, header_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-REFETCH = "fetch the file again"
-CALIBRATED = "fetch the calibrated file (_flc.fits or _flt.fits) from MAST"
 UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwcs.updatewcs"
 
-_FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
-_NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
-_NUMBERS = ["EXPTIME", "EXPSTART"]
-_OTHERS = (
-    "PROPOSID PRIMESI OBSTYPE IMAGETYP APERTURE SUBARRAY TARGNAME DATE-OBS DRIZCORR FGSLOCK DATE EXPEND TELESCOP PA_V3"
-)
 _SIGNATURES = (
     (b"\x1f\x8b", "is compressed with gzip", "gunzip it"),
     (b"BZh", "is compressed with bzip2", "bunzip2 it"),
@@ -43,24 +33,6 @@ _WCS_KEYWORD = re.compile(
     r"NAXIS\d?|WCSAXES|C(?:TYPE|UNIT|RPIX|RVAL|DELT|ROTA)\d|(?:CD|PC)\d_\d|P[VS]\d_\d+|LONPOLE|LATPOLE"
     r"|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_\w+|AXISCORR|(?:CPDIS|CPERR|D[PQ]|CQ\w*|D2IM)\S*"
 )
-
-
-class UnreadableExposureError(BadInputError):
-    """A file that is not an exposure which can be drizzled.
-
-    Parameters
-    ----------
-    name : str
-        File name as the user wrote it.
-    cause : str
-        What is wrong, in one clause.
-    next_step : str
-        What the user can do about it.
-    """
-
-    def __init__(self, name: str, cause: str, next_step: str) -> None:
-        self.problem = Problem(name, cause, next_step)
-        super().__init__([self.problem])
 
 
 @contextmanager
@@ -136,120 +108,6 @@ def celestial_wcs(hdu: fits.ImageHDU, hdus: fits.HDUList, name: str) -> WCS:
     if not valid:
         raise UnreadableExposureError(name, f"the WCS of SCI,{hdu.ver} gives no sky position", UPDATE_WCS)
     return wcs
-
-
-def filetype_of(file_name: str, name: str) -> str:
-    """File type, ``flt`` or ``flc``, out of the file name, which is what drizzlepac goes by.
-
-    Parameters
-    ----------
-    file_name : str
-        File name without folders.
-    name : str
-        Name of the file in messages.
-
-    Returns
-    -------
-    str
-        ``flt`` or ``flc``.
-
-    Raises
-    ------
-    UnreadableExposureError
-        For every other name.
-    """
-    if file_name.endswith(("_flt.fits", "_flc.fits")):
-        return file_name[-8:-5]
-    if file_name.lower().endswith((".gz", ".bz2", ".zip")):
-        raise UnreadableExposureError(name, "is compressed", "decompress it")
-    kind = file_name[:-5].rpartition("_")[2] if "_" in file_name and file_name.endswith(".fits") else ""
-    cause = f"is a _{kind}.fits file" if kind else "its name does not end in _flt.fits or _flc.fits"
-    raise UnreadableExposureError(name, f"{cause}, not a calibrated exposure", CALIBRATED)
-
-
-def check_keywords(primary: fits.Header, name: str) -> list[str]:
-    """Make sure that the primary header has what drizzlepac reads.
-
-    Parameters
-    ----------
-    primary : Header
-        Primary header.
-    name : str
-        Name of the file in messages.
-
-    Returns
-    -------
-    list of str
-        The keywords of the filter wheels.
-
-    Raises
-    ------
-    UnreadableExposureError
-        For other instruments than ACS and WFC3, and for keywords that are missing or no numbers.
-    """
-    instrument = header_text(primary, "INSTRUME")
-    if instrument and instrument not in _FIRST_LETTER:
-        cause = f"is from {instrument}, and mosaics are made of ACS and WFC3 exposures"
-        raise UnreadableExposureError(name, cause, "take it out of the list")
-    filters = {"ACS": ["FILTER1", "FILTER2"], "WFC3": ["FILTER"]}.get(instrument, [])
-    keys = [*_NAMES, *_OTHERS.split(), *_NUMBERS, *filters]
-    if instrument == "WFC3":
-        keys.append("SCAN_TYP")
-    if header_text(primary, "DETECTOR") == "UVIS":
-        keys.append("CHINJECT")
-    missing = [key for key in keys if key not in primary or (key in _NAMES and not header_text(primary, key))]
-    if missing:
-        cause = f"its primary header has no {', '.join(missing)}"
-        raise UnreadableExposureError(name, cause, CALIBRATED)
-    for key in _NUMBERS:
-        if isinstance(primary[key], bool) or not isinstance(primary[key], int | float):
-            raise UnreadableExposureError(name, f"{key} in its primary header is not a number", CALIBRATED)
-    return filters
-
-
-def check_name(file_name: str, name: str, primary: fits.Header) -> None:
-    """Refuse file names that drizzlepac would misread: it takes instrument and exposure out of them.
-
-    Parameters
-    ----------
-    file_name : str
-        File name without folders, ending as `filetype_of` wants it.
-    name : str
-        Name of the file in messages.
-    primary : Header
-        Primary header, with the keywords that `check_keywords` looks for.
-
-    Raises
-    ------
-    UnreadableExposureError
-        If the name does not hold the name of an exposure of this instrument.
-    """
-    step = f"rename it to {header_text(primary, 'ROOTNAME').lower()}{file_name[-9:]}"
-    if not _SAFE_NAME.fullmatch(file_name):
-        raise UnreadableExposureError(name, "drizzlepac cannot read the characters in its name", step)
-    if is_aligned_copy(file_name):
-        cause = "it is a product of an earlier run, the aligned copy of an exposure"
-        original = f"{header_text(primary, 'ROOTNAME').lower()}{file_name[-9:]}"
-        raise UnreadableExposureError(name, cause, f"name the exposure itself ({original})")
-    instrument = header_text(primary, "INSTRUME")
-    if not file_name.split("_")[-2].startswith(_FIRST_LETTER[instrument]):
-        cause = f"drizzlepac cannot tell from its name that it is from {instrument}"
-        raise UnreadableExposureError(name, cause, step)
-    if "_" in file_name[:-9] and not file_name.startswith("hst"):
-        raise UnreadableExposureError(name, "drizzlepac cannot tell from its name which exposure it is", step)
-
-
-def header_text(header: fits.Header, key: str) -> str:
-    """Value in upper case without blanks around it; T or F of a flag; empty if there is none."""
-    value = header.get(key, "")
-    if isinstance(value, bool):
-        return "T" if value else "F"
-    return str(value).strip().upper() if isinstance(value, str | int | float) else ""
-
-
-def header_number(value: object) -> float:
-    """Value of a card as a number, 0 if it is none."""
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _check_signature(start: bytes, name: str) -> None:

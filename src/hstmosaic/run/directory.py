@@ -217,36 +217,3 @@ def task_key(spec: TaskSpec, inputs: Mapping[str, tuple[int, int]], versions: Ma
     """
     text = json.dumps([spec_to_json(spec), sorted(inputs.items()), sorted(versions.items())])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_room(output: Path, needed_mb: int) -> None:
-    """Check that an output directory, which need not exist yet, can take the products.
-
-    Parameters
-    ----------
-    output : pathlib.Path
-        The output directory.
-    needed_mb : int
-        Space for working copies and products, 10^6 bytes.
-
-    Raises
-    ------
-    OutputError
-        If it is not writable or too small.
-    """
-    try:
-        existing = next(folder for folder in (output, *output.parents) if folder.exists())
-    except PermissionError as error:
-        raise OutputError(
-            f"{output}: there is no permission to look into a folder above it", "choose another --output-dir"
-        ) from error
-    if not existing.is_dir():
-        raise OutputError(f"{existing} is not a directory", "choose another --output-dir")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise OutputError(f"{existing} is not writable", "choose another --output-dir")
-    free_mb = shutil.disk_usage(existing).free // 1_000_000
-    if free_mb < needed_mb:
-        raise OutputError(
-            f"{existing} has {free_mb} MB left, the run needs about {needed_mb} MB",
-            "free some space or choose another --output-dir",
-        )

@@ -18,9 +18,9 @@ import dask.config
 from distributed.utils import get_ip, get_ip_interface
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.run.directory import check_room
 from hstmosaic.run.image import versions_inside
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
+from hstmosaic.run.room import check_room
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names
 

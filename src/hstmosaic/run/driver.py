@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -11,19 +10,19 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
-from hstmosaic.plan.tasks import drizzle_task
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
-from hstmosaic.run.directory import RunDirectory, check_room, run_directory
+from hstmosaic.run.directory import RunDirectory, run_directory
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile
+from hstmosaic.run.room import check_room, room_needed
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.showing import asked
 from hstmosaic.run.zygote import warm_zygote
@@ -155,7 +154,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         learned=learned,
     )
     directory = run_directory(options.output.absolute(), plan.prefix)
-    check_room(directory.output, _room_needed(plan, directory, options))
+    check_room(directory.output, room_needed(plan, directory, options))
     directory.create()
     with directory.locked():
         tell.add(log_to(directory.log_file))
@@ -173,17 +172,6 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         outcome = work.outcome()
         end_run(outcome, options, directory, tell)
     return outcome
-
-
-def _room_needed(plan: Plan, directory: RunDirectory, options: RunOptions) -> int:
-    """Return the space that the rest of a run takes in the output directory, 10^6 bytes."""
-    needed = {task: estimate.disk_mb for task, estimate in plan.tasks(aligned=options.aligned).items()}
-    if options.profile.scratch and not options.keep_work:
-        for layer in plan.layers:  # their working copies are on disks of nodes
-            copies = sum(plan.exposure(name).size for name in layer.exposures)
-            needed[drizzle_task(layer.name)] -= copies // 1_000_000
-    held = {task: directory.task(task).held_mb(directory.output) for task in needed}
-    return math.ceil(sum(max(disk_mb - held[task], 0.0) for task, disk_mb in needed.items()))
 
 
 @dataclass
