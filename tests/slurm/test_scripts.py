@@ -54,6 +54,7 @@ def test_everything_in_one_allocation(slurm, here):
     shown, log = submit(slurm, *options, SCRIPTS / "allocation.sbatch", "list.txt", "-s", "--profile", "inside.yaml")
     assert "JobState=COMPLETED" in shown, log
     assert "finished" in log
+    assert "distributed" not in log
     assert len(list(here.glob("hst-*_dr?.fits"))) == 4
     assert not list(here.glob(".hstmosaic-*"))
 

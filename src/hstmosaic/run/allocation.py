@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import re
@@ -76,6 +77,8 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
     if rank != 0:
         _wait_for(address, shown=folder / address.name)
     keys = read_keys(own)
+    # all of them write into the log of the job, which is about the run
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     if rank != 1:
         # the runner ends scheduler and workers by this signal when the driver has shut them down
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))

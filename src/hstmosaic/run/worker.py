@@ -22,25 +22,27 @@ _LAST_SECONDS = 5.0
 
 def dask_setup(worker: Any) -> None:
     """Start the process that forks tasks, and tell the scheduler what is here; Dask calls this when a worker starts."""
+    # a signal ends the loop of a worker that has no scheduler yet without a teardown
+    worker.end_with_loop = asyncio.get_running_loop().create_task(_end_with_loop())
     here = versions()
     worker.startup_information[_INTRODUCTION] = lambda _: here
     worker.startup_information[JOB] = lambda _: os.environ.get("SLURM_JOB_ID", "")
     shared_zygote()
-    # a signal ends the loop of a worker that has no scheduler yet without a teardown
-    worker.end_with_loop = asyncio.get_running_loop().create_task(_end_with_loop())
 
 
-def dask_teardown(_: Any) -> None:
+def dask_teardown(worker: Any) -> None:
     """End it and its tasks; Dask calls this when a worker ends."""
     _end_soon()
+    worker.end_with_loop.cancel()
     close_zygote()
 
 
 async def _end_with_loop() -> None:
     try:
         await asyncio.Event().wait()
-    finally:
+    except asyncio.CancelledError:
         _end_soon()
+        raise
 
 
 def _end_soon() -> None:
