@@ -203,7 +203,7 @@ def test_a_run_after_an_aligned_one_takes_the_same_exposures(tmp_path):
     after = make_plan(pattern, strict=True)
     assert (after.exposures, after.layers, after.excluded) == (before.exposures, before.layers, ())
     (note,) = set(after.notes) - set(before.notes)
-    assert note.startswith("2 aligned copies that an earlier run made are passed over, such as foo_wfc3_")
+    assert note.startswith("2 copies that an earlier run made are passed over, such as foo_wfc3_")
 
 
 def test_two_exposures_of_one_file_name(tmp_path):

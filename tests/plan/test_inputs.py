@@ -73,9 +73,19 @@ def test_patterns_pass_over_aligned_copies_of_earlier_runs(data):
         (data / name).touch()
     assert found(f"{data}/*_fl?.fits") == [data / name for name in NAMES]
     (problem,) = problems(f"{data}/foo*_flc.fits")
-    assert "aligned copies" in problem.cause
+    assert "only the copies of an earlier run" in problem.cause
     # named one by one they are found, and refused for what they are when they are read
     assert found(str(write_list(data, "\n".join(COPIES)))) == [data / name for name in COPIES]
+
+
+def test_patterns_pass_over_working_copies_in_run_directories(data):
+    work = data / "mosaics" / "foo_run" / "tasks" / "drizzle-wfc3_uvis_f606w" / "work"
+    work.mkdir(parents=True)
+    (work / NAMES[0]).touch()
+    pattern = f"{data}/**/*_flc.fits"
+    assert work / NAMES[0] in found(pattern), "a folder of that name is not yet one of ours"
+    (data / "mosaics" / "foo_run" / "plan.json").touch()
+    assert found(pattern) == [data / NAMES[0], data / NAMES[1]]
 
 
 def test_home_and_variables(data, monkeypatch):

@@ -112,7 +112,7 @@ def _usable(
 ) -> tuple[list[Exposure], list[Exposure], list[Exclusion], list[str]]:
     """Return all exposures, those that can be used, why the others cannot, and notes."""
     found, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
-    inputs = [item for item in found if not item.aligned_copy]
+    inputs = [item for item in found if not item.made_by_run]
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
@@ -125,14 +125,14 @@ def _usable(
         problems += _as_problems([*excluded, *exclude_second_filetypes(usable)[1]])
     if problems:
         raise BadInputError(problems)
-    return exposures, usable, excluded, _aligned_copies(found)
+    return exposures, usable, excluded, _copies(found)
 
 
-def _aligned_copies(found: Sequence[InputFile]) -> list[str]:
-    copies = [item.path.name for item in found if item.aligned_copy]
+def _copies(found: Sequence[InputFile]) -> list[str]:
+    copies = [item.path.name for item in found if item.made_by_run]
     if not copies:
         return []
-    return [f"{len(copies)} aligned copies that an earlier run made are passed over, such as {copies[0]}"]
+    return [f"{len(copies)} copies that an earlier run made are passed over, such as {copies[0]}"]
 
 
 def _dropped(given: Sequence[Exposure], kept: Sequence[Exposure]) -> tuple[Exposure, ...]:

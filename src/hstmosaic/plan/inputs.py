@@ -12,7 +12,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
-from hstmosaic.plan.names import is_aligned_copy
+from hstmosaic.plan.names import PLAN_FILE, RUN_FOLDER, is_aligned_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +31,8 @@ class InputFile:
     """The name as the user wrote it, or as the pattern found it."""
     path: Path
     """Absolute path; links are not followed, because the name of the link counts."""
-    aligned_copy: bool = False
-    """Whether a pattern found it, and it is no exposure but the aligned copy of one, a product of an earlier run."""
+    made_by_run: bool = False
+    """Whether a pattern found it, and it is no exposure but the copy of one that an earlier run made."""
 
 
 def resolve_inputs(source: str) -> list[InputFile]:
@@ -48,8 +48,8 @@ def resolve_inputs(source: str) -> list[InputFile]:
     Returns
     -------
     list of InputFile
-        In the order of the list; the matches of a pattern are sorted by name, without aligned copies of exposures,
-        which earlier runs may have put beside them.
+        In the order of the list; the matches of a pattern are sorted by name, without the copies of exposures that
+        earlier runs may have put beside them.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def resolve_inputs(source: str) -> list[InputFile]:
     files, problems = find_inputs(source)
     if problems:
         raise BadInputError(problems)
-    return [file for file in files if not file.aligned_copy]
+    return [file for file in files if not file.made_by_run]
 
 
 def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
@@ -79,7 +79,7 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     Returns
     -------
     files : list of InputFile
-        Those that are there, aligned copies that a pattern matches among them.
+        Those that are there, copies that a pattern matches among them.
     problems : list of Problem
         One for each name of a list that cannot be found.
 
@@ -201,12 +201,19 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
         # pathlib's own glob takes no absolute pattern and finds hidden files.
         matches = glob.glob(str(expanded), root_dir=folder, recursive=True)  # noqa: PTH207
         paths = {match: folder / match for match in sorted(set(matches))}
-        files = [InputFile(m, path, is_aligned_copy(path.name)) for m, path in paths.items() if _kind(path) == "file"]
-        if files and all(file.aligned_copy for file in files):
-            raise _problem(name, "only the aligned copies of an earlier run match this pattern", "name the exposures")
+        files = [InputFile(m, path, _made_by_run(path)) for m, path in paths.items() if _kind(path) == "file"]
+        if files and all(file.made_by_run for file in files):
+            raise _problem(name, "only the copies of an earlier run match this pattern", "name the exposures")
         if files:
             return files
     raise _problem(name, f"no file matches this pattern{where}", "check the pattern and the folder")
+
+
+def _made_by_run(path: Path) -> bool:
+    """Tell if a file is an aligned copy among products, or lies in a run directory."""
+    return is_aligned_copy(path.name) or any(
+        folder.name.endswith(RUN_FOLDER) and (folder / PLAN_FILE).is_file() for folder in path.parents
+    )
 
 
 def _problem(name: str, cause: str, next_step: str) -> BadInputError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.names import json_manifest_name
+from hstmosaic.plan.names import PLAN_FILE, json_manifest_name
 from hstmosaic.plan.outlines import OUTLINES_FILE, Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 
@@ -148,7 +148,7 @@ def read_record(run: Path) -> RunRecord:
         If it is none.
     """
     try:
-        plan = plan_from_json((run / "plan.json").read_text())
+        plan = plan_from_json((run / PLAN_FILE).read_text())
     except OSError as error:
         raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
     log = run / "logs" / "run.jsonl"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from hstmosaic.errors import OutputError, RunBusyError
 from hstmosaic.plan.files import sha256
+from hstmosaic.plan.names import PLAN_FILE, RUN_FOLDER
 from hstmosaic.plan.specs import SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class RunDirectory:
     @property
     def plan_file(self) -> Path:
         """The plan."""
-        return self.path / "plan.json"
+        return self.path / PLAN_FILE
 
     @property
     def log_file(self) -> Path:
@@ -200,7 +201,7 @@ def _lock(file: TextIO) -> None:
 
 def run_directory(output: Path, prefix: str) -> RunDirectory:
     """Return the run directory that belongs to a prefix in an output directory."""
-    return RunDirectory(path=output / f"{prefix}_run", output=output)
+    return RunDirectory(path=output / f"{prefix}{RUN_FOLDER}", output=output)
 
 
 def task_key(spec: TaskSpec, inputs: Mapping[str, tuple[int, int]], versions: Mapping[str, str]) -> str:
