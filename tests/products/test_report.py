@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import yaml
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.products.charts import duration
+from hstmosaic.products.gather import Gathered
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import number_text, size_text, write_report
 from hstmosaic.products.report_content import read_tasks
@@ -161,7 +163,7 @@ def manifest(run, **changes):
         "created": "2026-01-01T00:00:00+00:00",
         "versions": {"drizzlepac": "9.9.9"},
         "exit_code": 7,
-        "products": [{"name": "stub-foo_manifest.txt", "kind": "list of products", "size": 1, "sha256": "ab" * 32}],
+        "products": [asdict(Gathered("stub-foo_manifest.txt", 1, "ab" * 32, kind="list of products"))],
         "exposures": [],
         "left_out": [{"name": "icab01a0q_flc.fits", "reason": "stars are trailed", "next_step": "use --keep"}],
         "failures": [{"layer": None, "cause": "the node caught fire", "log": ""}],
@@ -177,6 +179,14 @@ def test_the_manifest_has_the_last_word(run):
     assert "the node caught fire" in text
     assert "abababababab" in text
     assert "drizzlepac 9.9.9" in text
+
+
+def test_a_damaged_manifest_is_named(run):
+    path = manifest(run)
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(OutputError, match=f"{path} cannot be read") as caught:
+        write_report(run)
+    assert "run the same command again" in caught.value.next_step
 
 
 def test_a_manifest_of_an_earlier_start_does_not_count(run):

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.files import sha256
 from hstmosaic.products.gather import Gathered, gathered_from_dict
@@ -97,6 +98,22 @@ def manifest_from_json(text: str) -> Manifest:
         return Manifest(**(raw | parts))
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is not whole ({error})") from error
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read the manifest of a run.
+
+    Raises
+    ------
+    OutputError
+        If it is damaged.
+    """
+    try:
+        return manifest_from_json(path.read_text())
+    except ValueError as error:
+        raise OutputError(
+            f"{path} cannot be read: {error}", "run the same command again: it is written anew"
+        ) from error
 
 
 def manifest_text(names: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.names import PLAN_FILE, json_manifest_name
 from hstmosaic.plan.outlines import OUTLINES_FILE, Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
+from hstmosaic.products.manifest import Failure, Manifest, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,19 +81,18 @@ class RunRecord:
         return tuple(layer for layer in self.plan.layers if layer.name in names)
 
     @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """The manifest, if it is of this start; else empty."""
+    def manifest(self) -> Manifest | None:
+        """The manifest, if there is one of this start; `OutputError` where it is damaged."""
         path = self.output / json_manifest_name(self.plan.prefix)
         if not path.is_file() or path.stat().st_mtime < self.started:
-            return {}
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+            return None
+        return read_manifest(path)
 
     @cached_property
     def left_out(self) -> tuple[Exclusion, ...]:
         """Exposures that are in no product, by header checks and by screening."""
-        if "left_out" in self.manifest:
-            return tuple(Exclusion(e["name"], e["reason"], e["next_step"]) for e in self.manifest["left_out"])
+        if self.manifest is not None:
+            return self.manifest.left_out
         screened = (event for event in self.told("left out") if "exposure" in event)
         return (
             *self.plan.excluded,
@@ -105,8 +105,8 @@ class RunRecord:
         told = {event["layer"]: event for event in self.told("failed") if "layer" in event}
         found = [_from_event(event, self.run) for event in told.values()]
         # what stopped the run has an event of its own
-        listed = self.manifest.get("failures", []) if not list(self.told("stopped")) else []
-        return (*found, *(_listed(failure) for failure in listed if failure["layer"] not in told))
+        listed = self.manifest.failures if self.manifest is not None and not list(self.told("stopped")) else ()
+        return (*found, *(_listed(failure) for failure in listed if failure.layer not in told))
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
@@ -188,8 +188,8 @@ def _from_event(event: dict[str, Any], run: Path) -> Failed:
     )
 
 
-def _listed(failure: dict[str, Any]) -> Failed:
-    return Failed(failure["layer"] or "", failure["cause"], failure["log"])
+def _listed(failure: Failure) -> Failed:
+    return Failed(failure.layer or "", failure.cause, failure.log)
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:

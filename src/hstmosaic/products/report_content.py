@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,7 @@ def report_content(record: RunRecord) -> dict[str, Any]:
         "exposures": exposures(record),
         "proposals": sorted({e.proposal_id for e in record.plan.exposures if e.proposal_id}),
         "files": files(record),
-        "versions": record.manifest.get("versions", record.plan.versions),
+        "versions": record.plan.versions if record.manifest is None else record.manifest.versions,
         "side": SIDE,
     }
 
@@ -195,8 +195,8 @@ def exposures(record: RunRecord) -> list[dict[str, Any]]:
 
 def files(record: RunRecord) -> list[dict[str, Any]]:
     """Return a row for each file of the output directory that the run has made."""
-    listed = {file["name"]: file for file in record.manifest.get("products", [])}
-    rows = dict(listed)
+    listed = record.manifest.products if record.manifest is not None else ()
+    rows: dict[str, dict[str, Any]] = {file.name: asdict(file) for file in listed}
     for layer in record.made:
         for product in layer.products:
             for name, kind in ((product.name, "mosaic"), (product.trailer, "trailer")):

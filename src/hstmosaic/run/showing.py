@@ -10,10 +10,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.errors import HstMosaicError, OutputError
+from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.names import json_manifest_name
-from hstmosaic.products.manifest import PICTURE_KINDS, described, manifest_from_json
+from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import write_report
 
@@ -88,18 +88,13 @@ def list_pictures(run: Path) -> None:
     Raises
     ------
     OutputError
-        If the manifest cannot be read.
+        If the manifest is damaged.
     """
     record = read_record(run)
     path = record.output / json_manifest_name(record.plan.prefix)
     if not path.is_file():
         return  # the end of the run writes it
-    try:
-        manifest = manifest_from_json(path.read_text())
-    except ValueError as error:
-        raise OutputError(
-            f"{path} cannot be read: {error}", "run the same command again: it is written anew"
-        ) from error
+    manifest = read_manifest(path)
     there = (
         file for file in manifest.products if file.kind not in PICTURE_KINDS or (record.output / file.name).is_file()
     )
