@@ -9,6 +9,7 @@ from stubs import PROFILE
 from users import Command, start
 
 from hstmosaic.errors import ExitCode
+from hstmosaic.products.record import read_measured
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.profile import load_profile
 from hstmosaic.run.status import read_status
@@ -44,7 +45,11 @@ def test_the_products_are_those_of_this_machine_alone(slurm, field, tmp_path):
         assert outcome.exit_code is ExitCode.OK
         made[output.name] = products(outcome)
     assert made["local"] == made["mini"] != {}
-    assert any(event["kind"] == "job" for event in Command(None, tmp_path / "mini", "foo").events())
+    events = Command(None, tmp_path / "mini", "foo").events()
+    jobs = {str(event["job"]) for event in events if event["kind"] == "job"}
+    # the login node does not read mosaics
+    assert read_measured(tmp_path / "mini" / "foo_run" / "tasks" / "pictures")["job"] in jobs
+    assert (tmp_path / "mini" / "foo_colour.png").exists()
 
 
 def test_a_run_whose_job_is_cancelled_still_ends_well(slurm, field, tmp_path):

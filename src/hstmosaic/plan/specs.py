@@ -103,6 +103,17 @@ class AlignSpec:
 
 
 @dataclass(frozen=True)
+class PicturesSpec:
+    """Draw the pictures of a run whose mosaics are made."""
+
+    program: str
+    """Name of the module that does it."""
+    run: str
+    """The run directory."""
+    kind: str = "pictures"
+
+
+@dataclass(frozen=True)
 class StubSpec:
     """Pretend to be a task: for trying out a cluster."""
 
@@ -116,7 +127,7 @@ class StubSpec:
     kind: str = "stub"
 
 
-TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | StubSpec
+TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | PicturesSpec | StubSpec
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,8 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["replies"] = tuple((catalog, path) for catalog, path in raw["replies"])
             raw["cone"] = tuple(raw["cone"])
             return AlignSpec(**raw)
+        case "pictures":
+            return PicturesSpec(**raw)
         case "stub":
             raw["products"] = tuple(raw["products"])
             return StubSpec(**raw)

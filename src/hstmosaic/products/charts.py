@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-KIND_COLORS = {"screen": "#56b4e9", "sources": "#e69f00", "align": "#cc79a7", "drizzle": "#009e73", "other": "#999999"}
+KIND_COLORS = {
+    "screen": "#56b4e9",
+    "sources": "#e69f00",
+    "align": "#cc79a7",
+    "drizzle": "#009e73",
+    "pictures": "#d55e00",
+    "other": "#999999",
+}
 KIND_WORDS = {
     "screen": "screening",
     "sources": "finding stars",
     "align": "aligning",
     "drizzle": "drizzling",
+    "pictures": "drawing pictures",
     "other": "other",
 }
 SIDE = 320

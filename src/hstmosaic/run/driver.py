@@ -16,6 +16,7 @@ from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.directory import RunDirectory, run_directory
+from hstmosaic.run.drawing import draw_on_worker
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import announced, heartbeat
@@ -170,7 +171,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
             finally:
                 raise error
         outcome = work.outcome()
-        end_run(outcome, options, directory, tell)
+        end_run(outcome, options, directory, tell, work.pictures)
     return outcome
 
 
@@ -185,6 +186,7 @@ class _Work:
     aligner: Aligner | None = None
     progress: Progress = field(default_factory=Progress)
     aligned: tuple[Gathered, ...] = ()
+    pictures: list[Gathered] | None = None
 
     def outcome(self, error: BaseException | None = None) -> Outcome:
         return Outcome(
@@ -226,11 +228,11 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
     profile = options.profile.seeing(folders_of(plan, directory.output))
     with open_pool(profile, directory, tell, options.workers, client, keep_work=options.keep_work) as pool:
         pool.check(plan.tasks(aligned=options.aligned).values())
-        if not options.aligned:
-            Schedule(plan, directory, pool, settings, tell, work.progress).run()
-            return
-        how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
-        work.aligner = Aligner(directory, pool, how, tell)
+        if options.aligned:
+            how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
+            work.aligner = Aligner(directory, pool, how, tell)
         Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=work.aligner).run()
-        if work.progress.gathered:
+        if work.aligner is not None and work.progress.gathered:
             work.aligned = publish(work.aligner.files(), directory.output)
+        if profile.cluster == "slurm" and not options.stub:
+            work.pictures = draw_on_worker(plan, directory, pool, tell)

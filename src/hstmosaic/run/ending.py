@@ -98,7 +98,13 @@ def code_of(error: BaseException) -> ExitCode:
     return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.FAILED
 
 
-def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell: Teller) -> None:
+def end_run(
+    outcome: Outcome,
+    options: RunOptions,
+    directory: RunDirectory,
+    tell: Teller,
+    pictures: Sequence[Gathered] | None = None,
+) -> None:
     """Write down and tell how a run ended.
 
     Parameters
@@ -111,6 +117,8 @@ def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell
         The run directory.
     tell : Teller
         Hears it.
+    pictures : sequence of Gathered, optional
+        The pictures; drawn here when None.
 
     Raises
     ------
@@ -118,7 +126,8 @@ def end_run(outcome: Outcome, options: RunOptions, directory: RunDirectory, tell
         If there is no room for the manifests.
     """
     digests = _digests(outcome)
-    pictures = draw_pictures(directory, tell, outcome.error) if not options.stub else []
+    if pictures is None:
+        pictures = draw_pictures(directory, tell, outcome.error) if not options.stub else []
     if outcome.error is None:
         _tell_end(outcome, digests, tell)
     else:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _TOLD_ANYWAY = {"source", "output", "prefix", "notes"}
 """The plan and the place of the run directory tell these."""
-_PROGRAM = "hstmosaic.products.pictures"
+PROGRAM = "hstmosaic.products.pictures"
 _REMADE = "hstmosaic report {run} makes it again"
 
 
@@ -61,14 +61,29 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
     """
     if error is not None and not isinstance(error, HstMosaicError):
         return []
-    tell("drawing", "drawing pictures", "debug")
-    program = [sys.executable, "-m", _PROGRAM, str(directory.path)]
+    tell_drawing(tell)
+    program = [sys.executable, "-m", PROGRAM, str(directory.path)]
     ended = subprocess.run(program, capture_output=True, text=True, check=False)
     if ended.returncode:
         words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-        again = _REMADE.format(run=directory.path)
-        tell("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=ended.stderr)
+        tell_undrawn(directory, tell, words, ended.stderr)
         return []
+    return drawn(directory)
+
+
+def tell_drawing(tell: Teller) -> None:
+    """Tell that all is done but the pictures."""
+    tell("drawing", "drawing pictures", "debug")
+
+
+def tell_undrawn(directory: RunDirectory, tell: Teller, words: str, details: str) -> None:
+    """Tell why there are no pictures, and how to get them."""
+    again = _REMADE.format(run=directory.path)
+    tell("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=details)
+
+
+def drawn(directory: RunDirectory) -> list[Gathered]:
+    """Return the pictures of a run, as files in the output directory."""
     return _drawn(read_record(directory.path))
 
 

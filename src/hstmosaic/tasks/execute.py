@@ -15,6 +15,7 @@ from hstmosaic.plan.specs import (
     SPEC_FILE,
     AlignSpec,
     DrizzleSpec,
+    PicturesSpec,
     ScreenSpec,
     SourcesSpec,
     StubSpec,
@@ -24,6 +25,7 @@ from hstmosaic.plan.specs import (
 )
 from hstmosaic.tasks.align import align
 from hstmosaic.tasks.drizzle import drizzle
+from hstmosaic.tasks.pictures import draw
 from hstmosaic.tasks.screen import screen
 from hstmosaic.tasks.sources import find_sources
 from hstmosaic.tasks.stub import stub
@@ -60,6 +62,8 @@ def execute(folder: Path, work: Path) -> bool:
                 result = find_sources(spec)
             case AlignSpec() as spec:
                 result = align(spec)
+            case PicturesSpec() as spec:
+                result = draw(spec)
             case StubSpec() as spec:
                 result = stub(spec)
     except (Exception, SystemExit) as error:

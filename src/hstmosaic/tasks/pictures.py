@@ -1,0 +1,32 @@
+"""The task that draws the pictures of a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from hstmosaic.plan.specs import TaskResult
+
+if TYPE_CHECKING:
+    from hstmosaic.plan.specs import PicturesSpec
+
+
+def draw(spec: PicturesSpec) -> TaskResult:
+    """Run the program that draws, so that drizzlepac and what draws do not meet in one process.
+
+    Parameters
+    ----------
+    spec : PicturesSpec
+        The program and the run.
+
+    Returns
+    -------
+    TaskResult
+        ``data`` holds ``status``, the exit code or minus the signal, and ``details``, what it said, where it failed.
+    """
+    ended = subprocess.run([sys.executable, "-m", spec.program, spec.run], capture_output=True, text=True, check=False)
+    if not ended.returncode:
+        return TaskResult(ok=True)
+    words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+    return TaskResult(ok=False, error=words, data={"status": ended.returncode, "details": ended.stderr})

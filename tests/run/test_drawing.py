@@ -1,0 +1,74 @@
+"""Pictures that a worker draws."""
+
+import shutil
+from concurrent.futures import Future
+
+import pytest
+
+from hstmosaic.products.record import read_measured, read_record
+from hstmosaic.run import drawing
+from hstmosaic.run.cluster import open_pool
+from hstmosaic.run.directory import RunDirectory
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.events import Teller
+from hstmosaic.run.profile import load_profile
+from hstmosaic.simulate import demo_field, simulate_field
+
+pytestmark = pytest.mark.upstream
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run with mosaics."""
+    folder = tmp_path_factory.mktemp("field")
+    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder)
+    options = RunOptions(str(folder / "list.txt"), "foo", skip_alignment=True, output=folder / "out")
+    return run_mosaic(options, lambda event: None)
+
+
+@pytest.fixture
+def directory(made, tmp_path):
+    output = tmp_path / "out"
+    shutil.copytree(made.directory.parent, output)
+    return RunDirectory(output / made.directory.name, output)
+
+
+def draw(made, directory, tell):
+    with open_pool(load_profile("local"), directory, tell, 1) as pool:
+        return drawing.draw_on_worker(made.plan, directory, pool, tell)
+
+
+def test_a_worker_draws_what_the_driver_would(made, directory):
+    before = {file["name"]: (directory.output / file["name"]) for file in read_record(directory.path).pictures["files"]}
+    for picture in before.values():
+        picture.unlink()
+    told = []
+    files = draw(made, directory, Teller(told.append))
+    assert {file.name for file in files} == before.keys()
+    assert all(picture.exists() for picture in before.values())
+    # of 340 MB, most are the libraries
+    took = read_measured(directory.task("pictures").path)["max_rss_mb"]
+    assert took < drawing.estimate_drawing(made.plan).memory_mb
+    assert [event.kind for event in told if event.level != "debug"] == []
+
+
+def test_pictures_that_fail_are_a_warning(made, directory):
+    mosaic = next(directory.output.glob("*_drc.fits"))
+    mosaic.write_text("broken")
+    told = []
+    assert draw(made, directory, Teller(told.append)) == []
+    (warning,) = [event for event in told if event.level == "warning"]
+    assert f"hstmosaic report {directory.path}" in warning.message
+    assert "Traceback" in warning.data["details"]
+
+
+def test_the_driver_draws_where_no_worker_comes(made, directory, monkeypatch):
+    class Idle:
+        """A pool to which no worker comes, which on Slurm takes minutes to see."""
+
+        def submit(self, folder, estimate):
+            return Future()
+
+    monkeypatch.setattr(drawing, "_PATIENCE", 0.0)
+    monkeypatch.setattr(drawing, "estimate_pictures", lambda grids: 0.0)
+    assert drawing.draw_on_worker(made.plan, directory, Idle(), Teller(lambda event: None)) is None
