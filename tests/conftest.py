@@ -2,6 +2,12 @@
 
 import os
 
+from hypothesis import settings
+
+# the same examples every time, and none that is late on a busy machine
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.load_profile("same")
+
 
 def pytest_ignore_collect(collection_path, config):
     """Do not import drizzlepac, which takes seconds, where its tests are not wanted."""

@@ -91,7 +91,7 @@ def test_sky_cells_do_not_share_members(grid):
     assert other.members == []
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.integers(0, 2643), st.integers(1, 21), st.integers(1, 21))
 def test_names_round_trip(number, x, y):
     sky_cell = load_sky_grid().cell(number).sky_cell(x, y)

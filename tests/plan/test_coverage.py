@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from hstmosaic.plan.coverage import Coverage, coverage
 
-QUICK = settings(max_examples=50, deadline=None, derandomize=True)
+QUICK = settings(max_examples=50)
 sizes = st.floats(300.0, 5000.0)
 angles = st.floats(0.0, 360.0)
 positions = st.floats(-2e5, 4e5)

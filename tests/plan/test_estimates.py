@@ -86,7 +86,7 @@ def test_earlier_tasks_correct_those_of_their_group_only():
     assert learned.tasks == 7
 
 
-@given(st.integers(1, 100_000), st.floats(0.01, 10.0))
+@given(st.integers(LEAST_MEMORY_MB, 100_000), st.floats(0.01, 10.0))
 def test_memory_is_never_below_that_of_a_task_that_does_nothing(memory_mb, factor):
     learned = Learned(1, {"screen x": Factors(factor, 1.0, 1)})
     assert learned.correct(Estimate(memory_mb, 1.0, 1, group="screen x")).memory_mb >= LEAST_MEMORY_MB

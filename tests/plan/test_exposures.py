@@ -262,7 +262,7 @@ def test_permission_denied(tmp_path, monkeypatch):
     assert "permissions" in problem.next_step
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0), st.sampled_from(b"'/ =9A\x00\xff")), min_size=1, max_size=20))
 def test_damaged_files_are_named(tmp_path, damage):
     """Whatever bytes are wrong, the file is either read or refused."""
@@ -298,7 +298,6 @@ def test_all_problems_at_once(tmp_path):
     assert [problem.name for problem in problems] == [f"./{path.name}" for path in paths[1:3]]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(WHEELS), min_size=1, max_size=3))
 def test_filter_name_holds_the_elements_in_use(wheels):
     name = filter_name(*wheels)

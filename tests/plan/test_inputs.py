@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hstmosaic.errors import BadInputError, Problem
@@ -152,7 +152,6 @@ def lists(draw) -> tuple[list[str], str]:
     return names, draw(st.sampled_from(["", "\ufeff"])) + text
 
 
-@settings(deadline=None)
 @given(lists())
 def test_noise_does_not_change_the_names(case):
     names, text = case

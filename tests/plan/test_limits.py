@@ -42,7 +42,6 @@ def test_limits_hold_whole_sky_cells(indices, limits, clipped):
 limit = st.integers(0, LARGEST)
 
 
-@settings(deadline=None, derandomize=True)
 @given(limit, limit, limit, limit)
 def test_three_fine_pixels_make_a_coarse_one(a, b, c, d):
     limits = Limits(min(a, b), max(a, b), min(c, d), max(c, d))
@@ -63,7 +62,7 @@ pointings = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(pointings, st.lists(st.tuples(st.floats(-3000, 3000), st.floats(-3000, 3000)), max_size=2))
 def test_tight_limits_hold_every_edge_pixel_and_keep_the_phase(pointing, dithers):
     x, y, orient, kind = pointing
@@ -88,7 +87,7 @@ def test_tight_limits_hold_every_edge_pixel_and_keep_the_phase(pointing, dithers
         assert high == last or 1 <= PAD - 0.2 <= high - pixels[:, axis].max() < PAD + 1.2
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(pointings, st.sampled_from([(0, 0), (1, 0), (0, 1), (1, 1), (2, 2)]), st.floats(-600, 600), st.floats(-600, 600))
 def test_verdicts_by_brute_force(pointing, place, dx, dy):
     _, _, orient, kind = pointing

@@ -54,7 +54,7 @@ def test_full_frames_by_brute_force():
     assert len(ours) >= 5
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.integers(0, 2643), st.integers(0, 20), st.integers(0, 20), st.floats(-400, 400), st.floats(-400, 400))
 def test_corners_of_sky_cells_by_brute_force(number, column, row, dx, dy):
     cell = load_sky_grid().cell(number)

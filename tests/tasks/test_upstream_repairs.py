@@ -59,7 +59,7 @@ def test_missing_mtflag_is_an_error_upstream(exposure, tmp_path, monkeypatch):
 
 
 @given(seed=st.integers(0, 10_000), npixels=st.integers(1, 30), threshold=st.floats(0, 2))
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @pytest.mark.filterwarnings("ignore:No sources were found")
 def test_sources_are_those_of_photutils(seed, npixels, threshold):
     data = np.random.default_rng(seed).normal(0, 1, (40, 55))
