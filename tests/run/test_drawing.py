@@ -46,6 +46,7 @@ def test_a_worker_draws_what_the_driver_would(made, directory):
     files = draw(made, directory, Teller(told.append))
     assert {file.name for file in files} == before.keys()
     assert all(picture.exists() for picture in before.values())
+    assert not directory.task("pictures").work.exists()
     # of 340 MB, most are the libraries
     took = read_measured(directory.task("pictures").path)["max_rss_mb"]
     assert took < drawing.estimate_drawing(made.plan).memory_mb

@@ -102,8 +102,8 @@ def test_a_driver_that_is_killed_in_every_stage(slurm, field, tmp_path):
 
     run = align(field, tmp_path)
     assert run.wait() == ExitCode.OK, run.words
-    remember("screen", "sources", "align", "drizzle")
-    assert len(ended) == 2 * EXPOSURES + 3
+    remember("screen", "sources", "align", "drizzle", "pictures")
+    assert len(ended) == 2 * EXPOSURES + 4
     assert products(tmp_path) == products(field / "here")
     assert len(products(tmp_path)) == 3
     assert all(fits.getval(path, "ALIGNED") for path in tmp_path.glob("foo_*_dr?.fits"))

@@ -63,4 +63,6 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, tell: Teller
     if not result.ok:
         tell_undrawn(directory, tell, result.error, result.data.get("details", ""))
         return []
+    if not pool.workplace.keep_work:
+        task.remove_work()
     return drawn(directory)
