@@ -59,7 +59,7 @@ def test_products_are_the_same_and_nothing_is_left(slurm, scratch, tmp_path):
 
     run = start(source, field / "mini.yaml", tmp_path / "there", "-s")
     wait_until(lambda: list(scratch.glob("dask-scratch-space/worker-*/drizzle-*/*.fits")))
-    assert not list(run.run.glob("tasks/drizzle-*/work/*.out"))
+    assert not list(run.run.glob("tasks/drizzle-*/**/*.out"))
     assert run.wait() == ExitCode.OK, run.words
     assert products(run.output) == products(here.output) != {}
     wait_until(lambda: not left_in(scratch))
