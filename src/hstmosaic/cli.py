@@ -247,7 +247,9 @@ def catalog(source: str, output: Path) -> None:
 @click.option("--pointing-error", default=0.0, show_default=True, help="Error of each visit's WCS, arcsec.")
 @click.option("--roll-error", default=0.0, show_default=True, help="Error of each visit's position angle, degrees.")
 @click.option("--single-visit-names", is_flag=True, help="Name files as single-visit products.")
-@click.option("--seed", default=3, show_default=True, help="The same seed gives the same files.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=3, show_default=True, help="The same seed gives the same files."
+)
 @examples(
     "hstmosaic simulate demo",
     "hstmosaic simulate bench --field corner",
