@@ -47,9 +47,10 @@ lint: .venv/.dev-stamp  ## check style, types and who imports whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: .venv/.dev-stamp  ## measure against drizzlepac's own make_custom_mosaic
+bench: .venv/.dev-stamp  ## measure against drizzlepac's own make_custom_mosaic; build/bench.json has the numbers
 	$(BIN)/python tests/bench_plan.py
-	$(BIN)/python tests/bench.py
+	mkdir -p build
+	$(BIN)/python tests/bench.py --json build/bench.json
 	$(BIN)/python tests/bench_align.py
 
 docs: .venv/.dev-stamp  ## build the site in docs/_build/html

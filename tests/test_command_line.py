@@ -58,19 +58,36 @@ def test_completion(call, shell):
     assert "_HSTMOSAIC_COMPLETE" in out
 
 
-def test_completion_knows_the_verbs():
+def completed(words):
+    """What the shell is told to offer for the last of some words."""
     environment = os.environ | {
         "_HSTMOSAIC_COMPLETE": "bash_complete",
-        "COMP_WORDS": "hstmosaic ",
-        "COMP_CWORD": "1",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
     }
     command = [sys.executable, "-c", "from hstmosaic.cli import cli; cli(prog_name='hstmosaic')"]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert {f"plain,{verb}" for verb in cli.commands} <= set(shown.stdout.split())
+    return shown.stdout.split()
+
+
+def test_completion_knows_the_verbs():
+    assert {f"plain,{verb}" for verb in cli.commands} <= set(completed("hstmosaic "))
+
+
+@pytest.mark.parametrize("words", ["plan li", "run li", "catalog li", "plan --json li", "run --profile li"])
+def test_completion_offers_files_where_names_of_files_are_wanted(words):
+    assert completed(f"hstmosaic {words}") == ["file,li"]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["run", "list.txt", "-l", "loud"], ["fly"], ["run", "list.txt", "--workers", "0"]]
+    "arguments",
+    [
+        ["run"],
+        ["run", "list.txt", "-l", "loud"],
+        ["fly"],
+        ["run", "list.txt", "--workers", "0"],
+        ["simulate", "field", "--seed", "-1"],
+    ],
 )
 def test_what_cannot_be_understood_is_a_usage_error(call, arguments):
     code, _, err = call(*arguments)

@@ -53,8 +53,28 @@ def test_image_lists_come_from_patterns_and_from_files(exposures, monkeypatch):
     names = Path("list.txt").read_text().split()
     assert make_custom_mosaic.create_input_image_list("list.txt") == names
     assert make_custom_mosaic.create_input_image_list("*_fl?.fits") == sorted(names)
-    with pytest.raises(BadInputError):
-        make_custom_mosaic.create_input_image_list("*_raw.fits")
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [(None, "*_raw.fits"), (None, "absent.txt"), (None, "absent_flc.fits"), ("", "list.txt"), ("\n# no\n", "list.txt")],
+)
+def test_nothing_found_is_an_empty_list_as_in_drizzlepac(tmp_path, monkeypatch, caplog, written, source):
+    monkeypatch.chdir(tmp_path)
+    if written is not None:
+        Path(source).write_text(written)
+    assert make_custom_mosaic.create_input_image_list(source) == []
+    assert source in caplog.text
+    with pytest.raises(BadInputError, match="it is empty"):
+        make_custom_mosaic.determine_projection_cell([])
+
+
+@pytest.mark.parametrize("text", [b"absent_flc.fits\n", b"\xe4_flc.fits\n", b"\0\0"])
+def test_a_text_file_that_cannot_be_used_is_an_error(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    Path("list.txt").write_bytes(text)
+    with pytest.raises(BadInputError, match=r"list\.txt"):
+        make_custom_mosaic.create_input_image_list("list.txt")
 
 
 def test_sky_cells_have_what_scripts_read(exposures, monkeypatch):
@@ -74,7 +94,7 @@ def test_sky_cells_have_what_scripts_read(exposures, monkeypatch):
 def test_limits_of_one_sky_cell():
     # the cell in column 7 begins after six steps of 21442 pixels and is 21954 pixels wide
     name = "skycell-p1889x07y19"
-    limits = make_custom_mosaic.compute_mosaic_limits({name: SkyCell.from_name(name)})
+    limits = make_custom_mosaic.compute_mosaic_limits({"any key": SkyCell.from_name(name)})
     assert limits == [6 * 21442, 6 * 21442 + 21953, 18 * 21442, 18 * 21442 + 21953]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from hstmosaic import __version__
 from hstmosaic.describe import describe_plan
@@ -39,6 +40,11 @@ def examples(*lines: str) -> Callable[[Any], Any]:
     return decorate
 
 
+def _complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete file names where something else can be given, too."""
+    return [CompletionItem(incomplete, type="file")]
+
+
 def _same_input(function: Any) -> Any:
     """Add what `plan` and `run` have in common."""
     for option in (
@@ -63,9 +69,15 @@ def cli() -> None:
 
 
 @cli.command(context_settings=_CONTEXT)
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", shell_complete=_complete_files)
 @_same_input
-@click.option("--json", "json_file", metavar="FILE|-", help="Write the plan as JSON to FILE, or to the screen.")
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE|-",
+    shell_complete=_complete_files,
+    help="Write the plan as JSON to FILE, or to the screen.",
+)
 @examples("hstmosaic plan list.txt", 'hstmosaic plan "data/*_fl?.fits" --json plan.json')
 def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> None:
     """Say what a run would do and why, from headers alone."""
@@ -82,7 +94,7 @@ def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> No
 
 
 @cli.command(context_settings=_CONTEXT)
-@click.argument("source", metavar="[INPUT]", required=False)
+@click.argument("source", metavar="[INPUT]", required=False, shell_complete=_complete_files)
 @_same_input
 @click.option(
     "-s", "--skip_gaia_alignment", "skip_alignment", is_flag=True, help="Use the WCS that the exposures have."
@@ -99,7 +111,14 @@ def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> No
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where the products go."
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Tasks at a time.  [default: the usable cores]")
-@click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
+@click.option(
+    "--profile",
+    default="local",
+    show_default=True,
+    metavar="NAME|FILE",
+    shell_complete=_complete_files,
+    help=_PROFILE_HELP,
+)
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
 @click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
 @click.option("--like", metavar="PROVENANCE", type=click.Path(path_type=Path), help=_LIKE_HELP)
@@ -205,7 +224,14 @@ def verify(directory: Path) -> None:
 
 
 @cli.command(context_settings=_CONTEXT)
-@click.option("--profile", default="local", show_default=True, metavar="NAME|FILE", help=_PROFILE_HELP)
+@click.option(
+    "--profile",
+    default="local",
+    show_default=True,
+    metavar="NAME|FILE",
+    shell_complete=_complete_files,
+    help=_PROFILE_HELP,
+)
 @click.option(
     "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Where products would go."
 )
@@ -225,7 +251,7 @@ def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -
 
 
 @cli.command(context_settings=_CONTEXT)
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", shell_complete=_complete_files)
 @click.option("-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path), help="The catalogue.")
 @examples("hstmosaic catalog list.txt -o stars.ecsv", "hstmosaic run list.txt --catalog stars.ecsv")
 def catalog(source: str, output: Path) -> None:
@@ -247,7 +273,9 @@ def catalog(source: str, output: Path) -> None:
 @click.option("--pointing-error", default=0.0, show_default=True, help="Error of each visit's WCS, arcsec.")
 @click.option("--roll-error", default=0.0, show_default=True, help="Error of each visit's position angle, degrees.")
 @click.option("--single-visit-names", is_flag=True, help="Name files as single-visit products.")
-@click.option("--seed", default=3, show_default=True, help="The same seed gives the same files.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=3, show_default=True, help="The same seed gives the same files."
+)
 @examples(
     "hstmosaic simulate demo",
     "hstmosaic simulate bench --field corner",

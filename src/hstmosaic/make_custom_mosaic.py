@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.errors import BadInputError, ExitCode, HstMosaicError, Problem
 from hstmosaic.plan.cells import SkyCell, load_sky_grid
 from hstmosaic.plan.exposures import Exposure, read_exposures
-from hstmosaic.plan.inputs import InputFile, resolve_inputs
+from hstmosaic.plan.inputs import InputFile, NoInputError, find_inputs
 from hstmosaic.plan.limits import mosaic_limits
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells, sky_cell_distance
@@ -67,15 +67,25 @@ def create_input_image_list(user_input: str) -> list[str]:
     -------
     list of str
         Images to process: as they are written where that names them from the current directory, else absolute paths.
+        Empty if the pattern matches nothing or the text file names nothing.
 
     Raises
     ------
     BadInputError
-        If there are none, or some do not exist.
+        If the text file cannot be read, or names images that do not exist.
     """
-    found = resolve_inputs(user_input)
-    names = [item.written if Path(item.written).absolute() == item.path else str(item.path) for item in found]
-    log.info("Found %d input image(s) for %s", len(names), user_input)
+    try:
+        found, missing = find_inputs(user_input)
+    except NoInputError as error:
+        log.warning("%s", error.problems[0])
+        return []
+    if missing:
+        raise BadInputError(missing)
+    given = [item for item in found if not item.made_by_run]
+    names = [item.written if Path(item.written).absolute() == item.path else str(item.path) for item in given]
+    log.info("Found %d input image%s for %s:", len(names), "" if len(names) == 1 else "s", user_input)
+    for name in names:
+        log.info("%s", name)
     return names
 
 
@@ -97,7 +107,7 @@ def determine_projection_cell(img_list: Sequence[str]) -> dict[str, SkyCell]:
     Raises
     ------
     BadInputError
-        If an image cannot be read, or none has a WCS.
+        If an image cannot be read, or none has a WCS, or none is named.
     HstMosaicError
         If none lies on a projection cell.
 
@@ -105,6 +115,8 @@ def determine_projection_cell(img_list: Sequence[str]) -> dict[str, SkyCell]:
     -----
     Images without a WCS, in which nothing was exposed, do not count.
     """
+    if not img_list:
+        raise BadInputError([Problem("the list of images", "it is empty", "name images")])
     exposures = [exposure for exposure in _read(img_list) if exposure.chips]
     if not exposures:
         raise BadInputError([Problem(name, "nothing was exposed in it", "name other images") for name in img_list])
@@ -112,6 +124,8 @@ def determine_projection_cell(img_list: Sequence[str]) -> dict[str, SkyCell]:
     if not found:
         raise HstMosaicError("no projection cell holds the images", "check their WCS")
     choice = choose_projection_cell(found)
+    where = "only a single projection cell" if len(choice.distances) == 1 else "multiple projection cells"
+    log.info("Observations are present in %s.", where)
     log.info("Output WCS will be based on WCS from projection cell %s", choice.cell.name)
     given = {Path(name).name: name for name in img_list}
     return {
@@ -133,7 +147,8 @@ def compute_mosaic_limits(proj_cell_dict: Mapping[str, SkyCell]) -> list[int]:
     list of int
         X minimum and maximum, Y minimum and maximum, pixels of the projection cell.
     """
-    limits, clipped = mosaic_limits({name: SkyCell.from_name(name) for name in proj_cell_dict})
+    names = [cell.sky_cell_id for cell in proj_cell_dict.values()]
+    limits, clipped = mosaic_limits({name: SkyCell.from_name(name) for name in names})
     for side in clipped:
         log.warning("The mosaic reaches beyond its projection cell; %s is clipped there", side)
     return limits.as_list()

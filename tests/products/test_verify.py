@@ -41,6 +41,8 @@ def write(path, **changes):
         "CRVAL1": 180.0,
         "CRVAL2": 26.0,
         "CD1_1": -0.04 / 3600,
+        "CD1_2": 0.0,
+        "CD2_1": 0.0,
         "CD2_2": 0.04 / 3600,
         "S_REGION": "POLYGON",
     }.items():
@@ -67,7 +69,11 @@ def test_a_product_as_planned_passes(tmp_path):
         ({"weight": (20, 29)}, "weight image has another shape"),
         ({"CRPIX1": 101.0}, r"CRPIX1 101\.0 instead of 100\.0"),
         ({"CRVAL2": 26.00001}, "CRVAL2"),
+        ({"CRVAL1": 180.0 + 1e-7}, "CRVAL1"),
         ({"CD1_1": -0.12 / 3600}, "CD1_1"),
+        ({"CD2_2": 0.0396 / 3600}, "CD2_2"),
+        ({"CD1_2": 1e-7}, "CD1_2"),
+        ({"CRPIX2": None}, "CRPIX2 None instead of -50"),
         ({"HAPLEVEL": None}, "headers were not refined"),
         ({"S_REGION": None}, "headers were not refined"),
         ({"FILENAME": "bar.fits"}, "FILENAME is 'bar.fits'"),
@@ -78,6 +84,15 @@ def test_a_product_as_planned_passes(tmp_path):
 def test_what_differs_is_named(tmp_path, changes, told):
     write(tmp_path / PRODUCT.name, **changes)
     with pytest.raises(ProductError, match=told):
+        check_product(tmp_path / PRODUCT.name, PRODUCT, USED)
+
+
+@pytest.mark.parametrize("name", ["SCI", "WHT"])
+def test_a_product_that_lacks_an_extension_is_refused_as_one(tmp_path, name):
+    write(tmp_path / PRODUCT.name)
+    with fits.open(tmp_path / PRODUCT.name, mode="update") as hdus:
+        del hdus[name]
+    with pytest.raises(ProductError, match=f"it has no {name}"):
         check_product(tmp_path / PRODUCT.name, PRODUCT, USED)
 
 

@@ -1,5 +1,6 @@
 """What screening leaves out is said, can be overruled, and is never quietly exit code 0."""
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -44,6 +45,18 @@ def test_a_trailed_exposure_is_left_out_and_said(exposures, tmp_path):
     assert f"--keep {TRAILED}" in exclusion.next_step
     assert [event for event in events if event.level == "warning" and TRAILED in event.message]
     assert drizzled(tmp_path, "foo_wfc3_uvis_f606w_all_drc.fits") == {"idem01a0"}
+
+
+def test_an_exposure_without_numbers_does_not_take_its_layer_down(exposures, tmp_path):
+    blank = tmp_path / "idem03a1q_flt.fits"
+    with fits.open(exposures[blank.name]) as hdus:
+        hdus["SCI"].data[:] = np.nan
+        hdus.writeto(blank)
+    outcome, _ = run(tmp_path, exposures | {blank.name: blank}, "idem03a0q_flt.fits", blank.name)
+    assert outcome.exit_code is ExitCode.OK
+    (exclusion,) = outcome.left_out
+    assert (exclusion.name, exclusion.reason) == (blank.name, "SCI,1 has no pixel that is not NaN")
+    assert drizzled(tmp_path, "foo_wfc3_ir_f160w_all_drz.fits") == {"idem03a0"}
 
 
 def test_the_user_can_overrule(exposures, tmp_path):

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from hstmosaic.errors import HstMosaicError
+from hstmosaic.errors import HstMosaicError, OutputError
 from hstmosaic.simulate import (
     ExposurePlan,
     Field,
@@ -200,6 +203,27 @@ def test_a_field_without_exposures_or_with_two_of_one_name_is_refused(tmp_path):
     plan = small_plan()
     with pytest.raises(HstMosaicError):
         simulate_field(Field("twice", (plan, plan), one_star(0, 0)), tmp_path)
+
+
+@pytest.mark.parametrize("dither", [20.0, -20.0])
+def test_every_exposure_of_a_long_visit_has_stars(dither):
+    visit = Visit("wfc3_ir", "F160W", exposures=60, subarray=(256, 256))
+    field = build_field("long", Pointing(10.0, 20.0), [visit], dither=dither)
+    stars = SkyCoord(field.scene.ra, field.scene.dec, unit="deg")
+    for plan in field.exposures:
+        centre = SkyCoord(plan.pointing.ra, plan.pointing.dec, unit="deg")
+        assert (centre.separation(stars).arcsec < 15).sum() > 3
+
+
+def test_a_full_disk_is_told_and_nothing_half_written_is_left(tmp_path, monkeypatch):
+    def full(self, part, **_):
+        part.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(fits.HDUList, "writeto", full)
+    with pytest.raises(OutputError, match=r"idem01a0q_flc\.fits cannot be written: No space left"):
+        simulate_field(demo_field(subarray=SMALL, infrared=SMALL), tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_ready_made_fields_cover_a_corner_of_four_sky_cells():

@@ -23,6 +23,10 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _WRITE_LIST = "write one file name per line"
 
 
+class NoInputError(BadInputError):
+    """A pattern that matches nothing, or a list that is not there or names nothing."""
+
+
 @dataclass(frozen=True)
 class InputFile:
     """One file that the user asked for."""
@@ -85,8 +89,10 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
 
     Raises
     ------
+    NoInputError
+        If the pattern, the list or the single file names nothing.
     BadInputError
-        If there is no list to read, or the pattern or the single file names nothing.
+        If the list cannot be read, or what is named is no file.
     """
     if source.startswith("@"):
         return _from_list(source, _expand(source[1:]).absolute())
@@ -137,7 +143,7 @@ def _from_list(written: str, path: Path) -> tuple[list[InputFile], list[Problem]
     names = parse_list(text)
     if not names:
         cause = "the list names no file" if text.strip() else "the list is empty"
-        raise _problem(written, cause, _WRITE_LIST)
+        raise _nothing(written, cause, _WRITE_LIST)
     folders = list(dict.fromkeys([path.parent, Path.cwd()]))
     files: list[InputFile] = []
     problems: list[Problem] = []
@@ -156,7 +162,7 @@ def _read_text(written: str, path: Path) -> str:
     if kind == "folder":
         raise _problem(written, "is a folder, not a list", _WRITE_LIST)
     if kind == "":
-        raise _problem(written, "the list does not exist", "check the name and the current directory")
+        raise _nothing(written, "the list does not exist", "check the name and the current directory")
     try:
         with path.open("rb") as stream:
             data = stream.read(2880)
@@ -196,17 +202,17 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
     where = "" if expanded.is_absolute() else " in " + " or ".join(str(folder) for folder in folders)
     if not glob.has_magic(str(expanded)):
         next_step = "check the name" if expanded.is_absolute() else "check the name, or write the full path"
-        raise _problem(name, f"there is no such file{where}", next_step)
+        raise _nothing(name, f"there is no such file{where}", next_step)
     for folder in folders:
         # pathlib's own glob takes no absolute pattern and finds hidden files.
         matches = glob.glob(str(expanded), root_dir=folder, recursive=True)  # noqa: PTH207
         paths = {match: folder / match for match in sorted(set(matches))}
         files = [InputFile(m, path, _made_by_run(path)) for m, path in paths.items() if _kind(path) == "file"]
         if files and all(file.made_by_run for file in files):
-            raise _problem(name, "only the copies of an earlier run match this pattern", "name the exposures")
+            raise _nothing(name, "only the copies of an earlier run match this pattern", "name the exposures")
         if files:
             return files
-    raise _problem(name, f"no file matches this pattern{where}", "check the pattern and the folder")
+    raise _nothing(name, f"no file matches this pattern{where}", "check the pattern and the folder")
 
 
 def _made_by_run(path: Path) -> bool:
@@ -219,6 +225,11 @@ def _made_by_run(path: Path) -> bool:
 def _problem(name: str, cause: str, next_step: str) -> BadInputError:
     """Make the error for one name."""
     return BadInputError([Problem(name, cause, next_step)])
+
+
+def _nothing(name: str, cause: str, next_step: str) -> NoInputError:
+    """Make the error for a name that stands for nothing."""
+    return NoInputError([Problem(name, cause, next_step)])
 
 
 def _expand(name: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from astropy.io import fits
 
 from hstmosaic.errors import HstMosaicError
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Product
 
 _MOSAIC_LEVEL = 4
-_PIXEL_TOLERANCE = 1e-6
+_TOLERANCE = 1e-6
+"""Pixels; for the matrix, a part of the pixel scale."""
 
 
 class ProductError(HstMosaicError):
@@ -41,6 +43,9 @@ def check_product(path: Path, product: Product, used: Collection[str]) -> None:
         Naming everything that differs.
     """
     with fits.open(path) as hdus:
+        lacking = [name for name in ("SCI", "WHT") if name not in hdus]
+        if lacking:
+            raise ProductError(f"{path.name} is not as planned: it has no {', '.join(lacking)}")
         primary, science, weight = hdus[0].header, hdus["SCI"].header, hdus["WHT"].header
         found = [
             *_grid_faults(science, product),
@@ -59,18 +64,21 @@ def _grid_faults(science: fits.Header, product: Product) -> list[str]:
     shape = science["NAXIS2"], science["NAXIS1"]
     if shape != grid.shape:
         faults.append(f"shape {shape} instead of {grid.shape}")
+    degrees = grid.scale / 3600
     planned = {
-        "CRPIX1": grid.crpix[0],
-        "CRPIX2": grid.crpix[1],
-        "CRVAL1": grid.crval[0],
-        "CRVAL2": grid.crval[1],
-        "CD1_1": -grid.scale / 3600,
-        "CD2_2": grid.scale / 3600,
+        "CRPIX1": (grid.crpix[0], 1.0),
+        "CRPIX2": (grid.crpix[1], 1.0),
+        "CRVAL1": (grid.crval[0], degrees),
+        "CRVAL2": (grid.crval[1], degrees),
+        "CD1_1": (-degrees, degrees),
+        "CD1_2": (0.0, degrees),
+        "CD2_1": (0.0, degrees),
+        "CD2_2": (degrees, degrees),
     }
     faults += [
-        f"{key} {science[key]} instead of {value}"
-        for key, value in planned.items()
-        if abs(science[key] - value) > _PIXEL_TOLERANCE * max(1.0, abs(value) if key.startswith("CD") else 1.0)
+        f"{key} {science.get(key)} instead of {value}"
+        for key, (value, unit) in planned.items()
+        if not abs(science.get(key, np.nan) - value) <= _TOLERANCE * unit
     ]
     return faults
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from hstmosaic.simulate.instruments import camera, cut
 from hstmosaic.simulate.scene import Scene, make_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from hstmosaic.simulate.instruments import Corner
@@ -131,7 +132,7 @@ def build_field(
     if not plans:
         raise HstMosaicError(f"field {name} has no exposures")
     if scene is None:
-        reach = max(np.hypot(*visit.offset) for visit in visits) + 3 * dither
+        reach = max(np.hypot(*visit.offset) + _spread(visit.exposures) * abs(dither) for visit in visits)
         corner = max(_half_diagonal(plan) for plan in plans)
         radius = (reach + corner) / 60
         scene = make_scene(pointing.ra, pointing.dec, float(radius), density=density, galaxies=galaxies, seed=seed)
@@ -166,7 +167,7 @@ def simulate_field(
     HstMosaicError
         If two exposures have the same file name.
     OutputError
-        If the directory cannot be made.
+        If the directory cannot be made or written to.
     """
     names = [plan.filename for plan in field.exposures]
     if len(set(names)) != len(names):
@@ -175,21 +176,18 @@ def simulate_field(
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{directory} cannot be made: {error.strerror}", "choose another directory") from error
-    paths = []
     for done, plan in enumerate(field.exposures, start=1):
-        path = directory / plan.filename
-        part = path.with_name(path.name + ".part")
-        with simulate_exposure(plan, field.scene) as hdus:
+        with simulate_exposure(plan, field.scene) as hdus, _whole(directory / plan.filename) as part:
             hdus.writeto(part, overwrite=True)
-        part.replace(path)
-        paths.append(path)
         if progress is not None:
             progress(done, len(names), plan.filename)
     filters = {(plan.camera.name, plan.filter): (plan.camera, plan.filter) for plan in field.exposures}
-    _write_table(field.scene.truth(filters.values()), directory / TRUTH_NAME)
-    _write_table(pointings(field), directory / POINTINGS_NAME)
-    (directory / LIST_NAME).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    return paths
+    for table, name in ((field.scene.truth(filters.values()), TRUTH_NAME), (pointings(field), POINTINGS_NAME)):
+        with _whole(directory / name) as part:
+            table.write(part, format="ascii.ecsv", overwrite=True)
+    with _whole(directory / LIST_NAME) as part:
+        part.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    return [directory / name for name in names]
 
 
 def pointings(field: Field) -> Table:
@@ -210,10 +208,23 @@ def pointings(field: Field) -> Table:
     return Table(rows=rows, meta={"field": field.name})
 
 
-def _write_table(table: Table, path: Path) -> None:
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a name to write to, and rename it to `path` at the end; what could not be written whole is removed."""
     part = path.with_name(path.name + ".part")
-    table.write(part, format="ascii.ecsv", overwrite=True)
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        cause = error.strerror or str(error).splitlines()[0]
+        raise OutputError(f"{path} cannot be written: {cause}", "choose another directory") from error
+
+
+def _spread(exposures: int) -> float:
+    """Return how many dither steps the last exposure of a visit is away from its pointing, 3 at least."""
+    return max(3.0, float(np.sqrt(max(exposures - 1, 0))))
 
 
 def _half_diagonal(plan: ExposurePlan) -> float:

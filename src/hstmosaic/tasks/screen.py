@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from astropy.io import fits
 from drizzlepac.haputils import analyze
 
 from hstmosaic.plan.files import sha256
@@ -37,8 +39,17 @@ def screen(spec: ScreenSpec) -> TaskResult:
     remark = str(row["processMsg"]).strip()
     if not row["doProcess"]:
         usable, reason = False, f"not fit for mosaics ({remark})"
+    elif blank := _blank_chips(Path(spec.path)):
+        usable, reason = False, f"{', '.join(blank)} has no pixel that is not NaN"
     elif analyze.verify_guiding(spec.path):
         usable, reason = False, "guiding: stars are trailed"
     else:
         usable, reason = True, remark
     return TaskResult(ok=True, data={"usable": usable, "reason": reason, "sha256": sha256(Path(spec.path))})
+
+
+def _blank_chips(path: Path) -> list[str]:
+    """Name the science extensions over which drizzlepac's static mask fails, and with it the whole layer."""
+    with fits.open(path) as hdus:
+        chips = [hdu for hdu in hdus if hdu.name == "SCI" and hdu.data is not None]
+        return [f"SCI,{chip.ver}" for chip in chips if np.isnan(chip.data).all()]
