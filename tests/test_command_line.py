@@ -160,11 +160,16 @@ def test_output_below_a_file_is_refused_before_anything_is_written(call, exposur
     assert "not a directory" in err
 
 
-def test_an_unusable_output_directory_is_told_before_exposures_are_read(call, tmp_path):
+def test_an_unusable_output_directory_is_told_together_with_inputs(call, exposures, tmp_path):
     (tmp_path / "file").touch()
+    output = ("-s", "--output-dir", tmp_path / "file")
     (tmp_path / "list.txt").write_text("absent_flc.fits\n")
-    code, _, err = call("run", tmp_path / "list.txt", "-s", "--output-dir", tmp_path / "file")
-    assert (code, "not a directory" in err) == (ExitCode.OUTPUT, True)
+    code, _, err = call("run", tmp_path / "list.txt", *output)
+    assert (code, "2 problem(s)" in err) == (ExitCode.BAD_INPUT, True)
+    assert "absent_flc.fits" in err
+    assert "--output-dir: " in err
+    code, _, err = call("run", exposures / "list.txt", *output)
+    assert (code, "file is not a directory" in err) == (ExitCode.OUTPUT, True)
 
 
 def test_a_plan_that_cannot_be_written_is_told(call, exposures, tmp_path):

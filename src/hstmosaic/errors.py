@@ -95,6 +95,10 @@ class BadInputError(HstMosaicError):
         lines += [f"  {problem}" for problem in self.problems]
         super().__init__("\n".join(lines))
 
+    def with_output(self, error: OutputError) -> BadInputError:
+        """Return the same with what is wrong with the output directory, too."""
+        return BadInputError([*self.problems, Problem("--output-dir", error.message, error.next_step)])
+
 
 class OutputError(HstMosaicError):
     """The output directory cannot take the products."""

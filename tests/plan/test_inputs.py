@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -193,7 +194,7 @@ def test_lists_that_are_none(data, text, cause, next_step):
         ("~nobody-of-that-name/*.fits", "no file matches this pattern", "check the pattern"),
         (".", "is a folder", "*_fl?.fits"),
         ("@.", "is a folder, not a list", "one file name per line"),
-        ("/dev/null", "is not a regular file", "name a FITS file"),
+        ("/dev/null", "the list is empty", "one file name per line"),
         ("x" * 5000, "there is no such file", "check the name"),
     ],
 )
@@ -202,6 +203,20 @@ def test_sources_that_are_none(data, source, cause, next_step):
     assert problem.name == source
     assert cause in problem.cause
     assert next_step in problem.next_step
+
+
+def test_a_list_may_come_out_of_a_pipe(data):
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as pipe:
+        pipe.write(f"{data / NAMES[0]}\n")
+    assert found(f"/dev/fd/{reading}") == [data / NAMES[0]]
+    os.close(reading)
+
+
+def test_a_pipe_is_no_exposure(data):
+    os.mkfifo(data / "pipe_flc.fits")
+    (problem,) = problems(str(data / "pipe_flc.fits"))
+    assert (problem.cause, problem.next_step) == ("is not a regular file", "name a FITS file")
 
 
 @pytest.mark.parametrize("source", ["", "  "])

@@ -97,7 +97,8 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     if source.startswith("@"):
         return _from_list(source, _expand(source[1:]).absolute())
     path = _expand(source).absolute()
-    if _kind(path) == "file" and not source.endswith(".fits"):
+    # <(command) of a shell is a pipe
+    if _kind(path) in {"file", "other"} and not source.endswith(".fits"):
         return _from_list(source, path)
     return _lookup(source, [Path.cwd()]), []
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hstmosaic.errors import BadInputError
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
@@ -23,7 +24,7 @@ from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.profile import Profile
-from hstmosaic.run.room import check_room, room_needed
+from hstmosaic.run.room import check_room, room_needed, unusable
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.showing import asked
 from hstmosaic.run.zygote import warm_zygote
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
+    from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.events import Event
 
@@ -138,22 +140,8 @@ def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextM
 def _run(options: RunOptions, tell: Teller, started: float, client: Client | None) -> Outcome:
     if options.catalog is not None and not options.skip_alignment:
         read_catalog(options.catalog)  # an error in it is told before anything is started
-    check_room(options.output.absolute(), 0)
-
-    def on_read(done: int, total: int) -> None:
-        if total >= _MANY and is_milestone(done, total):
-            tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
-
     place = place_of(options.profile)
-    learned = learned_for(place, wanted=options.learning)
-    plan = make_plan(
-        options.source,
-        prefix=options.product_prefix,
-        strict=options.strict,
-        keep=options.keep,
-        on_read=on_read,
-        learned=learned,
-    )
+    plan = _plan(options, tell, learned_for(place, wanted=options.learning))
     directory = run_directory(options.output.absolute(), plan.prefix)
     check_room(directory.output, room_needed(plan, directory, options))
     directory.create()
@@ -173,6 +161,30 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
         outcome = work.outcome()
         end_run(outcome, options, directory, tell, work.pictures)
     return outcome
+
+
+def _plan(options: RunOptions, tell: Teller, learned: Learned) -> Plan:
+    """Plan; what is wrong with inputs and with the output directory is told together."""
+    no_room = unusable(options.output.absolute())
+
+    def on_read(done: int, total: int) -> None:
+        if total >= _MANY and is_milestone(done, total):
+            tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
+
+    try:
+        plan = make_plan(
+            options.source,
+            prefix=options.product_prefix,
+            strict=options.strict,
+            keep=options.keep,
+            on_read=on_read,
+            learned=learned,
+        )
+    except BadInputError as error:
+        raise (error if no_room is None else error.with_output(no_room)) from None
+    if no_room is not None:
+        raise no_room
+    return plan
 
 
 @dataclass

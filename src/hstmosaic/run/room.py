@@ -51,6 +51,15 @@ def check_room(output: Path, needed_mb: int) -> None:
         )
 
 
+def unusable(output: Path) -> OutputError | None:
+    """Return what is wrong with an output directory, however little is put there, or None."""
+    try:
+        check_room(output, 0)
+    except OutputError as error:
+        return error
+    return None
+
+
 def room_needed(plan: Plan, directory: RunDirectory, options: RunOptions) -> int:
     """Return the space that the rest of a run takes in the output directory, 10^6 bytes."""
     needed = {task: estimate.disk_mb for task, estimate in plan.tasks(aligned=options.aligned).items()}
