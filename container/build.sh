@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Build the image: container/build.sh [NAME[:TAG]]. It says how large each layer is, and writes the list of contents
-# (CycloneDX) to build/.
+# Build the image: container/build.sh [NAME[:TAG]], hstmosaic:<version> and, without a tag, hstmosaic if none is given. It
+# says how large each layer is, and writes the list of contents (CycloneDX) to build/.
 #
 #   ENGINE       podman or docker; what is found when empty
 #   BASE_IMAGE   Debian 12 to build on: debian:bookworm-slim
@@ -32,6 +32,7 @@ mkdir -p build
 digest=$(cat build/image.id)
 "$engine" build "${options[@]}" --build-arg "NAME=$name" --build-arg "DIGEST=sha256:${digest#sha256:}" \
     --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --iidfile build/image.id --tag "$name" .
+[ $# -gt 0 ] || "$engine" tag "$name" hstmosaic
 
 "$engine" run --rm --entrypoint cat "$name" /opt/hstmosaic/sbom.cdx.json > build/.sbom.part
 mv build/.sbom.part "build/hstmosaic-$version.cdx.json"

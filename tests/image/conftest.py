@@ -15,6 +15,8 @@ import pytest
 from image_tools import ROOT, Image, clean_environment, said
 from pip._internal.models.index import PyPI
 
+from hstmosaic import __version__
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "slurm"))
 
 HERE = Path(__file__).parent
@@ -84,12 +86,15 @@ def pip_configuration():
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in wanted.items())
 
 
-def private_hosts(text):
-    """Return the hosts of addresses in a text, with user and password, apart from those that all the world knows."""
-    hosts = {urlsplit(word).netloc for word in text.split() if "://" in word}
+def private_words(text):
+    """Return hosts and passwords of addresses in a text, apart from hosts that all the world knows."""
+    addresses = [urlsplit(word) for word in text.split() if "://" in word]
     home = urlsplit(platform.freedesktop_os_release()["HOME_URL"]).netloc.removeprefix("www.")
     public = (home, PyPI.netloc, PyPI.file_storage_domain)
-    return {host for host in hosts if host and not host.endswith(public) and not host.startswith(("127.", "localhost"))}
+    hosts = {address.hostname for address in addresses if address.hostname and not address.hostname.endswith(public)}
+    return {address.password for address in addresses if address.password} | {
+        host for host in hosts if not host.startswith(("127.", "localhost"))
+    }
 
 
 @pytest.fixture(scope="session")
@@ -103,12 +108,12 @@ def image(workshop, base):
         Path(os.environ.get("PIP_CERT", CERTIFICATES)).read_text(),
     ]
     environment = clean_environment(BASE_IMAGE=base)
-    words += tuple(private_hosts("\n".join(texts)))
+    words += tuple(private_words("\n".join(texts)))
     for (variable, name), word, text in zip(told.items(), words[:3], texts, strict=True):
         (workshop / name).write_text(f"# {word}\n{text}")
         environment[variable] = str(workshop / name)
-    name = "hstmosaic:test"
-    print(said("make", "--silent", "image", f"IMAGE={name}", cwd=ROOT, env=environment)[-3000:])
+    name = f"hstmosaic:{__version__}"
+    print(said("make", "--silent", "image", cwd=ROOT, env=environment)[-3000:])
     for file in told.values():
         (workshop / file).unlink()
     sif, archive = workshop / "hstmosaic.sif", workshop / "hstmosaic.tar"
@@ -119,7 +124,7 @@ def image(workshop, base):
         "SIF_OPTIONS": '--mksquashfs-args "-comp zstd -Xcompression-level 1"',
         "ARCHIVE": str(archive),
     }
-    print(said("make", "--silent", "sif", f"IMAGE={name}", cwd=ROOT, env=environment | fast))
+    print(said("make", "--silent", "sif", cwd=ROOT, env=environment | fast))
     (sbom,) = (ROOT / "build").glob("hstmosaic-*.cdx.json")
     yield Image(name, sif, archive, words, json.loads(sbom.read_text()))
 

@@ -1,6 +1,7 @@
 """What is in the image, and what is not."""
 
 import json
+import re
 import tarfile
 
 import pytest
@@ -13,6 +14,8 @@ pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  #
 
 PROGRAMS = {"gcc", "cc", "cc1", "c++", "as", "ld", "make", "pip", "pip3", "apptainer", "sbatch"}
 INSTALLERS = ("/pip/__init__.py", "/setuptools/__init__.py", "/flit_core/__init__.py", "/ensurepip/__init__.py")
+SITE = "/opt/hstmosaic/lib/python3.11/site-packages/"
+TESTS = {"test", "tests", "_tests"}
 CACHES = ("/.cache/", "/var/lib/apt/lists/", "/var/cache/apt/")
 
 
@@ -61,8 +64,10 @@ def test_no_compiler_no_cache_no_test(image):
     assert [path for path in every if "bin/" in path and path.rpartition("/")[2] in PROGRAMS] == []
     assert [path for path in every if path.endswith(INSTALLERS)] == []
     assert [path for path in every if any(cache in path for cache in CACHES)] == []
-    tests = {path for path in every if "/tests/" in path and path.startswith("/opt/")}
-    assert {path for path in tests if "/astropy/tests/" not in path} == set()
+    ours = {path.removeprefix(SITE) for path in every if path.startswith(SITE)}
+    # what others import of astropy's is there
+    assert {path for path in ours if TESTS & set(path.split("/")) and not path.startswith("astropy/tests/")} == set()
+    assert {path for path in ours if path.startswith(("doc/", "docs/", "examples/", "notebooks/"))} == set()
 
 
 def test_every_module_is_compiled(image):
@@ -105,6 +110,8 @@ def test_labels_user_and_entry(image):
     assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") == head
     assert labels["org.hstmosaic.digest"].startswith("sha256:")
     assert (config["User"], config["Entrypoint"]) == ("hstmosaic", ["hstmosaic"])
+    # what is for the build only does not stay
+    assert not [line for line in config["Env"] if line.startswith(("DEBIAN_", "PIP_"))]
 
 
 def test_the_sif_tells_and_helps(image):
@@ -119,3 +126,9 @@ def test_layers_are_of_a_size(image):
     # a new version of hstmosaic moves a few megabytes
     first_big = next(i for i, size in enumerate(sizes) if size > 100e6)
     assert sum(sizes[:first_big]) < 5e6
+    # what container/README.md says
+    base, python, packages, *ours = [size for size in reversed(sizes) if size]
+    page = (ROOT / "container" / "README.md").read_text()
+    told = [*re.findall(r"^\| .* \| (\d+) \|$", page, re.MULTILINE), *re.findall(r"SIF of it has (\d+) MB", page)]
+    found = [base, python, packages, sum(ours), image.sif.stat().st_size]
+    assert [int(size) * 1e6 for size in told] == pytest.approx(found, rel=0.01, abs=1e6)

@@ -1,8 +1,6 @@
 """The page of the documentation that users of the image read."""
 
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 
-from image_tools import ROOT, clean_environment
+from image_tools import ROOT, clean_environment, said
 from mini_slurm import mini_slurm
 from pages import execute, read_page
 
@@ -22,15 +20,15 @@ hstmosaic: {cluster: slurm, max-jobs: 2}
 """
 
 
-def test_commands_of_the_page(image, demo, place, monkeypatch):
+def test_commands_of_the_page(image, place, monkeypatch):
     page = read_page(ROOT / "docs/images.md")
     assert page.commands == "image"
     for name in ("Makefile", "container", "slurm"):
         (place / name).symlink_to(ROOT / name)
     (place / "hstmosaic.sif").symlink_to(image.sif)
-    shutil.copytree(demo / "exposures", place, dirs_exist_ok=True)
+    # other tests compare bits of the demo field; here it is the commands that count, so small detectors do
+    said(sys.executable, "-m", "hstmosaic.cli", "simulate", place, "--subarray", "256", "256")
     (place / "my-site.yaml").write_text(PROFILE)
-    subprocess.run(["podman", "tag", image.name, "hstmosaic:0.1.0"], check=True)
     # the checkout of the tests must not get into the image
     for name in set(os.environ) - set(clean_environment()):
         monkeypatch.delenv(name)

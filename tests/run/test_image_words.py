@@ -1,5 +1,6 @@
 """How Python in an image is called, and what is seen in there."""
 
+import re
 import shlex
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ import pytest
 
 from hstmosaic.errors import ClusterError, ProfileError
 from hstmosaic.run import worker
-from hstmosaic.run.image import IMAGE_VARIABLE, folders_of, worker_python
+from hstmosaic.run.image import IMAGE_VARIABLE, folders_of, versions_inside, worker_python
 from hstmosaic.run.profile import profile_from_yaml
 
 PYTHON = "jobqueue.slurm.python"
@@ -27,6 +28,22 @@ def test_the_words_are_read_by_a_shell_as_they_are_meant():
 def test_what_cannot_be_bound_is_refused(bind):
     with pytest.raises(ProfileError, match="cannot be bound"):
         worker_python("/image.sif", [bind])
+
+
+@pytest.mark.parametrize("folder", ["/nights/12:30", "/my data", "/cost$", "/a,b"])
+def test_a_folder_that_would_be_read_as_something_else_is_refused(folder):
+    profile = profile_from_yaml("hstmosaic: {cluster: slurm, image: /i.sif}", "mine")
+    with pytest.raises(ProfileError, match=re.escape(f"{folder!r} cannot be bound")):
+        profile.seeing([folder])
+    # where there is no image, nothing is bound
+    assert profile_from_yaml("hstmosaic: {cluster: slurm}", "mine").seeing([folder]).image == ""
+
+
+@pytest.mark.parametrize("image", ["build/none.sif", "/images/none", "./none"])
+def test_a_file_that_is_not_there_is_no_name_of_an_image(image, monkeypatch):
+    monkeypatch.setattr("subprocess.run", None)
+    with pytest.raises(ClusterError, match=f"{image}: there is no such file"):
+        versions_inside(image)
 
 
 def test_workers_see_exposures_links_and_products_once(tmp_path):

@@ -42,6 +42,7 @@ def check_bridge(slurm, bridge, folder):
         ("scancel", "-u", user, "--name", "other", other),
         ("scancel", "--signal=KILL", other),
         ("squeue",),
+        ("squeue", "\x1b[2J"),
         ("squeue", "-h", "-u", user, "--name", name, "-o", "%all"),
         ("squeue", "-h", "-u", user, "--name", "other", "-o", "%i|%T|%r|%L"),
         ("scontrol", "update", f"jobid={other}", "timelimit=1"),
@@ -55,13 +56,15 @@ def check_bridge(slurm, bridge, folder):
         answer = bridge_call(bridge, *refused)
         assert answer.returncode == 1, refused
         assert answer.stderr.startswith("hstmosaic-slurm: refused: "), refused
-    # another command by the same way
-    call = bridge / "call.byhand"
-    call.mkdir()
-    (call / "words").write_bytes(b"touch\0" + str(folder / "touched").encode() + b"\0")
-    with (bridge / "calls").open("r+b", buffering=0) as calls:
-        calls.write(b"call.byhand\n")
-    wait_until((call / "code").exists)
+        assert "\x1b" not in answer.stderr
+    # another command by the same way, and none
+    for kind, words in ("touch", f"touch\0{folder / 'touched'}\0"), ("nothing", ""):
+        call = bridge / f"call.{kind}"
+        call.mkdir()
+        (call / "words").write_text(words)
+        with (bridge / "calls").open("r+b", buffering=0) as calls:
+            calls.write(f"call.{kind}\n".encode())
+        wait_until((call / "code").exists)
     assert not (folder / "touched").exists()
     # a number is cancelled only if it goes with the name
     bridge_call(bridge, "scancel", "-u", user, "--name", name, other)

@@ -21,9 +21,10 @@ IMAGE_VARIABLE = "HSTMOSAIC_IMAGE"
 """Names the image of workers where the profile names none; slurm/hstmosaic-slurm sets it."""
 _START_SECONDS = 300
 _BIND = re.compile(r"[\w./$\{\}:@%+=-]+")
+_FOLDER = re.compile(r"[\w./@%+=-]+")
 
 
-def worker_python(image: str, binds: Sequence[str]) -> str:
+def worker_python(image: str, binds: Sequence[str], folders: Sequence[str] = ()) -> str:
     """Return the words that call Python inside an Apptainer image, as a job's script has them.
 
     Parameters
@@ -33,6 +34,8 @@ def worker_python(image: str, binds: Sequence[str]) -> str:
     binds : sequence of str
         Directories, or ``outside:inside[:ro]``, that are seen in there beside those that the site's Apptainer always
         binds. Variables in them are expanded on the node.
+    folders : sequence of str
+        Directories that are seen as well, under these very names.
 
     Raises
     ------
@@ -40,10 +43,11 @@ def worker_python(image: str, binds: Sequence[str]) -> str:
         If Apptainer or the shell would read one of them as something else.
     """
     words = ["apptainer", "exec"]
-    for bind in dict.fromkeys(binds):
-        if not _BIND.fullmatch(bind):
+    forms = dict.fromkeys(binds, _BIND) | dict.fromkeys(folders, _FOLDER)
+    for bind in dict.fromkeys([*folders, *binds]):
+        if not forms[bind].fullmatch(bind):
             raise ProfileError(
-                f"{bind!r} cannot be bound into an image", "use a path without blanks, commas and quotes"
+                f"{bind!r} cannot be bound into an image", "use a path without blanks, commas, colons and quotes"
             )
         words += ["--bind", f'"{bind}"' if "$" in bind else bind]
     return " ".join([*words, shlex.quote(image), "python3"])
@@ -87,6 +91,8 @@ def versions_inside(image: str) -> dict[str, str]:
     """
     if Path(image).exists():
         command = ["apptainer", "exec", image]
+    elif image.endswith(".sif") or image.startswith(("/", "./", "../")):
+        raise ClusterError(f"{image}: there is no such file", "name an image that is there; make sif makes one")
     else:
         engine = shutil.which("podman") or shutil.which("docker")
         if engine is None:

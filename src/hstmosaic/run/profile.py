@@ -69,8 +69,8 @@ class Profile:
         if not self.image:
             return self
         local = self.dask.get(_LOCAL, dask.config.get(_LOCAL, None))
-        binds = [*folders, *self.binds, *([local] if local else [])]
-        return replace(self, dask={**self.dask, _PYTHON: worker_python(self.image, binds)})
+        binds = [*self.binds, *([local] if local else [])]
+        return replace(self, dask={**self.dask, _PYTHON: worker_python(self.image, binds, tuple(folders))})
 
 
 def profile_names() -> list[str]:
