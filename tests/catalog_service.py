@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import numpy as np
 from astropy.coordinates import angular_separation
@@ -73,6 +74,10 @@ class Service:
         """Return the text for a well-formed request."""
         epoch = float(query["EPOCH"][0]) if "EPOCH" in query else None
         rows = self.stars.rows(*(float(query[key][0]) for key in ("RA", "DEC", "SR")), epoch)
+        return self.table(query, rows)
+
+    def table(self, query, rows):
+        """Return rows as a table of the catalogue that is asked for."""
         columns = {"GAIAeDR3": GAIA_COLUMNS, "GSC242": GSC_COLUMNS, "2MASS": TWO_MASS_COLUMNS}[query["CAT"][0]]
         return "\r\n".join([f"Objects found : {len(rows)}", columns, *rows, ""])
 
@@ -86,12 +91,12 @@ class _Handler(BaseHTTPRequestHandler):
         mode = service.mode()
         text = {
             "rubbish": "<html>\r\n<body>Please log in to the hotel's network</body>\r\n</html>",
-            "empty": f"Objects found : 0\r\n{GAIA_COLUMNS}\r\n",
+            "empty": service.table(query, []),
             "error": "Error: Cannot find table 0.\r\n",
         }.get(mode)
         if text is None:
             text = "Error: no epoch\r\n" if mode == "no-epoch" and "EPOCH" in query else service.reply(query)
-        if not self.path.startswith("/vo/CatalogSearch.aspx?") or mode in ("404", "500"):
+        if "/vo/CatalogSearch.aspx?" not in self.path or mode in ("404", "500"):
             self.send_error(500 if mode == "500" else 404)
             return
         if mode == "hang":
@@ -129,7 +134,8 @@ def catalog_service(stars, *modes):
     service = Service(stars, list(modes) or ["good"])
     handler = type("Handler", (_Handler,), {"service": service})
     with _Server(("127.0.0.1", 0), handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_address[1]}"
+        # a port may be had again, and what is kept of one service is not to be taken for the reply of another
+        service.url = f"http://127.0.0.1:{server.server_address[1]}/{uuid4().hex}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

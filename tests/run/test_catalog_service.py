@@ -11,7 +11,7 @@ from catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.catalog import Cone, check_reply
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
-from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, reply_cache, service_url
+from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, kept_reply, reply_cache, service_url
 
 
 def exposure():
@@ -69,13 +69,28 @@ def test_a_reply_is_fetched_once(stars, patient):
     assert not patient.naps
 
 
-def test_a_spoilt_cache_is_filled_again(stars, patient, tmp_path):
+@pytest.mark.parametrize("content", [b"Objects found : 20\r\nobjID,ra", b"", b"\xff\xfe\x80"])
+def test_a_spoilt_cache_is_filled_again(stars, patient, tmp_path, content):
     with catalog_service(stars) as service:
         first = fetch(patient(service.url), CONE, "GAIAeDR3")
         (kept,) = (tmp_path / "cache").iterdir()
-        kept.write_text(first[:100])
+        kept.write_bytes(content)
         assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
         assert kept.read_bytes().decode() == first
+        assert list((tmp_path / "cache").iterdir()) == [kept]
+
+
+def test_a_run_goes_on_with_its_own_replies(stars, patient, tmp_path):
+    own = tmp_path / "run"
+    with catalog_service(stars) as service:
+        fetch(patient(service.url), CONE, "GAIAeDR3")
+        first = fetch(patient(service.url, own=own), CONE, "GAIAeDR3")
+        assert len(service.asked) == 1, "the cache has had it"
+        fetch(patient(service.url, cache=None, own=own), CONE, "GSC242")
+    for catalog in ("GAIAeDR3", "GSC242"):
+        assert fetch(patient(service.url, cache=None, own=own), CONE, catalog)
+    assert kept_reply(patient(service.url, cache=None, own=own), CONE, "GAIAeDR3") == first
+    assert kept_reply(patient(service.url, cache=None, own=own), CONE, "2MASS") is None
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(stars, patient, tmp_path):

@@ -212,6 +212,39 @@ def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
         bench.align(service=NOWHERE, required=True)
 
 
+def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_path):
+    with catalog_service(bench.stars, "empty", "good") as service:
+        run, _ = bench.align(service=Service(url=service.url, cache=None))
+        assert run.data["catalog"] == "GSC242"
+        assert len(service.asked) == 3
+    again, events = bench.align(service=Service(url=service.url, cache=None, attempts=1))
+    assert again.data == run.data
+    (warning,) = [event for event in events if event.level == "warning"]
+    assert warning.message.startswith("GAIAeDR3: the catalogue service does not answer")
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause"),
+    [
+        ("500", "does not answer .*HTTP status 500"),
+        ("404", "refuses .*HTTP status 404"),
+        ("rubbish", "answers no table"),
+        ("error", "Cannot find table 0"),
+        ("cut", "breaks off after"),
+        ("hang", "timed out"),
+        ("slow", "not finished after 0.2 s"),
+        ("empty", "no catalogue has a source"),
+    ],
+)
+def test_a_service_that_is_no_use(bench, mode, cause):
+    with catalog_service(bench.stars, mode) as service:
+        run, events = bench.align(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
+    assert not run.aligned
+    assert re.search(cause, run.cause)
+    (told,) = [event for event in events if event.kind == "not aligned"]
+    assert (told.level, run.cause in told.message) == ("warning", True)
+
+
 @pytest.mark.parametrize("count", [3, 11])
 def test_too_few_stars_in_the_catalogue(bench, count):
     few = {key: getattr(bench.stars, key)[:count] for key in ("ra", "dec", "mag", "pmra", "pmdec")}

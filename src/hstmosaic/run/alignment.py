@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from hstmosaic.plan.specs import AlignSpec
 from hstmosaic.plan.tasks import ALIGN_TASK
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.alignment_tasks import Stage, content_state, file_states, sources_task
-from hstmosaic.run.catalog import Service, ServiceDownError, fetch, nothing_there
+from hstmosaic.run.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
 from hstmosaic.run.directory import task_key
 
 if TYPE_CHECKING:
@@ -125,18 +125,26 @@ def _store_replies(
 ) -> tuple[tuple[str, str], ...]:
     """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them."""
     folder.mkdir(exist_ok=True)
+    service = replace(options.service, own=folder)
     warn = partial(tell, "catalog", level="warning")
     failed: list[AlignmentError] = []
     stored: list[tuple[str, str]] = []
+    down = False
     for catalog in (USER_CATALOG,) if user_reply is not None else CATALOGS:
         try:
-            text = user_reply if user_reply is not None else fetch(options.service, cone, catalog, warn=warn)
+            if user_reply is not None:
+                text: str | None = user_reply
+            elif down:
+                text = kept_reply(service, cone, catalog)
+            else:
+                text = fetch(service, cone, catalog, warn=warn)
         except AlignmentError as error:
             failed.append(error)
             # what is only there for want of a better one is missed only without that
             tell("catalog", f"{catalog}: {error.message}", "debug" if stored else "warning", catalog=catalog)
-            if isinstance(error, ServiceDownError):
-                break
+            down = isinstance(error, ServiceDownError)
+            continue
+        if text is None:
             continue
         count = check_reply(text, catalog)
         tell("catalog", f"{catalog} has {count} source(s) in the field", "debug", catalog=catalog, sources=count)
