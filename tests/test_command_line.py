@@ -70,7 +70,15 @@ def test_completion_knows_the_verbs():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["run"], ["run", "list.txt", "-l", "loud"], ["fly"], ["run", "list.txt", "--workers", "0"]]
+    "arguments",
+    [
+        ["run"],
+        ["run", "list.txt", "-l", "loud"],
+        ["fly"],
+        ["run", "list.txt", "--workers", "0"],
+        ["run", "list.txt", "-s", "--require-alignment"],
+        ["run", "list.txt", "-s", "--catalog", "stars.ecsv"],
+    ],
 )
 def test_what_cannot_be_understood_is_a_usage_error(call, arguments):
     code, _, err = call(*arguments)

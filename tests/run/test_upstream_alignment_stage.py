@@ -307,7 +307,10 @@ def upside_down(hdus):
 def test_a_bad_exposure_among_good_ones(bench, tmp_path, rootname, change, reason):
     plan, name = spoil(bench, tmp_path, rootname, change)
     with catalog_service(bench.stars) as service:
-        run, events = bench.align(plan=plan, service=Service(url=service.url, cache=None))
+        how = Service(url=service.url, cache=None)
+        run, events = bench.align(plan=plan, service=how)
+        with pytest.raises(AlignmentError, match=f"not all exposures can be aligned: {name} .*({reason})"):
+            bench.align(plan=plan, service=how, required=True)
     assert run.aligned
     assert list(run.data["left_out"]) == [name]
     assert re.search(reason, run.data["left_out"][name])

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.plan import Plan
+    from hstmosaic.plan.specs import Card
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+
+_ALIGNED = "fitted to a catalogue by hstmosaic"
 
 
 @dataclass
@@ -54,8 +57,10 @@ class Aligner:
         AlignmentError
             If alignment is required and there was none.
         """
+        outcome = self.directory.path / "alignment.json"
+        outcome.unlink(missing_ok=True)  # of an earlier start
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
-        write_whole(self.directory.path / "alignment.json", json.dumps(self.said(), indent=1))
+        write_whole(outcome, json.dumps(self.said(), indent=1))
         write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
@@ -107,21 +112,24 @@ def alignment_notes(run: AlignedRun) -> HeaderNotes:
     Returns
     -------
     HeaderNotes
-        ``ALIGNED`` and, after a good fit, ``ALNCAT``, ``ALNGEOM``, ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``; a
-        HISTORY record for each exposure.
+        ``ALIGNED`` and, in products with an exposure that took part in a good fit, ``ALNCAT``, ``ALNGEOM``,
+        ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``; a HISTORY record for each exposure.
     """
+    otherwise: tuple[Card, ...] = (("ALIGNED", False, _ALIGNED),)
     if not run.aligned:
-        return HeaderNotes(cards=(("ALIGNED", False, "fitted to a catalogue by hstmosaic"),))
+        return HeaderNotes(otherwise=otherwise)
     data = run.data
+    cards: tuple[Card, ...] = (
+        ("ALIGNED", True, _ALIGNED),
+        ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
+        ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
+        ("ALNMATCH", data["matches"], "stars in the joint fit"),
+        ("ALNRMSRA", round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
+        ("ALNRMSDE", round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
+    )
     return HeaderNotes(
-        cards=(
-            ("ALIGNED", True, "fitted to a catalogue by hstmosaic"),
-            ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
-            ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
-            ("ALNMATCH", data["matches"], "stars in the joint fit"),
-            ("ALNRMSRA", round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
-            ("ALNRMSDE", round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
-        ),
+        cards=dict.fromkeys(data["exposures"], cards),
+        otherwise=otherwise,
         history={name: _record(name, outcome) for name, outcome in data["exposures"].items()}
         | {name: f"{name} keeps its WCS: {reason}" for name, reason in data["left_out"].items()},
     )

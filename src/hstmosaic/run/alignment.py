@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hstmosaic.run.pool import Pool
 
 _NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
+_WITHOUT_THEM = "take them out of the list, or leave --require-alignment away: they keep the WCS that they have then"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class AlignOptions:
     catalog: Path | None = None
     """The user's catalogue; the service is asked when None."""
     required: bool = False
-    """Whether a run without alignment is an error."""
+    """Whether an exposure that is not aligned is an error."""
     service: Service = field(default_factory=Service)
     log_level: str = "info"
 
@@ -95,7 +96,7 @@ def align_exposures(
     Raises
     ------
     AlignmentError
-        If the user's catalogue cannot be used; if there was no good fit and `options` require one.
+        If the user's catalogue cannot be used; if an exposure is not aligned and `options` require it.
     """
     order = fit_order(exposure for exposure in plan.exposures if exposure.name in used)
     stage = Stage(plan, directory, pool)
@@ -109,6 +110,9 @@ def align_exposures(
     if not data["aligned"]:
         return _not_aligned(plan, AlignmentError(data["cause"], _NEXT_STEP), data, options, tell)
     _tell_fit(data, tell)
+    if options.required and data["left_out"]:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in data["left_out"].items())
+        raise AlignmentError(f"not all exposures can be aligned: {reasons}", _WITHOUT_THEM)
     exposures = {name: work / name for name in data["exposures"]}
     return AlignedRun(
         plan=replan(plan, exposures),

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
-from hstmosaic.plan.catalog import CATALOGS, ReplyError, check_reply, fit_cone
+from hstmosaic.plan.catalog import CATALOGS, FEWEST, ReplyError, check_reply, fit_cone, stars_around
 from hstmosaic.plan.user_catalog import check_format, reply_table, write_catalog
 from hstmosaic.run.cache import user_cache
 
@@ -152,7 +152,7 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     Returns
     -------
     catalog : str
-        Name of the first catalogue that has sources there.
+        Name of the first catalogue that has stars enough for a fit; where none has, of the one with most sources.
     count : int
         Number of its sources, with their positions at the catalogue's epoch.
 
@@ -163,12 +163,18 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     """
     check_format(path)
     cone = fit_cone(fit_order(exposures))
+    found: dict[str, str] = {}
     for catalog in CATALOGS:
-        text = fetch(service, cone, catalog, with_epoch=False)
-        if count := check_reply(text, catalog):
-            write_catalog(reply_table(text, catalog), path)
-            return catalog, count
-    raise nothing_there(cone)
+        found[catalog] = fetch(service, cone, catalog, with_epoch=False)
+        if stars_around(found[catalog], cone) >= FEWEST:
+            break
+    else:
+        catalog = max(found, key=lambda name: check_reply(found[name], name))
+    count = check_reply(found[catalog], catalog)
+    if not count:
+        raise nothing_there(cone)
+    write_catalog(reply_table(found[catalog], catalog), path)
+    return catalog, count
 
 
 def nothing_there(cone: Cone) -> AlignmentError:
