@@ -26,19 +26,22 @@ class Stars:
     mag: np.ndarray
     pmra: np.ndarray
     pmdec: np.ndarray
-    error: float = 0.1
+    error: np.ndarray
     epoch: float = GAIA_EPOCH
 
     @classmethod
-    def from_truth(cls, truth, observed, faintest=30.0, motion=0.0, seed=3):
-        """Take stars that are where the truth says at the epoch `observed`, and move by some mas/yr."""
+    def from_truth(cls, truth, observed, faintest=30.0, motion=0.0, error=0.1, seed=3):
+        """Take stars that are where the truth says at the epoch `observed` but for errors of about so many mas each,
+        which the catalogue tells, and that move by some mas/yr.
+        """
         stars = truth[(truth["kind"] == "star") & (truth["magnitude"] < faintest)]
         rng = np.random.default_rng(seed)
         pmra, pmdec = rng.normal(0, motion, (2, len(stars))) if motion else np.zeros((2, len(stars)))
-        years = (GAIA_EPOCH - observed) / 3.6e6
-        dec = np.asarray(stars["dec"]) + years * pmdec
-        ra = np.asarray(stars["ra"]) + years * pmra / np.cos(np.deg2rad(stars["dec"]))
-        return cls(ra, dec, np.asarray(stars["magnitude"]), pmra, pmdec)
+        errors = error * rng.uniform(0.2, 1.8, len(stars))
+        east, north = (GAIA_EPOCH - observed) * np.array([pmra, pmdec]) + errors * rng.normal(0, 1, (2, len(stars)))
+        dec = np.asarray(stars["dec"]) + north / 3.6e6
+        ra = np.asarray(stars["ra"]) + east / 3.6e6 / np.cos(np.deg2rad(stars["dec"]))
+        return cls(ra, dec, np.asarray(stars["magnitude"]), pmra, pmdec, errors)
 
     def rows(self, ra, dec, radius, epoch):
         """Return lines of the sources in a cone, moved to an epoch."""
@@ -47,7 +50,7 @@ class Stars:
         distance = np.rad2deg(angular_separation(*np.deg2rad([ra, dec]), *np.deg2rad(there)))
         shown = self.epoch if epoch is None else epoch
         return [
-            f"{k + 1},{there[0][k]:.10f},{there[1][k]:.10f},{self.error},{self.error},"
+            f"{k + 1},{there[0][k]:.10f},{there[1][k]:.10f},{self.error[k]:.4f},{self.error[k]:.4f},"
             f"{self.pmra[k]:.3f},0.1,{self.pmdec[k]:.3f},0.1,{self.mag[k]:.3f},{shown:.3f}"
             for k in np.flatnonzero(distance <= radius)
         ]

@@ -40,7 +40,7 @@ class Bench:
         self.paths = simulate_field(self.field, folder / "exposures")
         self.truth = Table.read(folder / "exposures" / "truth.ecsv")
         self.before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.paths}
-        self.stars = Stars.from_truth(self.truth, OBSERVED, motion=8.0)
+        self.stars = Stars.from_truth(self.truth, OBSERVED, motion=8.0, error=1.0)
         self.plan = make_plan(str(folder / "exposures" / "list.txt"))
         self.directory = run_directory(folder / "out", "field")
         self.directory.create()
@@ -75,7 +75,8 @@ def test_every_exposure_is_where_it_was_taken(bench, first):
     assert set(run.exposures) == {path.name for path in bench.paths}
     for plan in bench.field.exposures:
         before = distances_from_truth(plan, next(p for p in bench.paths if p.name == plan.filename))
-        assert np.hypot(*before.mean(axis=0)) > 90
+        assert 90 < np.hypot(*before.mean(axis=0)) < 510
+        assert abs(plan.error.roll) == 0.02
         after = distances_from_truth(plan, run.exposures[plan.filename])
         assert np.hypot(*after.mean(axis=0)) < 5, plan.filename
         assert np.sqrt((after**2).sum(axis=1).mean()) < 5, plan.filename
@@ -192,6 +193,7 @@ def test_sources_are_those_of_the_serial_pass(bench, first, tmp_path):
 def test_a_users_catalogue_needs_no_network(bench, tmp_path):
     stars = bench.stars
     table = Table({"RA": stars.ra, "DEC": stars.dec, "pmra": stars.pmra, "pmdec": stars.pmdec, "mag": stars.mag})
+    table["ra_error"] = table["dec_error"] = stars.error
     table.meta["epoch"] = stars.epoch
     table.write(tmp_path / "own.ecsv")
     run, _ = bench.align(catalog=tmp_path / "own.ecsv", service=NOWHERE)
@@ -200,6 +202,14 @@ def test_a_users_catalogue_needs_no_network(bench, tmp_path):
         path = run.exposures[plan.filename]
         assert fits.getheader(path, "SCI", 1)["WCSNAME"].endswith("-FIT_MVM_USER")
         assert np.hypot(*distances_from_truth(plan, path).mean(axis=0)) < 5
+
+
+def test_a_users_catalogue_of_another_field_is_named(bench, tmp_path):
+    path = tmp_path / "own.ecsv"
+    Table({"ra": bench.stars.ra / 15, "dec": bench.stars.dec}).write(path)
+    run, _ = bench.align(catalog=path, service=NOWHERE)
+    assert not run.aligned
+    assert run.cause.startswith(f"{path} has no source within")
 
 
 def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
@@ -247,9 +257,8 @@ def test_a_service_that_is_no_use(bench, mode, cause):
 
 @pytest.mark.parametrize("count", [3, 11])
 def test_too_few_stars_in_the_catalogue(bench, count):
-    few = {key: getattr(bench.stars, key)[:count] for key in ("ra", "dec", "mag", "pmra", "pmdec")}
     middle = np.argsort(np.hypot(bench.stars.ra - 150.1, bench.stars.dec - 2.2))[:count]
-    few = {key: getattr(bench.stars, key)[middle] for key in few}
+    few = {key: getattr(bench.stars, key)[middle] for key in ("ra", "dec", "mag", "pmra", "pmdec", "error")}
     run, events = bench.aligned(**few)
     assert not run.aligned
     assert f"{count} in" in run.cause

@@ -157,7 +157,7 @@ def _store_replies(
             path.write_bytes(text.encode())
             stored.append((catalog, str(path)))
     if not stored:
-        raise failed[0] if failed else nothing_there(cone)
+        raise failed[0] if failed else nothing_there(cone, options.catalog)
     return tuple(stored)
 
 

@@ -177,9 +177,11 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     return catalog, count
 
 
-def nothing_there(cone: Cone) -> AlignmentError:
-    """Return the error that no catalogue has a source in a cone."""
+def nothing_there(cone: Cone, catalog: Path | None = None) -> AlignmentError:
+    """Return the error that no catalogue has a source in a cone, or the user's has none."""
     where = f"within {cone.radius * 60:.1f}' of RA {cone.ra:.5f}, Dec {cone.dec:.5f}"
+    if catalog is not None:
+        return AlignmentError(f"{catalog} has no source {where}", "give a catalogue of that field, in degrees")
     return AlignmentError(f"no catalogue has a source {where}", _NEXT_STEP)
 
 
