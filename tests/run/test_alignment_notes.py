@@ -8,13 +8,18 @@ from hstmosaic.errors import AlignmentError
 from hstmosaic.run.aligner import Aligner, alignment_notes
 from hstmosaic.run.alignment import AlignedRun
 
-OUTCOME = {"shift_mas": (120.0, -30.0), "rotation_deg": 0.02, "scale": 1.0, "matches": 90, "rms_mas": (2.0, 3.0)}
-FIT = {"catalog": "GAIAeDR3", "fitgeom": "rscale", "matches": 140, "rms_mas": (2.0, 3.0)}
+FIT = {"catalog": "GAIAeDR3", "fitgeom": "rscale"}
+
+
+def outcome(stars, rms):
+    moved = {"shift_mas": (120.0, -30.0), "rotation_deg": 0.02, "scale": 1.0, "matches": 90, "rms_mas": (2.0, 3.0)}
+    return moved | {"fit_matches": stars, "fit_rms_mas": (rms, 2 * rms)}
 
 
 @pytest.fixture
 def notes():
-    data = FIT | {"exposures": {"a": OUTCOME, "b": OUTCOME}, "left_out": {"c": "it has no stars"}}
+    exposures = {"a": outcome(140, 2.0), "b": outcome(20, 40.0), "d": outcome(30, 9.0)}
+    data = FIT | {"exposures": exposures, "left_out": {"c": "it has no stars"}}
     return alignment_notes(AlignedRun(plan=None, aligned=True, data=data))
 
 
@@ -23,9 +28,10 @@ def keywords(notes, *exposures):
 
 
 def test_products_tell_of_the_fit_that_their_exposures_took_part_in(notes):
-    for exposures in (("a", "b"), ("c", "b")):
+    for exposures, stars, rms in ((("a",), 140, 2.0), (("c", "a"), 140, 2.0), (("a", "d", "b"), 20, 40.0)):
         cards = keywords(notes, *exposures)
-        assert (cards["ALIGNED"], cards["ALNCAT"], cards["ALNMATCH"]) == (True, "GAIAeDR3", 140)
+        assert (cards["ALIGNED"], cards["ALNCAT"], cards["ALNGEOM"]) == (True, "GAIAeDR3", "rscale")
+        assert (cards["ALNMATCH"], cards["ALNRMSRA"], cards["ALNRMSDE"]) == (stars, rms, 2 * rms)
 
 
 def test_a_product_of_exposures_that_the_fit_left_out_is_not_aligned(notes):

@@ -107,6 +107,8 @@ def test_files_are_as_upstream_makes_them(first):
 
 def test_the_outcome_is_said(bench, first):
     run, events = first
+    assert run.data["method"] == "relative"
+    assert not [event for event in events if event.level == "warning"]
     assert run.data["catalog"] == "GAIAeDR3"
     assert run.data["matches"] > 200
     for plan in bench.field.exposures:
@@ -329,3 +331,20 @@ def test_a_bad_exposure_among_good_ones(bench, tmp_path, rootname, change, reaso
         if exposure.filename != name:
             after = distances_from_truth(exposure, run.exposures[exposure.filename])
             assert np.hypot(*after.mean(axis=0)) < 5
+
+
+def test_exposures_that_do_not_overlap_are_said_to_be_fitted_alone(bench, tmp_path):
+    field = three_cameras(rows=800, exposures=1, apart=100.0)
+    simulate_field(field, tmp_path)
+    stars = Stars.from_truth(Table.read(tmp_path / "truth.ecsv"), OBSERVED, error=1.0)
+    with catalog_service(stars) as service:
+        how = Service(url=service.url, cache=None)
+        run, events = bench.align(plan=make_plan(str(tmp_path / "list.txt")), service=how)
+    assert run.aligned
+    assert run.data["method"] != "relative"
+    assert [event.level for event in events if event.kind == "fitted alone"] == ["warning"]
+    made = {name: (outcome["fit_matches"], *outcome["fit_rms_mas"]) for name, outcome in run.data["exposures"].items()}
+    assert len(set(made.values())) == 3, "each has a fit of its own"
+    assert (run.data["matches"], *run.data["rms_mas"]) == min(made.values())
+    for name, numbers in made.items():
+        assert fits.getval(run.exposures[name], "NMATCHES", "SCI", 1) == numbers[0]

@@ -16,7 +16,7 @@ class HeaderNotes:
     """Records for the primary headers of products."""
 
     cards: dict[str, tuple[Card, ...]] = field(default_factory=dict)
-    """Keyword, value and comment by name of exposure; a product has those of the first one in it that has any."""
+    """Keyword, value and comment by name of exposure; a product has the first of these that are of one in it."""
     otherwise: tuple[Card, ...] = ()
     """The same for products that hold none of these exposures."""
     history: dict[str, str] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class HeaderNotes:
 
     def keywords(self, exposures: Collection[str]) -> tuple[Card, ...]:
         """Return the cards of a product that holds some exposures."""
-        return next((self.cards[name] for name in exposures if name in self.cards), self.otherwise)
+        return next((cards for name, cards in self.cards.items() if name in exposures), self.otherwise)
 
     def records(self, exposures: Collection[str]) -> tuple[str, ...]:
         """Return the HISTORY records of a product that holds some exposures."""

@@ -113,25 +113,31 @@ def alignment_notes(run: AlignedRun) -> HeaderNotes:
     -------
     HeaderNotes
         ``ALIGNED`` and, in products with an exposure that took part in a good fit, ``ALNCAT``, ``ALNGEOM``,
-        ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``; a HISTORY record for each exposure.
+        ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``, of the one with fewest stars where each was fitted by itself; a
+        HISTORY record for each exposure.
     """
     otherwise: tuple[Card, ...] = (("ALIGNED", False, _ALIGNED),)
     if not run.aligned:
         return HeaderNotes(otherwise=otherwise)
     data = run.data
-    cards: tuple[Card, ...] = (
-        ("ALIGNED", True, _ALIGNED),
-        ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
-        ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
-        ("ALNMATCH", data["matches"], "stars in the joint fit"),
-        ("ALNRMSRA", round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
-        ("ALNRMSDE", round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
-    )
+    weakest_first = sorted(data["exposures"].items(), key=lambda item: int(item[1]["fit_matches"]))
     return HeaderNotes(
-        cards=dict.fromkeys(data["exposures"], cards),
+        cards={name: _cards(data, outcome) for name, outcome in weakest_first},
         otherwise=otherwise,
         history={name: _record(name, outcome) for name, outcome in data["exposures"].items()}
         | {name: f"{name} keeps its WCS: {reason}" for name, reason in data["left_out"].items()},
+    )
+
+
+def _cards(data: dict[str, Any], outcome: dict[str, Any]) -> tuple[Card, ...]:
+    ra, dec = outcome["fit_rms_mas"]
+    return (
+        ("ALIGNED", True, _ALIGNED),
+        ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
+        ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
+        ("ALNMATCH", outcome["fit_matches"], "stars in the joint fit"),
+        ("ALNRMSRA", round(ra, 3), "[mas] RMS of the fit in right ascension"),
+        ("ALNRMSDE", round(dec, 3), "[mas] RMS of the fit in declination"),
     )
 
 

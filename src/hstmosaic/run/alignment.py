@@ -225,12 +225,21 @@ def _tables(task: TaskDirectory, result: TaskResult) -> tuple[str, ...]:
 
 def _tell_fit(data: Mapping[str, Any], tell: Teller) -> None:
     ra, dec = data["rms_mas"]
+    alone = len(data["exposures"]) > 1 and data["method"] != "relative"
     tell(
         "aligned",
-        f"aligned {len(data['exposures'])} exposure(s) to {data['catalog']}: {data['matches']} stars, "
+        f"aligned {len(data['exposures'])} exposure(s) to {data['catalog']}: {data['matches']} stars"
+        f"{' in the weakest fit' if alone else ''}, "
         f"RMS {ra:.1f} and {dec:.1f} mas ({data['method']} fit, {data['fitgeom']})",
         **{key: data[key] for key in ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out")},
     )
+    if alone:
+        tell(
+            "fitted alone",
+            f"not all exposures match each other (do they overlap?): each was fitted to {data['catalog']} by itself, "
+            "with the few stars that it has, and filters are registered no better than that",
+            "warning",
+        )
     for name, outcome in data["exposures"].items():
         east, north = outcome["shift_mas"]
         rms = "no match" if outcome["rms_mas"] is None else "RMS {:.1f} and {:.1f} mas".format(*outcome["rms_mas"])
