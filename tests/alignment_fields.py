@@ -15,17 +15,22 @@ OBSERVED = 2012.199
 """Decimal year of the first exposure."""
 
 
-def three_cameras(rows=1280, exposures=2, seed=7, density=450.0):
-    """Plan UVIS, IR and ACS visits of one field, with errors of 0.1 to 0.5 arcsec and rolls of 0.02 deg."""
+def three_cameras(rows=1280, exposures=2, seed=7, density=450.0, apart=0.0):
+    """Plan UVIS, IR and ACS visits of one field, or so many arcsec apart from each other, with errors of 0.1 to 0.5
+    arcsec and rolls of 0.02 deg.
+    """
     rng = np.random.default_rng([seed, 2])
     visits = []
-    for name, filter_name, turn, size in CAMERAS:
+    for number, (name, filter_name, turn, size) in enumerate(CAMERAS):
         length, angle = rng.uniform(0.1, 0.5), rng.uniform(0, 2 * np.pi)
         roll = rng.choice([-0.02, 0.02])
         error = PointingError(length * np.cos(angle), length * np.sin(angle), float(roll))
         shape = (int(rows * size),) * 2
-        visits.append(Visit(name, filter_name, exposures=exposures, turn=turn, subarray=shape, error=error))
-    scene = make_scene(150.1, 2.2, 1.6, density=density, galaxies=5, magnitudes=(18.5, 22.5), seed=seed)
+        offset = (apart * (number - 1), 0.0)
+        visits.append(
+            Visit(name, filter_name, exposures=exposures, turn=turn, subarray=shape, error=error, offset=offset)
+        )
+    scene = make_scene(150.1, 2.2, 1.6 + apart / 60, density=density, galaxies=5, magnitudes=(18.5, 22.5), seed=seed)
     return build_field("align", Pointing(150.1, 2.2, 15.0), visits, scene=scene, seed=seed, program="tri")
 
 

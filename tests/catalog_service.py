@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import numpy as np
 from astropy.coordinates import angular_separation
@@ -25,19 +26,22 @@ class Stars:
     mag: np.ndarray
     pmra: np.ndarray
     pmdec: np.ndarray
-    error: float = 0.1
+    error: np.ndarray
     epoch: float = GAIA_EPOCH
 
     @classmethod
-    def from_truth(cls, truth, observed, faintest=30.0, motion=0.0, seed=3):
-        """Take stars that are where the truth says at the epoch `observed`, and move by some mas/yr."""
+    def from_truth(cls, truth, observed, faintest=30.0, motion=0.0, error=0.1, seed=3):
+        """Take stars that are where the truth says at the epoch `observed` but for errors of about so many mas each,
+        which the catalogue tells, and that move by some mas/yr.
+        """
         stars = truth[(truth["kind"] == "star") & (truth["magnitude"] < faintest)]
         rng = np.random.default_rng(seed)
         pmra, pmdec = rng.normal(0, motion, (2, len(stars))) if motion else np.zeros((2, len(stars)))
-        years = (GAIA_EPOCH - observed) / 3.6e6
-        dec = np.asarray(stars["dec"]) + years * pmdec
-        ra = np.asarray(stars["ra"]) + years * pmra / np.cos(np.deg2rad(stars["dec"]))
-        return cls(ra, dec, np.asarray(stars["magnitude"]), pmra, pmdec)
+        errors = error * rng.uniform(0.2, 1.8, len(stars))
+        east, north = (GAIA_EPOCH - observed) * np.array([pmra, pmdec]) + errors * rng.normal(0, 1, (2, len(stars)))
+        dec = np.asarray(stars["dec"]) + north / 3.6e6
+        ra = np.asarray(stars["ra"]) + east / 3.6e6 / np.cos(np.deg2rad(stars["dec"]))
+        return cls(ra, dec, np.asarray(stars["magnitude"]), pmra, pmdec, errors)
 
     def rows(self, ra, dec, radius, epoch):
         """Return lines of the sources in a cone, moved to an epoch."""
@@ -46,7 +50,7 @@ class Stars:
         distance = np.rad2deg(angular_separation(*np.deg2rad([ra, dec]), *np.deg2rad(there)))
         shown = self.epoch if epoch is None else epoch
         return [
-            f"{k + 1},{there[0][k]:.10f},{there[1][k]:.10f},{self.error},{self.error},"
+            f"{k + 1},{there[0][k]:.10f},{there[1][k]:.10f},{self.error[k]:.4f},{self.error[k]:.4f},"
             f"{self.pmra[k]:.3f},0.1,{self.pmdec[k]:.3f},0.1,{self.mag[k]:.3f},{shown:.3f}"
             for k in np.flatnonzero(distance <= radius)
         ]
@@ -73,6 +77,10 @@ class Service:
         """Return the text for a well-formed request."""
         epoch = float(query["EPOCH"][0]) if "EPOCH" in query else None
         rows = self.stars.rows(*(float(query[key][0]) for key in ("RA", "DEC", "SR")), epoch)
+        return self.table(query, rows)
+
+    def table(self, query, rows):
+        """Return rows as a table of the catalogue that is asked for."""
         columns = {"GAIAeDR3": GAIA_COLUMNS, "GSC242": GSC_COLUMNS, "2MASS": TWO_MASS_COLUMNS}[query["CAT"][0]]
         return "\r\n".join([f"Objects found : {len(rows)}", columns, *rows, ""])
 
@@ -86,12 +94,12 @@ class _Handler(BaseHTTPRequestHandler):
         mode = service.mode()
         text = {
             "rubbish": "<html>\r\n<body>Please log in to the hotel's network</body>\r\n</html>",
-            "empty": f"Objects found : 0\r\n{GAIA_COLUMNS}\r\n",
+            "empty": service.table(query, []),
             "error": "Error: Cannot find table 0.\r\n",
         }.get(mode)
         if text is None:
             text = "Error: no epoch\r\n" if mode == "no-epoch" and "EPOCH" in query else service.reply(query)
-        if not self.path.startswith("/vo/CatalogSearch.aspx?") or mode in ("404", "500"):
+        if "/vo/CatalogSearch.aspx?" not in self.path or mode in ("404", "500"):
             self.send_error(500 if mode == "500" else 404)
             return
         if mode == "hang":
@@ -129,7 +137,8 @@ def catalog_service(stars, *modes):
     service = Service(stars, list(modes) or ["good"])
     handler = type("Handler", (_Handler,), {"service": service})
     with _Server(("127.0.0.1", 0), handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_address[1]}"
+        # a port may be had again, and what is kept of one service is not to be taken for the reply of another
+        service.url = f"http://127.0.0.1:{server.server_address[1]}/{uuid4().hex}"
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

@@ -120,7 +120,7 @@ def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> No
     help=_PROFILE_HELP,
 )
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
-@click.option("--require-alignment", is_flag=True, help="Make it an error if the exposures cannot be aligned.")
+@click.option("--require-alignment", is_flag=True, help="Make it an error if an exposure cannot be aligned.")
 @click.option("--like", metavar="PROVENANCE", type=click.Path(path_type=Path), help=_LIKE_HELP)
 @click.option("--show-jobs", is_flag=True, help="Print the scripts of the jobs and submit none.")
 @click.option("--stub", is_flag=True, help="Only pretend, with tiny files: for trying out a cluster.")
@@ -151,6 +151,8 @@ def run(
 
     if quiet and as_json:
         raise click.UsageError("--quiet and --json exclude each other")
+    if given["skip_alignment"] and (given["catalog"] or given["require_alignment"]):
+        raise click.UsageError("--skip_gaia_alignment excludes --catalog and --require-alignment", context)
     _interrupt_by(signal.SIGTERM, signal.SIGHUP)
     if like is not None:
         from hstmosaic.bars import byte_bar

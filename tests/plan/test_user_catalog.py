@@ -111,6 +111,50 @@ def test_epochs_of_tables_as_they_are_written(tmp_path, epoch, years):
     assert read_catalog(tmp_path / "stars.ecsv")["epoch"] == pytest.approx([years], abs=1e-4)
 
 
+def test_sources_without_errors_weigh_like_the_worst_with_errors():
+    """Drizzlepac would not use them at all; a 0 is what many tables have for an error that is not known."""
+    columns = {key: np.array(values) for key, values in {
+        "ra": [10.0, 11.0, 12.0, 13.0],
+        "dec": [20.0, 21.0, 22.0, 23.0],
+        "ra_error": [0.0, 0.4, 0.2, -1.0],
+        "dec_error": [0.0, 0.0, 0.0, 0.0],
+    }.items()}  # fmt: skip
+    rows = parsed(catalog_reply(columns, sky(2015.0)))
+    assert [row["ra_error"] for row in rows] == [0.4, 0.4, 0.2, 0.4]
+    assert [row["dec_error"] for row in rows] == [0.0] * 4
+
+
+def test_our_names_count_more_than_gaias(tmp_path):
+    table = Table(
+        {"ra": [1.0], "dec": [2.0], "mag": [17.0], "phot_g_mean_mag": [18.0], "source_id": [5], "SOURCE_ID": [6]}
+    )
+    table.write(tmp_path / "stars.ecsv")
+    assert read_catalog(tmp_path / "stars.ecsv")["mag"] == [17.0]
+
+
+def test_a_spreadsheet_begins_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "stars.csv").write_text("ra,dec,mag\n1,2,18\n", encoding="utf-8-sig")
+    assert read_catalog(tmp_path / "stars.csv")["ra"] == [1.0]
+
+
+def test_several_numbers_a_row(tmp_path):
+    Table({"ra": [[1.0, 2.0]], "dec": [[1.0, 2.0]]}).write(tmp_path / "stars.fits")
+    with pytest.raises(AlignmentError, match=r"column ra is not usable \(2 numbers a row"):
+        read_catalog(tmp_path / "stars.fits")
+
+
+@pytest.mark.parametrize(("epoch", "said"), [(57388.0, "57388"), (2457388.5, "2457388.5"), (16.0, "16")])
+def test_an_epoch_that_is_no_year(tmp_path, epoch, said):
+    """Or proper motions would move stars by degrees, and nobody would know why none matches."""
+    table = Table({"ra": [10.0, 11.0], "dec": [20.0, 21.0], "pmra": [5.0, 5.0]})
+    Table(table, meta={"epoch": epoch}).write(tmp_path / "meta.ecsv")
+    table["epoch"] = [2016.0, epoch]
+    table.write(tmp_path / "column.ecsv")
+    for name in ("meta.ecsv", "column.ecsv"):
+        with pytest.raises(AlignmentError, match=f"{name}: its epoch {said} is no year"):
+            read_catalog(tmp_path / name)
+
+
 def test_an_epoch_that_is_none(tmp_path):
     Table({"ra": [10.0], "dec": [20.0]}, meta={"EPOCH": "soon"}).write(tmp_path / "stars.ecsv")
     with pytest.raises(AlignmentError, match=r"stars.ecsv: its epoch 'soon' is not understood"):
@@ -127,6 +171,13 @@ def test_an_epoch_that_is_none(tmp_path):
         ("stars.csv", "ra,dec\n,\n", "no source with a position"),
         ("stars.csv", "ra,dec\n10:00:00,2\n", "column ra is not usable"),
         ("stars.csv", "ra,dec,pmra\n10,2,3\n", "no epoch"),
+        ("stars.csv", "ra,dec,pmra,epoch\n10,2,3,\n", "no epoch"),
+        (
+            "stars.ecsv",
+            "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: ra, datatype: float64}\n"
+            "# - {name: RA, datatype: float64}\n# - {name: dec, datatype: float64}\nra RA dec\n1 2 3\n",
+            "two columns ra",
+        ),
         ("stars.csv", "", "cannot be read|no columns"),
         ("stars.fits", "not fits", "cannot be read"),
         ("stars.vot", "not xml", "cannot be read"),

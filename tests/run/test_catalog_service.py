@@ -9,9 +9,9 @@ from astropy.table import Table
 from catalog_service import Stars, catalog_service
 
 from hstmosaic.errors import AlignmentError, ExitCode
-from hstmosaic.plan.catalog import Cone, check_reply
+from hstmosaic.plan.catalog import CATALOGS, COLUMNS, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
-from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, reply_cache, service_url
+from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, kept_reply, reply_cache, service_url
 
 
 def exposure():
@@ -69,13 +69,28 @@ def test_a_reply_is_fetched_once(stars, patient):
     assert not patient.naps
 
 
-def test_a_spoilt_cache_is_filled_again(stars, patient, tmp_path):
+@pytest.mark.parametrize("content", [b"Objects found : 20\r\nobjID,ra", b"", b"\xff\xfe\x80"])
+def test_a_spoilt_cache_is_filled_again(stars, patient, tmp_path, content):
     with catalog_service(stars) as service:
         first = fetch(patient(service.url), CONE, "GAIAeDR3")
         (kept,) = (tmp_path / "cache").iterdir()
-        kept.write_text(first[:100])
+        kept.write_bytes(content)
         assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
         assert kept.read_bytes().decode() == first
+        assert list((tmp_path / "cache").iterdir()) == [kept]
+
+
+def test_a_run_goes_on_with_its_own_replies(stars, patient, tmp_path):
+    own = tmp_path / "run"
+    with catalog_service(stars) as service:
+        fetch(patient(service.url), CONE, "GAIAeDR3")
+        first = fetch(patient(service.url, own=own), CONE, "GAIAeDR3")
+        assert len(service.asked) == 1, "the cache has had it"
+        fetch(patient(service.url, cache=None, own=own), CONE, "GSC242")
+    for catalog in ("GAIAeDR3", "GSC242"):
+        assert fetch(patient(service.url, cache=None, own=own), CONE, catalog)
+    assert kept_reply(patient(service.url, cache=None, own=own), CONE, "GAIAeDR3") == first
+    assert kept_reply(patient(service.url, cache=None, own=own), CONE, "2MASS") is None
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(stars, patient, tmp_path):
@@ -172,6 +187,22 @@ def test_fetching_ahead(stars, patient, tmp_path, monkeypatch):
     ahead = catalog_reply(columns, CONE).split("\r\n")[2:-1]
     positions = [np.array([row.split(",")[1:3] for row in rows], dtype=float) for rows in (direct, ahead)]
     np.testing.assert_allclose(*positions, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("counts", "taken"),
+    [((12, 50, 50), "GAIAeDR3"), ((11, 20, 50), "GSC242"), ((3, 0, 9), "2MASS"), ((9, 9, 0), "GAIAeDR3")],
+)
+def test_fetching_ahead_takes_the_catalogue_that_a_fit_can_use(tmp_path, monkeypatch, counts, taken):
+    replies = {}
+    for name, count in zip(CATALOGS, counts, strict=True):
+        wide = [(150.1 + 0.045, 2.2)] * 30 if count else []  # in the cone, not in the field
+        rows = [(0, ra, dec, *"1" * (len(COLUMNS[name]) - 3)) for ra, dec in [(150.1, 2.2)] * count + wide]
+        replies[name] = reply_text(COLUMNS[name], rows)
+    monkeypatch.setattr("hstmosaic.run.catalog.fit_cone", lambda _: CONE)
+    monkeypatch.setattr("hstmosaic.run.catalog.fetch", lambda _, cone, catalog, with_epoch: replies[catalog])
+    catalog, count = fetch_ahead([exposure()], tmp_path / "stars.ecsv", Service(cache=None))
+    assert (catalog, count) == (taken, counts[CATALOGS.index(taken)] + 30)
 
 
 def test_fetching_ahead_where_nothing_is(stars, patient, tmp_path, monkeypatch):

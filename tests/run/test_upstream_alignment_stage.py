@@ -40,7 +40,7 @@ class Bench:
         self.paths = simulate_field(self.field, folder / "exposures")
         self.truth = Table.read(folder / "exposures" / "truth.ecsv")
         self.before = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in self.paths}
-        self.stars = Stars.from_truth(self.truth, OBSERVED, motion=8.0)
+        self.stars = Stars.from_truth(self.truth, OBSERVED, motion=8.0, error=1.0)
         self.plan = make_plan(str(folder / "exposures" / "list.txt"))
         self.directory = run_directory(folder / "out", "field")
         self.directory.create()
@@ -75,7 +75,8 @@ def test_every_exposure_is_where_it_was_taken(bench, first):
     assert set(run.exposures) == {path.name for path in bench.paths}
     for plan in bench.field.exposures:
         before = distances_from_truth(plan, next(p for p in bench.paths if p.name == plan.filename))
-        assert np.hypot(*before.mean(axis=0)) > 90
+        assert 90 < np.hypot(*before.mean(axis=0)) < 510
+        assert abs(plan.error.roll) == 0.02
         after = distances_from_truth(plan, run.exposures[plan.filename])
         assert np.hypot(*after.mean(axis=0)) < 5, plan.filename
         assert np.sqrt((after**2).sum(axis=1).mean()) < 5, plan.filename
@@ -106,6 +107,8 @@ def test_files_are_as_upstream_makes_them(first):
 
 def test_the_outcome_is_said(bench, first):
     run, events = first
+    assert run.data["method"] == "relative"
+    assert not [event for event in events if event.level == "warning"]
     assert run.data["catalog"] == "GAIAeDR3"
     assert run.data["matches"] > 200
     for plan in bench.field.exposures:
@@ -192,6 +195,7 @@ def test_sources_are_those_of_the_serial_pass(bench, first, tmp_path):
 def test_a_users_catalogue_needs_no_network(bench, tmp_path):
     stars = bench.stars
     table = Table({"RA": stars.ra, "DEC": stars.dec, "pmra": stars.pmra, "pmdec": stars.pmdec, "mag": stars.mag})
+    table["ra_error"] = table["dec_error"] = stars.error
     table.meta["epoch"] = stars.epoch
     table.write(tmp_path / "own.ecsv")
     run, _ = bench.align(catalog=tmp_path / "own.ecsv", service=NOWHERE)
@@ -200,6 +204,14 @@ def test_a_users_catalogue_needs_no_network(bench, tmp_path):
         path = run.exposures[plan.filename]
         assert fits.getheader(path, "SCI", 1)["WCSNAME"].endswith("-FIT_MVM_USER")
         assert np.hypot(*distances_from_truth(plan, path).mean(axis=0)) < 5
+
+
+def test_a_users_catalogue_of_another_field_is_named(bench, tmp_path):
+    path = tmp_path / "own.ecsv"
+    Table({"ra": bench.stars.ra / 15, "dec": bench.stars.dec}).write(path)
+    run, _ = bench.align(catalog=path, service=NOWHERE)
+    assert not run.aligned
+    assert run.cause.startswith(f"{path} has no source within")
 
 
 def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
@@ -212,11 +224,43 @@ def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
         bench.align(service=NOWHERE, required=True)
 
 
+def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_path):
+    with catalog_service(bench.stars, "empty", "good") as service:
+        run, _ = bench.align(service=Service(url=service.url, cache=None))
+        assert run.data["catalog"] == "GSC242"
+        assert len(service.asked) == 3
+    again, events = bench.align(service=Service(url=service.url, cache=None, attempts=1))
+    assert again.data == run.data
+    (warning,) = [event for event in events if event.level == "warning"]
+    assert warning.message.startswith("GAIAeDR3: the catalogue service does not answer")
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause"),
+    [
+        ("500", "does not answer .*HTTP status 500"),
+        ("404", "refuses .*HTTP status 404"),
+        ("rubbish", "answers no table"),
+        ("error", "Cannot find table 0"),
+        ("cut", "breaks off after"),
+        ("hang", "timed out"),
+        ("slow", "not finished after 0.2 s"),
+        ("empty", "no catalogue has a source"),
+    ],
+)
+def test_a_service_that_is_no_use(bench, mode, cause):
+    with catalog_service(bench.stars, mode) as service:
+        run, events = bench.align(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
+    assert not run.aligned
+    assert re.search(cause, run.cause)
+    (told,) = [event for event in events if event.kind == "not aligned"]
+    assert (told.level, run.cause in told.message) == ("warning", True)
+
+
 @pytest.mark.parametrize("count", [3, 11])
 def test_too_few_stars_in_the_catalogue(bench, count):
-    few = {key: getattr(bench.stars, key)[:count] for key in ("ra", "dec", "mag", "pmra", "pmdec")}
     middle = np.argsort(np.hypot(bench.stars.ra - 150.1, bench.stars.dec - 2.2))[:count]
-    few = {key: getattr(bench.stars, key)[middle] for key in few}
+    few = {key: getattr(bench.stars, key)[middle] for key in ("ra", "dec", "mag", "pmra", "pmdec", "error")}
     run, events = bench.aligned(**few)
     assert not run.aligned
     assert f"{count} in" in run.cause
@@ -274,7 +318,10 @@ def upside_down(hdus):
 def test_a_bad_exposure_among_good_ones(bench, tmp_path, rootname, change, reason):
     plan, name = spoil(bench, tmp_path, rootname, change)
     with catalog_service(bench.stars) as service:
-        run, events = bench.align(plan=plan, service=Service(url=service.url, cache=None))
+        how = Service(url=service.url, cache=None)
+        run, events = bench.align(plan=plan, service=how)
+        with pytest.raises(AlignmentError, match=f"not all exposures can be aligned: {name} .*({reason})"):
+            bench.align(plan=plan, service=how, required=True)
     assert run.aligned
     assert list(run.data["left_out"]) == [name]
     assert re.search(reason, run.data["left_out"][name])
@@ -284,3 +331,20 @@ def test_a_bad_exposure_among_good_ones(bench, tmp_path, rootname, change, reaso
         if exposure.filename != name:
             after = distances_from_truth(exposure, run.exposures[exposure.filename])
             assert np.hypot(*after.mean(axis=0)) < 5
+
+
+def test_exposures_that_do_not_overlap_are_said_to_be_fitted_alone(bench, tmp_path):
+    field = three_cameras(rows=800, exposures=1, apart=100.0)
+    simulate_field(field, tmp_path)
+    stars = Stars.from_truth(Table.read(tmp_path / "truth.ecsv"), OBSERVED, error=1.0)
+    with catalog_service(stars) as service:
+        how = Service(url=service.url, cache=None)
+        run, events = bench.align(plan=make_plan(str(tmp_path / "list.txt")), service=how)
+    assert run.aligned
+    assert run.data["method"] != "relative"
+    assert [event.level for event in events if event.kind == "fitted alone"] == ["warning"]
+    made = {name: (outcome["fit_matches"], *outcome["fit_rms_mas"]) for name, outcome in run.data["exposures"].items()}
+    assert len(set(made.values())) == 3, "each has a fit of its own"
+    assert (run.data["matches"], *run.data["rms_mas"]) == min(made.values())
+    for name, numbers in made.items():
+        assert fits.getval(run.exposures[name], "NMATCHES", "SCI", 1) == numbers[0]

@@ -15,7 +15,7 @@ from drizzlepac.haputils import align_utils, astrometric_utils, poller_utils, pr
 
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.catalog import CATALOGS, COLUMNS, USER_CATALOG, Cone, fit_cone
+from hstmosaic.plan.catalog import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone, fit_cone
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, AlignSpec, SourcesSpec, read_result, spec_to_json
 from hstmosaic.simulate import simulate_field
@@ -165,11 +165,33 @@ def test_a_chip_without_sources_stops_the_joint_fit(monkeypatch):
 
 def test_catalogues_and_columns_are_drizzlepacs():
     for instrument, detector in (("wfc3", "uvis"), ("wfc3", "ir"), ("acs", "wfc")):
-        assert tuple(alignment_parameters(instrument, detector)["run_align"]["mosaic_catalog_list"]) == CATALOGS
+        parameters = alignment_parameters(instrument, detector)["run_align"]
+        assert tuple(parameters["mosaic_catalog_list"]) == CATALOGS
+        assert min(parameters["mosaic_fitgeom_list"].values()) == FEWEST
     for catalog, columns in COLUMNS.items():
         if catalog != USER_CATALOG:
             needed = set(astrometric_utils.SUPPORTED_CATALOGS[catalog.upper()].values()) - {""}
             assert needed == set(columns)
+
+
+def test_drizzlepac_reads_columns_of_photutils_2():
+    """Why photutils stays below 3."""
+    source = inspect.getsource(astrometric_utils.extract_sources)
+    assert "['local_background']" in source, "see whether photutils may be 3 now"
+    assert "['xcentroid']" in source
+
+
+def test_requests_have_no_timeout(monkeypatch):
+    asked = []
+
+    def get(url, **options):
+        asked.append(options)
+        return SimpleNamespace(content=b"one line\r\nobjID,ra\r\n1,150.0\r\n")
+
+    monkeypatch.setattr(astrometric_utils.requests, "get", get)
+    astrometric_utils.get_catalog(150.0, 2.0, catalog="GAIAeDR3")
+    assert asked
+    assert all("timeout" not in options for options in asked), "drizzlepac does not wait for ever any more"
 
 
 def test_requests_are_answered(monkeypatch):

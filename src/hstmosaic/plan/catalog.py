@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,6 +34,9 @@ COLUMNS = {
 }  # fmt: skip
 """Columns that drizzlepac reads."""
 COLUMNS[USER_CATALOG] = COLUMNS["GAIAeDR3"]
+
+FEWEST = 12
+"""Stars that the simplest of drizzlepac's joint fits needs."""
 
 _SERVICE = "vo/CatalogSearch.aspx"
 _LINE_END = "\r\n"
@@ -157,10 +160,23 @@ def answer(url: str, text: str, cone: Cone) -> str:
     if between + request.radius > cone.radius:
         raise ReplyError(f"the stored catalogue does not cover {url}")
     comment, header, *rows = [line for line in text.split(_LINE_END) if line]
-    names = next(csv.reader([header]))
-    positions = [(float(row[names.index("ra")]), float(row[names.index("dec")])) for row in csv.reader(rows)]
-    inside = request.holds(*np.reshape(positions, (-1, 2)).T)
+    inside = request.holds(*_positions(header, rows))
     return _LINE_END.join([comment, header, *itertools.compress(rows, inside), ""])
+
+
+def stars_around(text: str, cone: Cone) -> int:
+    """Count the sources of a reply that lie within the radius around all corners of the exposures.
+
+    Parameters
+    ----------
+    text : str
+        A reply to the request for `cone`, checked.
+    cone : Cone
+        As of `fit_cone`, which is larger than that.
+    """
+    _, header, *rows = [line for line in text.split(_LINE_END) if line]
+    around = replace(cone, radius=(cone.radius - _EXTRA) / _REACH)
+    return int(around.holds(*_positions(header, rows)).sum())
 
 
 def reply_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -168,6 +184,13 @@ def reply_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator=_LINE_END).writerows([columns, *rows])
     return f"Objects found : {len(rows)}{_LINE_END}{text.getvalue()}"
+
+
+def _positions(header: str, rows: Sequence[str]) -> np.ndarray:
+    """Right ascensions and declinations of a reply's rows, degrees, shape (2, n)."""
+    names = next(csv.reader([header]))
+    positions = [(float(row[names.index("ra")]), float(row[names.index("dec")])) for row in csv.reader(rows)]
+    return np.reshape(positions, (-1, 2)).T
 
 
 def _corners(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:

@@ -48,6 +48,8 @@ _SERVICE_NAMES = {
     "2MASS": {"ra": "ra", "dec": "dec", "mag": "mag", "epoch": "jdate"},
 }  # fmt: skip
 _JULIAN = 2_400_000
+_YEARS = (1800, 2200)
+"""Between these an epoch is a decimal year; Julian dates, days and centuries are not."""
 
 
 def read_catalog(path: Path) -> dict[str, np.ndarray]:
@@ -59,7 +61,8 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
         ECSV, CSV, FITS or VOTable, told by its suffix. Columns, in any case of letters: ``ra``, ``dec`` (degrees),
         ``ra_error``, ``dec_error`` (mas), ``pmra`` (mas/yr, with the cosine of the declination as Gaia has it),
         ``pmdec`` (mas/yr), ``mag``, ``epoch`` (decimal years, of the positions; a table's ``epoch`` in its meta data
-        will do). Columns with units are converted. Gaia's names ``phot_g_mean_mag`` and ``ref_epoch`` are known.
+        will do). Columns with units are converted. Gaia's names ``phot_g_mean_mag`` and ``ref_epoch`` are known, and
+        count where ``mag`` and ``epoch`` are not there.
 
     Returns
     -------
@@ -69,18 +72,18 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     AlignmentError
-        If it cannot be read, has no positions, or proper motions without an epoch.
+        If it cannot be read, has no positions, proper motions without an epoch, an epoch that is no year, or several
+        columns of one name.
     """
     table = _read(path)
-    names = {_SYNONYMS.get(name.lower(), name.lower()): name for name in table.colnames}
+    names = _names(table, path)
     if not {"ra", "dec"} <= names.keys():
         raise AlignmentError(f"{path}: no columns ra and dec among {', '.join(table.colnames)}", _COLUMNS)
     columns = {key: _values(table, names[key], unit, path) for key, unit in _UNITS.items() if key in names}
     epoch = table.meta.get("epoch", table.meta.get("EPOCH"))
     if "epoch" not in columns and epoch is not None:
         columns["epoch"] = np.full(len(table), _year(epoch, path))
-    if {"pmra", "pmdec"} & columns.keys() and "epoch" not in columns:
-        raise AlignmentError(f"{path}: has proper motions, but no epoch", "add a column epoch in decimal years")
+    _check_epochs(columns, path)
     placed = np.isfinite(columns["ra"]) & np.isfinite(columns["dec"]) & (np.abs(columns["dec"]) <= 90)
     if not placed.any():
         raise AlignmentError(f"{path}: has no source with a position", _COLUMNS)
@@ -101,8 +104,9 @@ def catalog_reply(columns: dict[str, np.ndarray], cone: Cone) -> str:
     -------
     str
         A reply with the columns of GAIAeDR3. Positions are linear in time, as in the service; a source without proper
-        motion or epoch stays where it is. Where some sources have errors, the others get the largest of them; where
-        none has, all errors are 0, which drizzlepac takes for equal weights.
+        motion or epoch stays where it is. Where some sources have errors above 0, the others get the largest of them,
+        since drizzlepac gives those without one no weight; where none has, all errors are 0, which it takes for equal
+        weights.
     """
     count = len(columns["ra"])
     years = _filled(columns, "epoch", count, cone.epoch)
@@ -110,7 +114,7 @@ def catalog_reply(columns: dict[str, np.ndarray], cone: Cone) -> str:
     elapsed = (cone.epoch - years) / 3.6e6
     ra = (columns["ra"] + pmra * elapsed / np.cos(np.deg2rad(columns["dec"]))) % 360
     dec = columns["dec"] + pmdec * elapsed
-    errors = [_filled(columns, key, count, _largest(columns, key)) for key in ("ra_error", "dec_error")]
+    errors = [_errors(columns, key, count) for key in ("ra_error", "dec_error")]
     mag = _filled(columns, "mag", count, 0.0)
     rows = [
         (number, f"{ra[k]:.10f}", f"{dec[k]:.10f}", errors[0][k], errors[1][k], pmra[k], 0.0, pmdec[k], 0.0, mag[k],
@@ -172,6 +176,32 @@ def check_format(path: Path) -> str:
     return FORMATS[suffix]
 
 
+def _names(table: Table, path: Path) -> dict[str, str]:
+    """Return what the columns are called in a table, by our names for them."""
+    names: dict[str, str] = {}
+    for name in table.colnames:
+        known = name.lower().removeprefix("\ufeff")  # spreadsheets begin a file with it
+        if known in names and known in _UNITS:
+            raise AlignmentError(f"{path}: has two columns {known} ({names[known]}, {name})", "leave one of them out")
+        names[known] = name
+    for theirs, ours in _SYNONYMS.items():
+        if theirs in names:
+            names.setdefault(ours, names[theirs])
+    return names
+
+
+def _check_epochs(columns: dict[str, np.ndarray], path: Path) -> None:
+    epochs = columns.get("epoch", np.empty(0))
+    epochs = epochs[np.isfinite(epochs)]
+    wrong = epochs[(epochs < _YEARS[0]) | (epochs > _YEARS[1])]
+    if wrong.size:
+        raise AlignmentError(
+            f"{path}: its epoch {wrong[0]:.10g} is no year", "write it as a decimal year, such as 2016.0"
+        )
+    if not epochs.size and any(np.isfinite(columns.get(key, np.nan)).any() for key in ("pmra", "pmdec")):
+        raise AlignmentError(f"{path}: has proper motions, but no epoch", "add a column epoch in decimal years")
+
+
 def _year(epoch: object, path: Path) -> float:
     """Return an epoch such as 2016, ``2016.0``, ``J2016.0`` or a date as decimal years."""
     with suppress(ValueError, TypeError):
@@ -188,6 +218,8 @@ def _values(table: Table, name: str, unit: u.UnitBase | None, path: Path) -> np.
     column = table[name]
     try:
         values = np.ma.filled(np.ma.asarray(column).astype(float), np.nan)
+        if values.ndim != 1:
+            raise ValueError(f"{values.shape[1]} numbers a row")
         if unit is None or column.unit is None:
             return np.asarray(values)
         return np.asarray((values * column.unit).to_value(unit))
@@ -200,10 +232,10 @@ def _filled(columns: dict[str, np.ndarray], key: str, count: int, value: float) 
     return np.where(np.isfinite(values), values, value)
 
 
-def _largest(columns: dict[str, np.ndarray], key: str) -> float:
-    known = columns.get(key, np.empty(0))
-    known = known[np.isfinite(known)]
-    return float(known.max()) if known.size else 0.0
+def _errors(columns: dict[str, np.ndarray], key: str, count: int) -> np.ndarray:
+    values = columns.get(key, np.full(count, np.nan))
+    known = np.isfinite(values) & (values > 0)
+    return np.where(known, values, values[known].max(initial=0.0))
 
 
 def _number(text: str | None) -> float:

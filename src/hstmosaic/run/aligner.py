@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.plan import Plan
+    from hstmosaic.plan.specs import Card
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+
+_ALIGNED = "fitted to a catalogue by hstmosaic"
 
 
 @dataclass
@@ -54,8 +57,10 @@ class Aligner:
         AlignmentError
             If alignment is required and there was none.
         """
+        outcome = self.directory.path / "alignment.json"
+        outcome.unlink(missing_ok=True)  # of an earlier start
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
-        write_whole(self.directory.path / "alignment.json", json.dumps(self.said(), indent=1))
+        write_whole(outcome, json.dumps(self.said(), indent=1))
         write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
@@ -107,23 +112,32 @@ def alignment_notes(run: AlignedRun) -> HeaderNotes:
     Returns
     -------
     HeaderNotes
-        ``ALIGNED`` and, after a good fit, ``ALNCAT``, ``ALNGEOM``, ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``; a
+        ``ALIGNED`` and, in products with an exposure that took part in a good fit, ``ALNCAT``, ``ALNGEOM``,
+        ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``, of the one with fewest stars where each was fitted by itself; a
         HISTORY record for each exposure.
     """
+    otherwise: tuple[Card, ...] = (("ALIGNED", False, _ALIGNED),)
     if not run.aligned:
-        return HeaderNotes(cards=(("ALIGNED", False, "fitted to a catalogue by hstmosaic"),))
+        return HeaderNotes(otherwise=otherwise)
     data = run.data
+    weakest_first = sorted(data["exposures"].items(), key=lambda item: int(item[1]["fit_matches"]))
     return HeaderNotes(
-        cards=(
-            ("ALIGNED", True, "fitted to a catalogue by hstmosaic"),
-            ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
-            ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
-            ("ALNMATCH", data["matches"], "stars in the joint fit"),
-            ("ALNRMSRA", round(data["rms_mas"][0], 3), "[mas] RMS of the fit in right ascension"),
-            ("ALNRMSDE", round(data["rms_mas"][1], 3), "[mas] RMS of the fit in declination"),
-        ),
+        cards={name: _cards(data, outcome) for name, outcome in weakest_first},
+        otherwise=otherwise,
         history={name: _record(name, outcome) for name, outcome in data["exposures"].items()}
         | {name: f"{name} keeps its WCS: {reason}" for name, reason in data["left_out"].items()},
+    )
+
+
+def _cards(data: dict[str, Any], outcome: dict[str, Any]) -> tuple[Card, ...]:
+    ra, dec = outcome["fit_rms_mas"]
+    return (
+        ("ALIGNED", True, _ALIGNED),
+        ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
+        ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
+        ("ALNMATCH", outcome["fit_matches"], "stars in the joint fit"),
+        ("ALNRMSRA", round(ra, 3), "[mas] RMS of the fit in right ascension"),
+        ("ALNRMSDE", round(dec, 3), "[mas] RMS of the fit in declination"),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from hstmosaic.plan.specs import AlignSpec
 from hstmosaic.plan.tasks import ALIGN_TASK
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.alignment_tasks import Stage, content_state, file_states, sources_task
-from hstmosaic.run.catalog import Service, ServiceDownError, fetch, nothing_there
+from hstmosaic.run.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
 from hstmosaic.run.directory import task_key
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hstmosaic.run.pool import Pool
 
 _NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
+_WITHOUT_THEM = "take them out of the list, or leave --require-alignment away: they keep the WCS that they have then"
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class AlignOptions:
     catalog: Path | None = None
     """The user's catalogue; the service is asked when None."""
     required: bool = False
-    """Whether a run without alignment is an error."""
+    """Whether an exposure that is not aligned is an error."""
     service: Service = field(default_factory=Service)
     log_level: str = "info"
 
@@ -95,7 +96,7 @@ def align_exposures(
     Raises
     ------
     AlignmentError
-        If the user's catalogue cannot be used; if there was no good fit and `options` require one.
+        If the user's catalogue cannot be used; if an exposure is not aligned and `options` require it.
     """
     order = fit_order(exposure for exposure in plan.exposures if exposure.name in used)
     stage = Stage(plan, directory, pool)
@@ -109,6 +110,9 @@ def align_exposures(
     if not data["aligned"]:
         return _not_aligned(plan, AlignmentError(data["cause"], _NEXT_STEP), data, options, tell)
     _tell_fit(data, tell)
+    if options.required and data["left_out"]:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in data["left_out"].items())
+        raise AlignmentError(f"not all exposures can be aligned: {reasons}", _WITHOUT_THEM)
     exposures = {name: work / name for name in data["exposures"]}
     return AlignedRun(
         plan=replan(plan, exposures),
@@ -125,18 +129,26 @@ def _store_replies(
 ) -> tuple[tuple[str, str], ...]:
     """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them."""
     folder.mkdir(exist_ok=True)
+    service = replace(options.service, own=folder)
     warn = partial(tell, "catalog", level="warning")
     failed: list[AlignmentError] = []
     stored: list[tuple[str, str]] = []
+    down = False
     for catalog in (USER_CATALOG,) if user_reply is not None else CATALOGS:
         try:
-            text = user_reply if user_reply is not None else fetch(options.service, cone, catalog, warn=warn)
+            if user_reply is not None:
+                text: str | None = user_reply
+            elif down:
+                text = kept_reply(service, cone, catalog)
+            else:
+                text = fetch(service, cone, catalog, warn=warn)
         except AlignmentError as error:
             failed.append(error)
             # what is only there for want of a better one is missed only without that
             tell("catalog", f"{catalog}: {error.message}", "debug" if stored else "warning", catalog=catalog)
-            if isinstance(error, ServiceDownError):
-                break
+            down = isinstance(error, ServiceDownError)
+            continue
+        if text is None:
             continue
         count = check_reply(text, catalog)
         tell("catalog", f"{catalog} has {count} source(s) in the field", "debug", catalog=catalog, sources=count)
@@ -145,7 +157,7 @@ def _store_replies(
             path.write_bytes(text.encode())
             stored.append((catalog, str(path)))
     if not stored:
-        raise failed[0] if failed else nothing_there(cone)
+        raise failed[0] if failed else nothing_there(cone, options.catalog)
     return tuple(stored)
 
 
@@ -213,12 +225,21 @@ def _tables(task: TaskDirectory, result: TaskResult) -> tuple[str, ...]:
 
 def _tell_fit(data: Mapping[str, Any], tell: Teller) -> None:
     ra, dec = data["rms_mas"]
+    alone = len(data["exposures"]) > 1 and data["method"] != "relative"
     tell(
         "aligned",
-        f"aligned {len(data['exposures'])} exposure(s) to {data['catalog']}: {data['matches']} stars, "
+        f"aligned {len(data['exposures'])} exposure(s) to {data['catalog']}: {data['matches']} stars"
+        f"{' in the weakest fit' if alone else ''}, "
         f"RMS {ra:.1f} and {dec:.1f} mas ({data['method']} fit, {data['fitgeom']})",
         **{key: data[key] for key in ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out")},
     )
+    if alone:
+        tell(
+            "fitted alone",
+            f"not all exposures match each other (do they overlap?): each was fitted to {data['catalog']} by itself, "
+            "with the few stars that it has, and filters are registered no better than that",
+            "warning",
+        )
     for name, outcome in data["exposures"].items():
         east, north = outcome["shift_mas"]
         rms = "no match" if outcome["rms_mas"] is None else "RMS {:.1f} and {:.1f} mas".format(*outcome["rms_mas"])

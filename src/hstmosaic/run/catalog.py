@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
-from hstmosaic.plan.catalog import CATALOGS, ReplyError, check_reply, fit_cone
+from hstmosaic.plan.catalog import CATALOGS, FEWEST, ReplyError, check_reply, fit_cone, stars_around
 from hstmosaic.plan.user_catalog import check_format, reply_table, write_catalog
 from hstmosaic.run.cache import user_cache
 
@@ -60,6 +61,8 @@ class Service:
     url: str = field(default_factory=service_url)
     cache: Path | None = field(default_factory=reply_cache)
     """Folder of earlier replies; None to keep none."""
+    own: Path | None = None
+    """Another one, of the run itself: it goes on with the same replies where neither cache nor service are there."""
     timeout: float = 60.0
     """Seconds that one request may take, from connecting to the last byte."""
     attempts: int = 3
@@ -76,7 +79,7 @@ def fetch(
     with_epoch: bool = True,
     warn: Callable[[str], object] = warnings.warn,
 ) -> str:
-    """Return the reply of the service, from the cache where it is there.
+    """Return the reply of the service, an earlier one where it was kept.
 
     Parameters
     ----------
@@ -101,25 +104,37 @@ def fetch(
     AlignmentError
         If there is no usable reply; names the URL.
     """
-    url = cone.url(service.url, catalog, with_epoch=with_epoch)
-    kept = service.cache / f"{catalog}-{_digest(url)}.csv" if service.cache else None
-    if kept is not None and kept.is_file():
-        text = kept.read_bytes().decode()
-        if not _problem(text, catalog):
+    text = kept_reply(service, cone, catalog, with_epoch=with_epoch)
+    if text is None:
+        url = cone.url(service.url, catalog, with_epoch=with_epoch)
+        text = _ask(service, url)
+        if with_epoch and text.startswith("Error"):
+            said = text.splitlines()[0][:200]
+            text = fetch(service, cone, catalog, with_epoch=False)
+            if catalog in _MOVING:
+                warn(f"proper motions of {catalog} are not applied: asked for them, the service answers {said!r}")
             return text
-    text = _ask(service, url)
-    if with_epoch and text.startswith("Error"):
-        said = text.splitlines()[0][:200]
-        text = fetch(service, cone, catalog, with_epoch=False)
-        if catalog in _MOVING:
-            warn(f"proper motions of {catalog} are not applied: asked for them, the service answers {said!r}")
-        return text
-    problem = _problem(text, catalog)
-    if problem:
-        raise AlignmentError(f"the catalogue service {problem} to {url}", _NEXT_STEP)
-    if kept is not None and check_reply(text, catalog):
-        _keep(kept, text)
+        if problem := _problem(text, catalog):
+            raise AlignmentError(f"the catalogue service {problem} to {url}", _NEXT_STEP)
+    if check_reply(text, catalog):
+        for place in _places(service, cone, catalog, with_epoch=with_epoch):
+            _keep(place, text)
     return text
+
+
+def kept_reply(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True) -> str | None:
+    """Return a reply that was kept, or None if there is none, or none that can be used."""
+    for place in _places(service, cone, catalog, with_epoch=with_epoch):
+        with suppress(OSError, UnicodeDecodeError):
+            text = place.read_bytes().decode()
+            if not _problem(text, catalog):
+                return text
+    return None
+
+
+def _places(service: Service, cone: Cone, catalog: str, *, with_epoch: bool) -> list[Path]:
+    digest = hashlib.sha256(cone.url(service.url, catalog, with_epoch=with_epoch).encode()).hexdigest()[:24]
+    return [folder / f"{catalog}-{digest}.csv" for folder in (service.own, service.cache) if folder is not None]
 
 
 def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> tuple[str, int]:
@@ -137,7 +152,7 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     Returns
     -------
     catalog : str
-        Name of the first catalogue that has sources there.
+        Name of the first catalogue that has stars enough for a fit; where none has, of the one with most sources.
     count : int
         Number of its sources, with their positions at the catalogue's epoch.
 
@@ -148,17 +163,25 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     """
     check_format(path)
     cone = fit_cone(fit_order(exposures))
+    found: dict[str, str] = {}
     for catalog in CATALOGS:
-        text = fetch(service, cone, catalog, with_epoch=False)
-        if count := check_reply(text, catalog):
-            write_catalog(reply_table(text, catalog), path)
-            return catalog, count
-    raise nothing_there(cone)
+        found[catalog] = fetch(service, cone, catalog, with_epoch=False)
+        if stars_around(found[catalog], cone) >= FEWEST:
+            break
+    else:
+        catalog = max(found, key=lambda name: check_reply(found[name], name))
+    count = check_reply(found[catalog], catalog)
+    if not count:
+        raise nothing_there(cone)
+    write_catalog(reply_table(found[catalog], catalog), path)
+    return catalog, count
 
 
-def nothing_there(cone: Cone) -> AlignmentError:
-    """Return the error that no catalogue has a source in a cone."""
+def nothing_there(cone: Cone, catalog: Path | None = None) -> AlignmentError:
+    """Return the error that no catalogue has a source in a cone, or the user's has none."""
     where = f"within {cone.radius * 60:.1f}' of RA {cone.ra:.5f}, Dec {cone.dec:.5f}"
+    if catalog is not None:
+        return AlignmentError(f"{catalog} has no source {where}", "give a catalogue of that field, in degrees")
     return AlignmentError(f"no catalogue has a source {where}", _NEXT_STEP)
 
 
@@ -211,15 +234,14 @@ def _problem(text: str, catalog: str) -> str:
 
 def _keep(path: Path, text: str) -> None:
     """Keep a reply for the next run; a cache that cannot be written is as good as none."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    content = text.encode()
+    draft = path.with_name(f"{path.name}.{uuid4().hex}")  # nobody else's, on whatever node they share the cache
     try:
+        if path.is_file() and path.read_bytes() == content:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(text.encode())
+        draft.write_bytes(content)
         draft.replace(path)
     except OSError:
         with suppress(OSError):
             draft.unlink()
-
-
-def _digest(url: str) -> str:
-    return hashlib.sha256(url.encode()).hexdigest()[:24]

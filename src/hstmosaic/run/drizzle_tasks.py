@@ -55,7 +55,7 @@ def drizzle_spec(
         prefix=plan.prefix,
         products=product_names(layer),
         areas=tuple((product.name, _area(product, limits), product.documented_size) for product in layer.products),
-        cards=notes.cards,
+        cards=notes.keywords(used),
         history=notes.records(used),
         log_level=log_level,
     )

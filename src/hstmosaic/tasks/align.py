@@ -49,9 +49,11 @@ def align(spec: AlignSpec) -> TaskResult:
     -------
     TaskResult
         ``data`` holds ``aligned`` (bool), ``cause`` (why not), ``left_out`` (exposure: reason), and after a good fit
-        ``catalog``, ``method``, ``fitgeom``, ``matches``, ``rms_mas`` (right ascension, declination),
+        ``catalog``, ``method`` (``relative``: all exposures to each other, then as one to the catalogue; else each by
+        itself), ``fitgeom``, ``matches`` and ``rms_mas`` (right ascension, declination; of the fit with fewest stars),
         ``reference_catalog`` (file), ``headerlets`` (exposure: file) and ``exposures`` (see
-        `hstmosaic.tasks.outcome.exposure_outcome`), the files lying in the current directory, and ``files`` with each
+        `hstmosaic.tasks.outcome.exposure_outcome`, with ``fit_matches`` and ``fit_rms_mas`` of the fit that moved it),
+        the files lying in the current directory, and ``files`` with each
         of them as `hstmosaic.plan.files.MadeFile` has it.
     """
     for name, path in spec.exposures:
@@ -233,7 +235,8 @@ def _service(spec: AlignSpec, unread: list[str]) -> Any:
 
 def _outcome(fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
     catalog, method, fitgeom = fit.table.tried
-    info = fit.table.selected_fit[0].meta["fit_info"]
+    made = {item.meta["name"]: _numbers(item.meta["fit_info"]) for item in fit.table.selected_fit}
+    weakest = min(made.values(), key=lambda numbers: numbers["fit_matches"])
     reference: Table = fit.table.reference_catalogs[catalog]
     originals = {name: Path(path) for name, path in spec.exposures}
     return {
@@ -243,12 +246,18 @@ def _outcome(fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Map
         "catalog": catalog,
         "method": method,
         "fitgeom": fitgeom,
-        "matches": int(info["nmatches"]),
-        "rms_mas": [float(info["RMS_RA"].mas), float(info["RMS_DEC"].mas)],
+        "matches": weakest["fit_matches"],
+        "rms_mas": weakest["fit_rms_mas"],
         "reference_catalog": fit.joint.refname,
         "headerlets": {name: name.replace(".fits", "_hlet.fits") for name in fit.members},
         "exposures": {
-            name: exposure_outcome(read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference)
+            name: made[name]
+            | exposure_outcome(read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference)
             for name in fit.members
         },
     }
+
+
+def _numbers(info: Mapping[str, Any]) -> dict[str, Any]:
+    rms = [float(info["RMS_RA"].mas), float(info["RMS_DEC"].mas)]
+    return {"fit_matches": int(info["nmatches"]), "fit_rms_mas": rms}
