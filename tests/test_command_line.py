@@ -86,12 +86,9 @@ def test_completion_offers_files_where_names_of_files_are_wanted(words):
         ["run", "list.txt", "-l", "loud"],
         ["fly"],
         ["run", "list.txt", "--workers", "0"],
-<<<<<<< HEAD
         ["simulate", "field", "--seed", "-1"],
-=======
         ["run", "list.txt", "-s", "--require-alignment"],
         ["run", "list.txt", "-s", "--catalog", "stars.ecsv"],
->>>>>>> c94ed3582f275f2c2adbcf3d3057fdcbcfbdc779
     ],
 )
 def test_what_cannot_be_understood_is_a_usage_error(call, arguments):
