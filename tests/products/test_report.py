@@ -221,6 +221,7 @@ def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
     text = words(write_report(run))
     assert size(*made) in text
     assert size(*planned) not in text
+    assert " 1 / 1 s " in text, "weights are seconds"
     assert "limits of the data x 11 to 22, y 33 to 44" in text
 
 

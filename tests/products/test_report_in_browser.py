@@ -140,6 +140,14 @@ def test_links_lead_to_files_beside_the_report(opened, reports):
     assert all((reports["aligned"].parent / link).is_file() for link in beside)
 
 
+@pytest.mark.parametrize("name", REPORTS)
+def test_links_within_the_report_lead_to_a_place_in_it(opened, name):
+    with opened(name) as page:
+        lost = """[...document.querySelectorAll('a[href^="#"]')].map(link => link.getAttribute('href'))
+                  .filter(place => !document.querySelector(place))"""
+        assert page.evaluate(lost) == []
+
+
 def column(page, table, number):
     script = (
         "([id, n]) => [...document.querySelectorAll(`#${id} tbody tr`)].map(row => row.children[n].innerText.trim())"
