@@ -233,6 +233,16 @@ def test_the_timeline_and_the_residuals_are_drawn(opened):
         assert 100 < residuals <= 600
 
 
+def test_no_words_of_a_chart_lie_on_each_other(opened):
+    lying = """[...document.querySelectorAll('svg.plane')].flatMap(chart => {
+        const words = [...chart.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+        return words.flatMap(([one, a], k) => words.slice(k + 1).filter(([_, b]) => a.left < b.right
+            && b.left < a.right && a.top < b.bottom && b.top < a.bottom).map(([other]) => `${one} on ${other}`))})"""
+    with opened("aligned") as page:
+        assert page.locator("svg.plane text").count() > 10
+        assert page.evaluate(lying) == []
+
+
 def test_the_failure_is_the_first_thing_that_is_said(opened):
     with opened("broken") as page:
         assert "SIGKILL" in page.locator("section").first.inner_text()

@@ -179,7 +179,7 @@ class _Studio:
         save_whole(self.output / name, picture)
         self.extras.append(Extra(name, "footprints"))
         words = f"Where {len(planned)} exposures lie in projection cell {self.record.plan.projection_cell}"
-        words += f"; {len(left_out)} left out are dashed" if left_out else ""
+        words += ", over the edges of sky cells; dashed is what is left out, hatched in red what is clipped off"
         # in a narrow window the letters beside it would be too small; the report has a key of its own
         self._embed("footprints", cut_out(picture, SKY), words, name)
         everything = tuple(outline.name for outline in outlines)
