@@ -249,6 +249,13 @@ def test_what_is_no_run_directory_is_an_error(tmp_path):
         write_report(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{", '{"schema": 1}', "[]"])
+def test_a_damaged_plan_is_an_error_in_words(run, text):
+    (run / "plan.json").write_text(text)
+    with pytest.raises(OutputError, match=r"plan\.json cannot be read"):
+        write_report(run)
+
+
 def test_citations_are_those_of_the_project(pretended):
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     text = words(pretended.directory.parent / "stub-foo_report.html")
