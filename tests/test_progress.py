@@ -21,7 +21,7 @@ from hstmosaic.plan.estimates import MODEL
 from hstmosaic.progress import LiveView, listening, live_view
 from hstmosaic.progress_model import add_up
 from hstmosaic.progress_view import view
-from hstmosaic.run.events import Event, event_from_line, event_line, log_to
+from hstmosaic.run.events import Event, event_from_line, event_line, is_milestone, log_to
 from hstmosaic.run.learning import Record, add_records, this_machine
 from hstmosaic.run.status import RunLog, read_status
 from hstmosaic.simulate import demo_field, simulate_field
@@ -260,6 +260,19 @@ def test_what_is_no_run_directory_is_an_error(tmp_path):
     for path in (tmp_path, tmp_path / "some.fits", tmp_path / "nothing"):
         with pytest.raises(OutputError, match="is no run directory"):
             read_status(path, time.time())
+
+
+def test_a_run_whose_log_is_empty_has_not_begun_in_1970(tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "run.jsonl").touch()
+    assert str(read_status(tmp_path)).splitlines()[-2] == "time           time left not known yet"
+
+
+@pytest.mark.parametrize("total", [1, 9, 10, 12, 19, 100, 1009])
+def test_progress_is_worth_eleven_lines_at_most_and_the_last_one(total):
+    told = [done for done in range(1, total + 1) if is_milestone(done, total)]
+    assert told[-1] == total
+    assert len(told) <= 11
 
 
 def test_two_who_ask_are_not_taken_for_drivers(tmp_path):

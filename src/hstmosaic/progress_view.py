@@ -44,6 +44,8 @@ def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
 
 
 def _time_words(state: ProgressState, now: float) -> str:
+    if not state.begun:
+        return in_words(None)
     share = f"{100 * share_done(state):.0f} % done"
     if state.ended is not None:
         return f"{share}, took {_clock(state.ended - state.begun)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 
 DOCS = Path(__file__).parents[2] / "docs"
 _LANGUAGES = {"console", "python"}
+_CALL = re.compile(r"(?:.*[ /])?(?<!from )hstmosaic ((?:[a-z]+|VERB)(?: .*)?)")
 _LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -72,6 +74,15 @@ def _console(text: str, line: int) -> list[Step]:
             expected = last.expected if going_on else f"{last.expected}{content}\n"
             steps[-1] = Step(last.line, command, expected)
     return steps
+
+
+def named_commands(path: Path) -> list[str]:
+    """Return the calls of hstmosaic that are named in the text of a page, and in the indented blocks of the README."""
+    tokens = MarkdownIt().use(front_matter_plugin).parse(path.read_text())
+    inline = [child.content for token in tokens for child in token.children or [] if child.type == "code_inline"]
+    blocks = [line for token in tokens if token.type == "code_block" for line in token.content.splitlines()]
+    calls = (_CALL.match(text) for text in [*inline, *blocks])
+    return [call[1] for call in calls if call]
 
 
 def execute(page: Page, folder: Path, **environment: str) -> None:

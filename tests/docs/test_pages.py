@@ -1,10 +1,12 @@
 """The documentation: its commands work and its lists are complete."""
 
 import re
+import shlex
 
 import pytest
-from pages import DOCS, execute, read_page
+from pages import DOCS, execute, named_commands, read_page
 
+from hstmosaic.cli import cli
 from hstmosaic.errors import ExitCode
 
 PAGES = [read_page(path) for path in sorted(DOCS.glob("*.md"))]
@@ -49,3 +51,22 @@ def test_commands_of_the_page(page, tmp_path):
 def test_every_exit_code_is_explained():
     listed = {int(code) for code in re.findall(r"^## (\d+):", (DOCS / "problems.md").read_text(), re.MULTILINE)}
     assert listed == {int(code) for code in ExitCode}
+
+
+@pytest.mark.parametrize("path", [*sorted(DOCS.glob("*.md")), DOCS.parent / "README.md"], ids=lambda path: path.name)
+def test_verbs_and_options_that_the_text_names_exist(path):
+    calls = named_commands(path)
+    assert calls or path.name in {"api.md", "architecture.md", "cli.md", "drizzlepac.md", "index.md"}
+    for call in calls:
+        verb, *words = shlex.split(call, comments=True)
+        command = cli if verb == "VERB" else cli.commands[verb]
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        assert {word for word in words if word.startswith("-")} <= known, call
+
+
+def test_calls_are_found_in_text_and_in_indented_blocks(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(
+        "`hstmosaic run -s`, `from hstmosaic import x`, `hstmosaic`\n\n    .venv/bin/hstmosaic plan  # why\n"
+    )
+    assert named_commands(path) == ["run -s", "plan  # why"]

@@ -13,7 +13,7 @@ RED, BLUE, OUTSIDE = (60, 60), (140, 60), (60, 180)
 FLAT = [(20 + 16 * k, 110 + 3 * k) for k in range(9)]
 
 
-def layer(name, wavelength, covered=slice(None), **stars):
+def layer(name, wavelength, covered=slice(None), noise=0.05, **stars):
     """A filter with flat sources, and stars of its own; flux is per frequency."""
     header = fits.Header()
     header["PHOTFLAM"], header["PHOTPLAM"] = 1e-19, wavelength
@@ -21,9 +21,11 @@ def layer(name, wavelength, covered=slice(None), **stars):
     wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix = ["RA---TAN", "DEC--TAN"], [180, 26], [100, 100]
     wcs.wcs.cd = np.diag([-1e-4, 1e-4])
     y, x = np.mgrid[:SIDE, :SIDE]
-    sky = np.random.default_rng(int(wavelength)).normal(3, 0.05, (SIDE, SIDE))
+    sky = np.random.default_rng(int(wavelength)).normal(3, noise, (SIDE, SIDE))
     for column, row, flux in [*((c, r, 40) for c, r in FLAT), *stars.values()]:
         sky += flux * np.exp(-((x - column) ** 2 + (y - row) ** 2) / 18)
+    if not noise:
+        sky = np.round(sky)  # as exposures are whose publisher has kept integers only
     image = (sky / wavelength**2 * 1e8).astype("f4")
     weight = np.zeros_like(image)
     weight[:, covered] = 1
@@ -70,6 +72,20 @@ def test_where_there_is_one_filter_only_the_sky_is_grey(filters):
     assert made.covered.all()
     inside = made.pixels[:, :168].astype(int)
     assert np.ptp(inside, axis=2).max() > 60
+
+
+def test_a_shallow_filter_does_not_speckle_the_sky():
+    deep, shallow = layer("F160W", 15369.0, noise=0.02), layer("F606W", 5889.0, noise=1.0)
+    sky = compose([deep, shallow]).pixels[:90].astype(int)
+    assert np.std(sky, axis=(0, 1)).max() < 15
+    assert 5 < np.median(sky) < 30
+
+
+def test_faint_sources_are_seen_where_nearly_all_pixels_are_equal():
+    made = compose([layer("F140W", 13923.0, noise=0, faint=(*RED, 4)), layer("F098M", 9864.0, noise=0)])
+    sky = made.pixels[5, 5].astype(int)
+    assert np.ptp(sky) == 0
+    assert colour(made, RED)[0] > sky[0] + 30
 
 
 def test_two_filters_give_a_picture_too(filters):

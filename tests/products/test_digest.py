@@ -75,6 +75,20 @@ def test_errors_that_drizzlepac_logs_are_shown(failed):
     assert found.lines[-1].endswith("[Errno 28] No space left on device")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[ERROR   ] ######################",
+        "2026330002205 ERROR src=drizzlepac.astrodrizzle- ################",
+        "2026330002205 ERROR src=stsci.tools.logutil.exc- An unhandled exception ocurred:",
+        "2026330002205 ERROR src=root- message",
+    ],
+)
+def test_headings_without_a_word_of_the_cause_are_not_shown(line):
+    assert evidence([line]) == []
+    assert evidence([f"{line} of a full disk"]) == [(1, f"{line} of a full disk")]
+
+
 def test_the_same_error_is_shown_once_and_lines_are_few(failed):
     found = failed("\n".join(f"{raised(too_large)}\nValueError: not in a traceback {i}" for i in range(50)))
     assert len(found.lines) == 3

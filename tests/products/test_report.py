@@ -221,6 +221,7 @@ def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
     text = words(write_report(run))
     assert size(*made) in text
     assert size(*planned) not in text
+    assert " 1 / 1 s " in text, "weights are seconds"
     assert "limits of the data x 11 to 22, y 33 to 44" in text
 
 
@@ -246,6 +247,13 @@ def test_the_verb_makes_it_again(run, monkeypatch, capsys):
 def test_what_is_no_run_directory_is_an_error(tmp_path):
     with pytest.raises(OutputError, match="no run directory"):
         write_report(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema": 1}', "[]"])
+def test_a_damaged_plan_is_an_error_in_words(run, text):
+    (run / "plan.json").write_text(text)
+    with pytest.raises(OutputError, match=r"plan\.json cannot be read"):
+        write_report(run)
 
 
 def test_citations_are_those_of_the_project(pretended):

@@ -140,6 +140,14 @@ def test_links_lead_to_files_beside_the_report(opened, reports):
     assert all((reports["aligned"].parent / link).is_file() for link in beside)
 
 
+@pytest.mark.parametrize("name", REPORTS)
+def test_links_within_the_report_lead_to_a_place_in_it(opened, name):
+    with opened(name) as page:
+        lost = """[...document.querySelectorAll('a[href^="#"]')].map(link => link.getAttribute('href'))
+                  .filter(place => !document.querySelector(place))"""
+        assert page.evaluate(lost) == []
+
+
 def column(page, table, number):
     script = (
         "([id, n]) => [...document.querySelectorAll(`#${id} tbody tr`)].map(row => row.children[n].innerText.trim())"
@@ -223,6 +231,18 @@ def test_the_timeline_and_the_residuals_are_drawn(opened):
         residuals, shifts = (page.locator("svg.plane").nth(k).locator("circle:not(.ring)").count() for k in (0, 1))
         assert shifts == 6
         assert 100 < residuals <= 600
+
+
+def test_no_words_of_a_chart_lie_on_each_other(opened):
+    # the box of a word has room under its letters
+    lying = """[...document.querySelectorAll('svg.plane')].flatMap(chart => {
+        const words = [...chart.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
+        return words.flatMap(([one, a], k) => words.slice(k + 1).filter(([_, b]) => a.left < b.right
+            && b.left < a.right && a.top < b.bottom - 3 && b.top < a.bottom - 3)
+            .map(([other]) => `${one} on ${other}`))})"""
+    with opened("aligned") as page:
+        assert page.locator("svg.plane text").count() > 10
+        assert page.evaluate(lying) == []
 
 
 def test_the_failure_is_the_first_thing_that_is_said(opened):

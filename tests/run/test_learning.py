@@ -87,7 +87,17 @@ def test_the_file_is_bounded_and_forgets_the_oldest(tmp_path):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "{", "[]", '{"run": 1}', "\x00\xff", '{"run": "r", "place": "p", "group": "g", "memory": NaN}', "null"],
+    [
+        "",
+        "{",
+        "[]",
+        '{"run": 1}',
+        "\x00\xff",
+        '{"run": "r", "place": "p", "group": "g", "memory": NaN}',
+        "null",
+        "[" * 100_000,
+    ],
+    ids=lambda line: line[:20],
 )
 def test_lines_that_cannot_be_understood_are_passed_over_with_a_note(tmp_path, caplog, line):
     path = tmp_path / "measured.jsonl"

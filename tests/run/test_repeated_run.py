@@ -213,6 +213,24 @@ def test_a_file_that_is_no_provenance_is_refused(tmp_path, call, content):
     assert f"{path}: cannot be used" in told
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "told"),
+    [
+        ('"hm:options": "{', '"hm:options": "{\\"mode\\": 1, ', "its hm:options are damaged"),
+        ('"hm:options": "{', '"hm:options": "[] ', "cannot be used"),
+        ("hm:order", "hm:number", "it lacks 'hm:order'"),
+    ],
+)
+def test_a_provenance_that_is_damaged_inside_is_refused(stub_run, call, was, becomes, told):
+    _, provenance = stub_run
+    whole = provenance.read_text()
+    assert was in whole
+    provenance.write_text(whole.replace(was, becomes))
+    code, said = call("--like", provenance)
+    assert code == ExitCode.BAD_INPUT
+    assert told in said
+
+
 def test_without_input_there_is_nothing_to_run(call):
     code, told = call("-s")
     assert code == ExitCode.USAGE

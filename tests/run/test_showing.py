@@ -7,6 +7,7 @@ import pytest
 
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.plan import plan_from_json
+from hstmosaic.products.manifest import read_manifest
 from hstmosaic.products.record import read_record
 from hstmosaic.run import driver, showing
 from hstmosaic.run.directory import RunDirectory
@@ -92,6 +93,8 @@ def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, er
         run_mosaic(RunOptions(str(exposures), "foo", skip_alignment=True, output=tmp_path), lambda event: None)
     assert said in (tmp_path / "foo_report.html").read_text()
     assert read_record(tmp_path / "foo_run").exit_code == code
+    (failure,) = read_manifest(tmp_path / "foo_manifest.json").failures
+    assert failure.cause in {"no stars", "the run was interrupted", "ValueError: odd"}
 
 
 def test_what_was_asked_is_in_the_run_log(pretended):

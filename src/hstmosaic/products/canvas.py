@@ -25,6 +25,8 @@ ARCMIN, ARCSEC, TIMES = "\N{PRIME}", "\N{DOUBLE PRIME}", "\N{MULTIPLICATION SIGN
 MARGIN = 16
 TITLE_HEIGHT = 64
 DPI = 100
+_COMPASS = 5.5
+"""Height of the compass, in letters."""
 _BARS = (0.5, 1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200)
 
 
@@ -86,8 +88,8 @@ def zoom_for(shape: tuple[int, int], least: int = 480) -> int:
 
 
 def letter_size(box: Box) -> float:
-    """Return the size of letters over an image, pixels."""
-    return max(14.0, 0.026 * max(box.width, box.height))
+    """Return the size of letters over an image, pixels, so that the compass does not stick out of a narrow one."""
+    return min(max(14.0, 0.026 * max(box.width, box.height)), min(box.width, box.height) / _COMPASS)
 
 
 def draw_compass(axes: Axes, box: Box, north: float) -> None:

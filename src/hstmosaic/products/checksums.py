@@ -186,11 +186,13 @@ def _hdu_fault(name: str, hdu: Any, product: Gathered) -> str:
 def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
     known = {product.name for product in manifests.products} | set(manifests.names)
     prefixes = sorted({name.removesuffix(_ENDING) for name in manifests.names})
+    # nobody can say what belongs to a run whose manifest is damaged
+    unread = tuple(f"{fault.name.removesuffix(_ENDING)}_" for fault in manifests.faults)
     # a report can be made again at any time, and holds the manifest
     known |= {report_name(prefix) for prefix in prefixes}
     for prefix in prefixes:
         for path in sorted([*folder.glob(f"{prefix}_*"), *folder.glob(f".{prefix}_*.part")]):
-            if path.name in known or path.is_dir():
+            if path.name in known or path.is_dir() or path.name.startswith(unread):
                 continue
             known.add(path.name)
             if path.suffix == ".part":

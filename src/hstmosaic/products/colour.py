@@ -33,7 +33,10 @@ CHANNEL_COLORS = ("#ff8f80", "#8be08b", "#8fb8ff")
 """Of the words that name the filters behind red, green and blue."""
 _BRIGHT = 10.0
 _MANY = 50
+_BLACK, _STRETCH, _SOFTENING = -1.5, 20.0, 8.0
+"""Of the mapping of Lupton et al. (2004), in units of the noise of the noisiest channel."""
 _MAD_TO_SIGMA = 1.4826
+_FAINT_PERCENTILE = 10
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def compose(filters: Sequence[Filter]) -> Composite:
     views = [north_up(replace(first, science=channel, weight=union.astype(np.float32))) for channel in channels]
     covered = views[0].weight > 0
     red, green, blue = (np.where(covered, np.nan_to_num(view.science), 0) for view in views)
-    pixels = make_lupton_rgb(red, green, blue, interval=ManualInterval(-2.0, None), stretch=16.0, Q=8.0)
+    pixels = make_lupton_rgb(red, green, blue, interval=ManualInterval(_BLACK, None), stretch=_STRETCH, Q=_SOFTENING)
     return Composite(pixels, covered, tuple(names), views[0].scale, views[0].north)
 
 
@@ -119,22 +122,26 @@ def _mean(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _balanced(channels: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Make bright sources white on the whole, and the noise of the channels one on the average."""
+    """Make bright sources white on the whole, and the noise of the noisiest channel one, so that none is speckled."""
     noises = [_noise(channel) for channel in channels]
     scaled = [channel / noise for channel, noise in zip(channels, noises, strict=True)]
     bright = np.all([np.nan_to_num(channel) > _BRIGHT for channel in scaled], axis=0)
     if bright.sum() < _MANY:
         return scaled
     levels = np.array([np.median(channel[bright]) for channel in scaled])
-    factors = levels.mean() / levels
-    factors /= factors.mean()
+    factors = levels.min() / levels
     return [channel * factor for channel, factor in zip(scaled, factors, strict=True)]
 
 
 def _noise(image: np.ndarray) -> float:
     values = image[np.isfinite(image)]
-    scatter = _MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values))))
-    return scatter or float(values.std()) or 1.0
+    away = np.abs(values - np.median(values))
+    scatter = _MAD_TO_SIGMA * float(np.median(away))
+    if scatter > 0:
+        return scatter
+    # where nearly all pixels are equal, as in exposures without noise, the faintest of the others are the measure
+    others = away[away > 0]
+    return float(np.percentile(others, _FAINT_PERCENTILE)) if others.size else 1.0
 
 
 def draw_composite(composite: Composite, title: str) -> tuple[Image.Image, Image.Image]:

@@ -19,6 +19,8 @@ _WIDTH = 200
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Exit|Interrupt|Warning)(?::.*)?")
 _FRAME = re.compile(r'  File ".*", line \d+, in .*')
 _LOGGED = re.compile(r"\d{13} (?:ERROR|CRITICAL) .*|\[(?:ERROR|CRITICAL)\s*\].*|.*Return condition -?[1-9]\d*\s*")
+_SAYS_NOTHING = re.compile(r".*(?:[-\]]\s*\W*|- message|An unhandled exception ocurred:)")
+"""Frames of number signs, and the headings that drizzlepac and stsci.tools put over a traceback."""
 _UNKNOWN = "Look at the lines and the log; if the exposures are sound, report it with both."
 
 
@@ -106,7 +108,7 @@ def _telling(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
             yield frame
             yield number, line
             frame = None
-        elif _LOGGED.fullmatch(line):
+        elif _LOGGED.fullmatch(line) and not _SAYS_NOTHING.fullmatch(line):
             yield number, line.strip()
 
 

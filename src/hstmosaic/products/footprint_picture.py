@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
 
 _MAIN, _SIDE = 780, 300
+SKY = Box(MARGIN, MARGIN, _MAIN, _MAIN)
+"""The part of the picture with the exposures."""
 _ALARM = "#ff5c5c"
 _DASHES = (0, (5, 3))
 _GAPS = withStroke(linewidth=4.5, foreground=NIGHT)
@@ -81,15 +83,14 @@ def draw_footprints(plan: Plan, outlines: Sequence[Outline], left_out: Collectio
     sheet.write(MARGIN, height - MARGIN - 18, f"{len(plan.exposures)} exposures on {cell.name}", 21, fontweight="bold")
     sheet.write(MARGIN, height - MARGIN - 46, f"middle at {middle}", 15, FAINT)
 
-    main = Box(MARGIN, MARGIN, _MAIN, _MAIN)
-    axes = sheet.image_axes(main)
+    axes = sheet.image_axes(SKY)
     axes.set(xlim=view[:2], ylim=view[2:])
     _draw_sky_cells(axes, plan.sky_cells, view)
     colors = layer_colors(plan)
     clipped = _draw_exposures(axes, outlines, chips, colors, left_out, plan.limits)
     bounded = _draw_limits(axes, plan.limits, view)
-    draw_scale_bar(axes, main, cell.scale * (view[1] - view[0]) / _MAIN)
-    draw_compass(axes, main, north_angle(cell.wcs, x, y))
+    draw_scale_bar(axes, SKY, cell.scale * (view[1] - view[0]) / _MAIN)
+    draw_compass(axes, SKY, north_angle(cell.wcs, x, y))
 
     aside = Box(2 * MARGIN + _MAIN, MARGIN + _MAIN - _SIDE, _SIDE, _SIDE)
     _draw_cell(sheet.image_axes(aside), cell, plan, view)

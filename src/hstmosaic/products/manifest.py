@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
@@ -95,9 +96,28 @@ def manifest_from_json(text: str) -> Manifest:
             "left_out": tuple(Exclusion(**exclusion) for exclusion in raw["left_out"]),
             "failures": tuple(Failure(**failure) for failure in raw["failures"]),
         }
-        return Manifest(**(raw | parts))
+        manifest = Manifest(**(raw | parts))
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is not whole ({error})") from error
+    if not isinstance(manifest.prefix, str) or not isinstance(manifest.exit_code, int):
+        raise ValueError("its prefix or its exit code is damaged")
+    for product in manifest.products:
+        if not _is_sound(product):
+            raise ValueError(f"what it says of the product {product.name!r} is damaged")
+    return manifest
+
+
+def _is_sound(product: Gathered) -> bool:
+    """Tell whether what a manifest says of a product can be compared with a file beside it."""
+    words = (product.name, product.sha256, product.kind)
+    # a name with folders in it would be looked for elsewhere
+    return (
+        all(isinstance(word, str) for word in words)
+        and PurePath(product.name).name == product.name
+        and isinstance(product.size, int)
+        and isinstance(product.datasum, dict)
+        and isinstance(product.checksum, dict)
+    )
 
 
 def read_manifest(path: Path) -> Manifest:

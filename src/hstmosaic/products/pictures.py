@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.files import CHECKSUM_COMMENT, whole, write_whole
-from hstmosaic.products.canvas import ARCMIN, TIMES, save_whole
+from hstmosaic.products.canvas import ARCMIN, TIMES, cut_out, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
-from hstmosaic.products.footprint_picture import draw_footprints
+from hstmosaic.products.footprint_picture import SKY, draw_footprints
 from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.measurements import measurements
 from hstmosaic.products.orient import north_up
@@ -146,7 +146,7 @@ class _Studio:
         used = self.record.used(layer)
         time = sum(self.record.plan.exposure(name).exptime for name in used)
         subtitle = f"{len(used)} exposure{'s'[: len(used) != 1]}, {time:,.0f} s, {width} {TIMES} {height}"
-        preview = draw_preview(view, title, subtitle, "weight (WHT)")
+        preview = draw_preview(view, title, subtitle, "weight (WHT), s")
         name = f"{product.name.removesuffix('.fits')}_preview.png"
         save_whole(self.output / name, preview.image)
         self.extras.append(Extra(name, "preview", layer.name, product.name))
@@ -179,7 +179,9 @@ class _Studio:
         save_whole(self.output / name, picture)
         self.extras.append(Extra(name, "footprints"))
         words = f"Where {len(planned)} exposures lie in projection cell {self.record.plan.projection_cell}"
-        self._embed("footprints", picture, words, name)
+        words += ", over the edges of sky cells; dashed is what is left out, hatched in red what is clipped off"
+        # in a narrow window the letters beside it would be too small; the report has a key of its own
+        self._embed("footprints", cut_out(picture, SKY), words, name)
         everything = tuple(outline.name for outline in outlines)
         self._write_regions(f"{self.record.plan.prefix}_exposures.reg", everything, Extra("", "regions"))
 

@@ -122,7 +122,8 @@ def _draw_weight(sheet: Sheet, box: Box, weight: np.ndarray, label: str) -> None
     bar = sheet.axes(Box(box.left + box.width + MARGIN, box.bottom + 12, _BAR, box.height - 24))
     sheet.figure.colorbar(drawn, cax=bar)
     bar.tick_params(labelsize=points(15), colors=FAINT)
-    bar.set_ylabel(label, fontsize=points(15), color=INK)
+    # along a low bar there is little room
+    bar.set_ylabel(label, fontsize=points(min(15, 1.6 * box.height / len(label))), color=INK)
     bar.spines[:].set_visible(False)
 
 

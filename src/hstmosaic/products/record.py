@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PICTURES_FILE = "pictures.json"
 PICTURES_FOLDER = "pictures"
 _START = "planned"
+_WRITTEN_ANEW = "run the same command again: it is written anew"
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,15 @@ def read_record(run: Path) -> RunRecord:
     Raises
     ------
     OutputError
-        If it is none.
+        If it is none, or its plan is damaged.
     """
     try:
         plan = plan_from_json((run / PLAN_FILE).read_text())
     except OSError as error:
         raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
+    except (ValueError, KeyError, TypeError) as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise OutputError(f"{run / PLAN_FILE} cannot be read: {cause}", _WRITTEN_ANEW) from error
     log = run / "logs" / "run.jsonl"
     told = list(_events(log.read_bytes())) if log.is_file() else []
     last = max((i for i, event in enumerate(told) if event["kind"] == _START), default=0)

@@ -30,7 +30,7 @@ from hstmosaic.products.manifest import (
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.run.like import options_record
-from hstmosaic.run.showing import draw_pictures, report, tell_stop
+from hstmosaic.run.showing import draw_pictures, report, stop_words, tell_stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,8 +204,8 @@ def manifest_of(outcome: Outcome, directory: RunDirectory) -> Manifest:
     layers = {name: layer.name for layer in plan.layers for name in layer.exposures}
     failures = outcome.failures
     if outcome.error is not None:
-        words = str(outcome.error) or type(outcome.error).__name__
-        failures = (*failures, Failure(None, words.splitlines()[0], str(directory.log_file)))
+        words = stop_words(outcome.error).splitlines()[0]
+        failures = (*failures, Failure(None, words, str(directory.log_file)))
     return Manifest(
         prefix=plan.prefix,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

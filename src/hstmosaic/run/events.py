@@ -32,7 +32,7 @@ class Event:
 
 def is_milestone(done: int, total: int) -> bool:
     """Tell whether progress is worth a line: at every tenth of the whole."""
-    return done == total or (done % max(total // 10, 1) == 0 and total >= 10)
+    return done == total or (done % -(-total // 10) == 0 and total >= 10)
 
 
 class Teller:

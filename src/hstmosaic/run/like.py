@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _THREADS = 8
 _ELSEWHERE = "put it back, or name where the exposures are now: hstmosaic run LIST --like PROVENANCE"
 _OTHER_CATALOG = "put back the one that was used, name another with --catalog FILE, or add -s to align to none"
+_RECORDED = {"prefix", "skip_alignment", "catalog", "require_alignment", "log_level", "keep", "strict", "stub"}
 _CHANGED = "get the file again that was used, or start a run of its own without --like"
 
 
@@ -93,9 +94,13 @@ def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[s
 
 def _read(provenance: Path) -> Recorded:
     try:
-        return read_provenance(provenance.read_text())
+        recorded = read_provenance(provenance.read_text())
+        if not isinstance(recorded.options, dict) or recorded.options.keys() != _RECORDED:
+            raise ValueError("its hm:options are damaged, or of another version of hstmosaic")
+        return recorded
     except (OSError, ValueError, KeyError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
+        cause = f"it lacks {cause}" if isinstance(error, KeyError) else cause
         next_step = "name the file that ends in _provenance.json beside a run's products"
         raise BadInputError([Problem(str(provenance), f"cannot be used: {cause}", next_step)]) from error
 

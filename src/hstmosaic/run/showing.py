@@ -149,8 +149,14 @@ def tell_stop(error: BaseException, code: int, tell: Teller) -> None:
     if isinstance(error, HstMosaicError):
         tell("stopped", error.message, "debug", exit_code=code, next_step=error.next_step)
         return
-    words = "the run was interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
-    tell("stopped", words, "debug", exit_code=code, next_step="the same command goes on where it stopped")
+    tell("stopped", stop_words(error), "debug", exit_code=code, next_step="the same command goes on where it stopped")
+
+
+def stop_words(error: BaseException) -> str:
+    """Return what has ended a run early, in words."""
+    if isinstance(error, HstMosaicError):
+        return error.message
+    return "the run was interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
 
 
 def _plain(value: Any) -> Any:
