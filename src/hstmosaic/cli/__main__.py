@@ -1,0 +1,5 @@
+"""``python -m hstmosaic.cli``."""
+
+from hstmosaic.cli import main
+
+main()
