@@ -256,6 +256,12 @@ def test_a_damaged_plan_is_an_error_in_words(run, text):
         write_report(run)
 
 
+def test_damaged_notes_of_pictures_are_an_error_in_words(run):
+    (run / "pictures.json").write_text("{")
+    with pytest.raises(OutputError, match=r"pictures\.json cannot be read"):
+        write_report(run)
+
+
 def test_citations_are_those_of_the_project(pretended):
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     text = words(pretended.directory.parent / "stub-foo_report.html")

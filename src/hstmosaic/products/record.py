@@ -197,5 +197,8 @@ def _listed(failure: Failure) -> Failed:
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    except ValueError as error:
+        raise OutputError(f"{path} cannot be read: {error}", _WRITTEN_ANEW) from error
     return found
