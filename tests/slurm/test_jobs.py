@@ -1,6 +1,9 @@
 """Jobs on a real Slurm: what is asked for, what is done when they are lost, and that none is left."""
 
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from distributed import Client
@@ -203,6 +206,25 @@ def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
     with bench(tmp_path) as on:
         listening = {sock.getsockname()[0] for sock in on.pool.staff.cluster.scheduler.http_server._sockets.values()}
         assert listening == {"127.0.0.1"}
+
+
+def test_the_driver_loads_no_library_that_draws_and_is_left_alone_by_its_workers(slurm, tmp_path):
+    script = """
+import sys
+from pathlib import Path
+from stubs import bench
+with bench(Path(sys.argv[1])) as on:
+    scheduler, heard = on.pool.staff.cluster.scheduler, []
+    hear = scheduler.handlers["heartbeat_worker"]
+    scheduler.handlers["heartbeat_worker"] = lambda *args, **kwargs: heard.append(1) or hear(*args, **kwargs)
+    assert on.start("long", seconds=8.0).result(60)[0].ok
+    assert 0 < len(heard) < 8, heard
+assert not {"bokeh", "matplotlib"} & sys.modules.keys()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_task_that_the_data_make_fail_is_not_tried_again(slurm, tmp_path):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask.config
 from dask.utils import parse_bytes
+from distributed import Scheduler
 from distributed.core import Status
 
 from hstmosaic.errors import ProfileError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _BYTES_PER_MIB = 1 << 20
 _BYTES_PER_GIB = 1 << 30
 _DASK_NAME = "dask-worker"
+_HEARTBEAT_SECONDS = 5.0
 _DEFAULTS = {"cores": 4, "memory": "16GB"}
 QUIET = {
     "distributed.scheduler.work-stealing": False,
@@ -36,6 +38,7 @@ QUIET = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
     "distributed.worker.profile.enabled": False,
+    "distributed.client.scheduler-info-interval": "1 minute",
     # hstmosaic watches its jobs itself
     "distributed.deploy.lost-worker-timeout": "7 days",
 }
@@ -76,6 +79,14 @@ class SizedJob(SLURMJob):
         """Cancel the job."""
         await super().close()
         self.status = Status.closed
+
+
+class QuietScheduler(Scheduler):
+    """A scheduler that hears of each worker now and then; Dask's own does twice a second, most of all it does here."""
+
+    def heartbeat_worker(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Hear of a worker, and say when to hear of it again."""
+        return super().heartbeat_worker(*args, **kwargs) | {"heartbeat-interval": _HEARTBEAT_SECONDS}
 
 
 class SizedCluster(SLURMCluster):
