@@ -1,5 +1,7 @@
 """Jobs on a real Slurm: what is asked for, what is done when they are lost, and that none is left."""
 
+import os
+import signal
 import stat
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from mini_slurm import ask, wait_until
 from stubs import bench, profile
 
 from hstmosaic.errors import ClusterError, ExitCode
+from hstmosaic.run.pool import Pool
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -65,6 +68,21 @@ def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_pat
         (retry,) = on.told("retrying")
         assert (retry.data["task"], retry.data["cause"]) == ("long", "worker")
         assert f"job {victim} has ended (CANCELLED" in retry.message
+
+
+def test_a_worker_that_is_lost_before_its_answer_is_fetched(slurm, tmp_path, monkeypatch):
+    def end(pool, work, ended):
+        for number in slurm.workers():
+            os.kill(number, signal.SIGKILL)
+        monkeypatch.undo()
+        pool_end(pool, work, ended)
+
+    pool_end = Pool._end
+    monkeypatch.setattr(Pool, "_end", end)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(60)[0].ok  # its result is on the disk
+        assert not on.told("retrying")
+        assert on.start("later").result(60)[0].ok
 
 
 def test_a_crashed_node(slurm, tmp_path):
