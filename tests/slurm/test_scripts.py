@@ -1,5 +1,6 @@
 """The sbatch scripts that users submit."""
 
+import json
 import os
 import sys
 from contextlib import suppress
@@ -41,12 +42,18 @@ def submit(slurm, *arguments):
     return shown, log.read_text()
 
 
-def test_the_driver_as_a_job(slurm, here):
+def test_the_driver_as_a_job(slurm, here, monkeypatch):
+    monkeypatch.setenv("SBATCH_ACCOUNT", "ast1234")
     options = ["-s", "--stub", "--profile", "mini.yaml"]
     shown, log = submit(slurm, "--time=5", SCRIPTS / "mosaic.sbatch", "list.txt", *options)
     assert "JobState=COMPLETED" in shown, log
     assert "finished" in log
     assert len(list(here.glob("stub_*_dr?.fits"))) == 4
+    events = map(json.loads, (here / "stub_run" / "logs" / "run.jsonl").read_text().splitlines())
+    jobs = [event["job"] for event in events if event["kind"] == "job"]
+    assert jobs
+    for job in jobs:
+        assert "Account=ast1234 " in ask("scontrol", "show", "job", "-o", job)
 
 
 def test_everything_in_one_allocation(slurm, here):
