@@ -54,6 +54,34 @@ def test_variables_of_the_user_do_not_change_what_jobs_are(slurm, tmp_path, monk
         assert not on.told("refused")
 
 
+def test_what_a_user_wants_to_see_of_the_queue_leaves_no_job_behind(slurm, tmp_path, monkeypatch):
+    shown = {
+        "SQUEUE_STATES": "R",
+        "SQUEUE_PARTITION": "short",
+        "SCANCEL_STATE": "RUNNING",
+        "SCANCEL_INTERACTIVE": "true",
+    }
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOGNAME", "daemon")
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
+        on.start("task")
+        wait_until(lambda: on.told("job"))
+    for name in [*shown, "LOGNAME"]:
+        monkeypatch.delenv(name)
+    assert slurm.jobs() == {}
+
+
+def test_jobs_are_sized_for_the_partition_that_the_user_has_set(slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("SBATCH_PARTITION", "short")
+    with bench(tmp_path) as on:
+        with pytest.raises(ClusterError, match="the longest job that may be asked for has 120 s"):
+            on.start("endless", seconds=100.0)
+        assert on.start("task").result(100)[0].ok
+        (job,) = on.told("job")
+        assert "TimeLimit=00:02:00" in ask("scontrol", "show", "job", job.data["job"])
+
+
 def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         first = on.start("first", products=("first.fits",))

@@ -22,7 +22,7 @@ from hstmosaic.run.image import versions_inside
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.room import check_room
 from hstmosaic.run.sizes import JobSize
-from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names
+from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,16 +99,17 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
 
     try:
         yield Finding("sbatch", True, call("sbatch", "--version").strip())
-        limits = partition_limits(config("queue"))
+        name = partition_of(config("queue"))
+        limits = partition_limits(name)
     except SlurmSilentError as error:
         yield Finding("Slurm", False, " ".join(str(error).split()))
         return
     if limits is None:
         there = ", ".join(partition_names())
-        yield Finding("partition", False, f"no partition {config('queue')!r}; there are {there}")
+        yield Finding("partition", False, f"no partition {name!r}; there are {there}")
         return
     has = f"{limits.cores} cores, {limits.memory_mb:.0f} MB, {limits.seconds / 60:.0f} min"
-    yield Finding("partition", True, f"{config('queue', 'the default')} has up to {has}")
+    yield Finding("partition", True, f"{name or 'the default'} has up to {has}")
     if profile.max_memory_mb and profile.max_memory_mb > limits.memory_mb:
         yield Finding("max-memory", False, f"{profile.max_memory_mb} MB is more than the partition's nodes have")
     if profile.max_walltime and profile.max_walltime > limits.seconds:

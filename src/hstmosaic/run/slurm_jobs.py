@@ -16,7 +16,15 @@ from distributed.core import Status
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.sizes import JobLimits, JobSize
-from hstmosaic.run.slurm import CALL_SECONDS, NOT_FOR_SBATCH, SlurmSilentError, partition_limits, refusal_words
+from hstmosaic.run.slurm import (
+    CALL_SECONDS,
+    NOT_FOR_SBATCH,
+    NOT_FOR_SCANCEL,
+    SlurmSilentError,
+    partition_limits,
+    partition_of,
+    refusal_words,
+)
 from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 if TYPE_CHECKING:
@@ -63,7 +71,7 @@ class SizedJob(SLURMJob):
     """A job whose refusal is kept, not raised into Dask's event loop, where nobody hears it."""
 
     submit_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SBATCH)} timeout -k 5 {CALL_SECONDS} sbatch"
-    cancel_command = f"timeout -k 5 {CALL_SECONDS} scancel"
+    cancel_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SCANCEL)} timeout -k 5 {CALL_SECONDS} scancel"
     refusal: str = ""
     """What sbatch said instead of a number."""
 
@@ -158,7 +166,7 @@ def job_limits(profile: Profile) -> JobLimits:
     )
     partition = None
     with contextlib.suppress(SlurmSilentError):  # then sbatch will say what is not allowed
-        partition = partition_limits(config("queue"))
+        partition = partition_limits(partition_of(config("queue")))
     memory = [limit for limit in (profile.max_memory_mb, partition and partition.memory_mb) if limit]
     seconds = [limit for limit in (profile.max_walltime, partition and partition.seconds) if limit]
     most_memory, most_seconds = min(memory, default=math.inf), min(seconds, default=math.inf)
