@@ -14,6 +14,7 @@ from stubs import bench, profile
 
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.pool import Pool
+from hstmosaic.run.slurm_jobs import SizedCluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -246,6 +247,22 @@ def test_the_jobs_of_a_killed_driver_are_ended_first(slurm, tmp_path):
     ask("sbatch", "-J", name, "-o", "/dev/null", "--wrap", "sleep 300")
     with bench(tmp_path):
         assert slurm.jobs() == {}
+
+
+def test_jobs_are_looked_after_where_dask_does_not_close_in_time(slurm, tmp_path, monkeypatch):
+    # sbatch and scancel may each take half a minute; what is not cancelled then has to be found all the same
+    def close(cluster, timeout):
+        cluster_close(cluster, timeout)
+        raise TimeoutError
+
+    cluster_close = SizedCluster.close
+    monkeypatch.setattr(SizedCluster, "close", close)
+    monkeypatch.setattr("hstmosaic.run.slurm_pool._cancel_all", lambda name: True)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(60)[0].ok
+        assert slurm.jobs()
+    assert not (on.directory.path / "tls").exists()
+    assert slurm.jobs() == {}
 
 
 def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):

@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -100,7 +100,8 @@ def slurm_pool(
                             cluster.spare_jobs()
         finally:
             with _undisturbed():
-                cluster.close(timeout=60)
+                with suppress(TimeoutError):  # what Slurm has not answered until then is told below
+                    cluster.close(timeout=60)
                 _clear(name, tell)
                 shutil.rmtree(keys, ignore_errors=True)
 
