@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import re
+import shlex
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.profile import Profile
 
+_PLAIN = re.compile(r"[\w./:@+=,~-]+")
 _BYTES_PER_MIB = 1 << 20
 _BYTES_PER_GIB = 1 << 30
 _DASK_NAME = "dask-worker"
@@ -196,6 +200,7 @@ def job_options(size: JobSize, name: str, logs: Path, profile: Profile) -> dict[
     return {
         "cores": size.cores,
         "processes": 1,
+        "python": config("python", shlex.quote(sys.executable)),
         "memory": f"{size.memory_mb}MB",
         "job_mem": f"{mib}M",
         "job_cpu": config("job-cpu"),
@@ -244,12 +249,15 @@ def job_script(size: JobSize, name: str, logs: Path, profile: Profile, scheduler
 
 
 def check_path(path: Path) -> None:
-    """Refuse what dask-jobqueue cannot write into a script.
+    """Refuse what dask-jobqueue cannot write into a script, where it quotes nothing.
 
     Raises
     ------
     ProfileError
-        If the path has a blank.
+        If the path has a blank, or what the shell or sbatch would read as something else.
     """
-    if len(str(path).split()) != 1:
-        raise ProfileError(f"{path}: the path of a run on Slurm cannot have blanks", "choose another --output-dir")
+    if not _PLAIN.fullmatch(str(path)):
+        raise ProfileError(
+            f"{path}: the path of a run on Slurm cannot have blanks, quotes, percent signs and the like",
+            "choose another --output-dir",
+        )
