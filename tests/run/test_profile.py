@@ -130,6 +130,22 @@ def test_times_mean_the_same_with_and_without_quotes(written, seconds, quote):
         ("hstmosaic: {max-jobs: many}", "many"),
         ("{jobqueue: {slurm: {walltime: soon}}, hstmosaic: {cluster: slurm}}", "walltime: 'soon' is no time"),
         ("{jobqueue: {slurm: {memory: lots}}, hstmosaic: {cluster: slurm}}", "jobqueue.slurm.memory"),
+        ("hstmosaic: {cluster: slurm, max-jobs: 0}", "hstmosaic.max-jobs: 0 is no number such as 1"),
+        ("hstmosaic: {cluster: slurm, max-jobs: 2.5}", "2.5 is no number such as 1"),
+        ("hstmosaic: {cluster: slurm, attempts: 0}", "hstmosaic.attempts: 0 is no number"),
+        ("hstmosaic: {cluster: slurm, memory-growth: 1}", "1 is no factor above 1"),
+        ("hstmosaic: {cluster: slurm, max-memory: -5GB}", "'-5GB' is no memory such as 16GB"),
+        ("hstmosaic: {cluster: slurm, image: 5}", "hstmosaic.image: 5 is no text"),
+        ("hstmosaic: {cluster: slurm, image: a.sif, binds: 5}", "hstmosaic.binds: 5 is no list"),
+        ("hstmosaic: {cluster: slurm}\njobqueue: {slurm: {cores: 0}}", "jobqueue.slurm.cores: 0 is no number"),
+        (
+            "hstmosaic: {cluster: slurm}\njobqueue: {slurm: {job-extra-directives: --qos=normal}}",
+            "job-extra-directives: '--qos=normal' is no list; write [--qos=normal]",
+        ),
+        (
+            "hstmosaic: {cluster: slurm}\njobqueue: {slurm: {job-script-prologue: module load x}}",
+            "job-script-prologue: 'module load x' is no list",
+        ),
         ("hstmosaic: {scratch: maybe}", "'maybe', not true or false"),
         ("hstmosaic: {scratch-option: --tmp=100G}", "no option of sbatch with {mb} or {gb}"),
         ("hstmosaic: {scratch-option: '--tmp={tb}T'}", "more in braces than {mb} or {gb}"),
@@ -198,3 +214,14 @@ def test_times_are_rounded_up_to_minutes():
         "01:00:00",
         "25:00:00",
     ]
+
+
+def test_a_file_that_is_no_text_is_told_as_such(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ProfileError, match="cannot be read"):
+        load_profile(str(path))
+
+
+def test_keys_without_a_value_say_nothing():
+    assert profile_from_yaml("hstmosaic: {cluster: , max-jobs: }", "mine") == Profile("mine")

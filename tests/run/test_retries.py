@@ -94,3 +94,23 @@ def test_only_who_kills_for_memory_gets_more_of_it(start, events, number, retry)
     assert answer.result(120)[0].ok
     forking.close()
     assert retries(events) == [retry]
+
+
+@pytest.mark.upstream
+def test_who_waits_for_a_task_hears_of_an_error_in_the_driver(tmp_path, monkeypatch):
+    def read_result(_):  # what a file server that has been restarted may say
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr("hstmosaic.run.pool.read_result", read_result)
+    task = run_directory(tmp_path, "stub").task("task")
+    task.prepare(StubSpec(seconds=2.0), "key")
+    with local_cluster(workers=1, memory_mb=4000) as pool:
+        pool.staff.attempts = 2
+        answer = pool.submit(task.path, Estimate(300, 2.0, 1))
+        deadline = time.monotonic() + 120
+        while not task.log.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.kill(zygote.shared_zygote()._process.pid, signal.SIGTERM)
+        with pytest.raises(OSError, match="Stale file handle"):
+            answer.result(30)

@@ -177,7 +177,14 @@ def test_names_of_jobs_have_a_beginning_of_their_own(tmp_path, given, begins):
         assert re.fullmatch(begins + "[0-9a-f]{8}", job_name(run_directory(tmp_path, "foo")))
 
 
-def test_a_path_with_blanks_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["my mosaics", "x&y", "it's", "50%", "$HOME", "a;b", "(1)"])
+def test_a_path_that_a_script_would_read_otherwise_is_refused(tmp_path, name):
     check_path(tmp_path)
     with pytest.raises(ProfileError, match="blanks"):
-        check_path(tmp_path / "my mosaics")
+        check_path(tmp_path / name)
+
+
+def test_python_is_called_where_its_path_has_blanks(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/opt/my tools/bin/python")
+    script = job_script(JobSize(1, 1000, 300.0), "mine", tmp_path, Profile("test"))
+    assert "'/opt/my tools/bin/python' -m distributed.cli.dask_worker" in script

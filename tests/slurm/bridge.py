@@ -19,7 +19,7 @@ def check_bridge(slurm, bridge, folder):
     """What the driver needs is answered, and nothing else is done."""
     assert bridge.stat().st_mode & 0o777 == 0o700
     user, other = (
-        ask("id", "-un"),
+        ask("id", "-u"),
         int(ask("sbatch", "--parsable", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")),
     )
     assert "PartitionName=batch" in bridge_call(bridge, "scontrol", "show", "partition", "-o").stdout

@@ -1,6 +1,7 @@
 """The doctor, on a real Slurm."""
 
 import os
+import socket
 
 import pytest
 from stubs import profile
@@ -72,6 +73,39 @@ def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, m
     assert all(finding.good for finding in found)
     assert not last.good
     assert "scancel has not answered" in last.words
+
+
+@pytest.mark.parametrize("name", ["my mosaics", "x&y"])
+def test_a_path_that_no_run_could_have_is_told(slurm, tmp_path, name):
+    (finding,) = [finding for finding in examine(profile(), tmp_path / name) if not finding.good]
+    assert finding.what == "output directory"
+    assert name in finding.words
+
+
+def test_a_directory_that_nodes_do_not_see_is_told(slurm, tmp_path):
+    # as where the folder of the doctor is not on the node: no log of the job comes here
+    gone = f"cores: 2, job-script-prologue: ['rm -r {tmp_path}/.hstmosaic-doctor-*; exit 1']"
+    (finding,) = [finding for finding in examine(profile(**{"cores: 2": gone}), tmp_path) if not finding.good]
+    assert "is the output directory shared with the nodes?" in finding.words
+
+
+def test_another_directory_under_the_same_path_is_told(slurm, tmp_path):
+    other = f"cores: 2, job-script-prologue: ['echo other > {tmp_path}/.hstmosaic-doctor-*/token.txt']"
+    (finding,) = [finding for finding in examine(profile(**{"cores: 2": other}), tmp_path) if not finding.good]
+    assert finding.what == "shared file system"
+    assert finding.words.startswith("not on node")
+
+
+def test_a_host_that_nodes_do_not_reach_is_told(slurm, tmp_path, monkeypatch):
+    def probe_script(folder, host, port, given):
+        with socket.create_server((host, 0)) as closed:  # nobody listens there any more when the job has started
+            return doctor_script(folder, host, closed.getsockname()[1], given)
+
+    doctor_script = doctor.probe_script
+    monkeypatch.setattr(doctor, "probe_script", probe_script)
+    (finding,) = [finding for finding in examine(profile(), tmp_path) if not finding.good]
+    assert finding.what == "network"
+    assert "set jobqueue.slurm.interface" in finding.words
 
 
 def test_other_versions_on_the_nodes(slurm, tmp_path, monkeypatch):

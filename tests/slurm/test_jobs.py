@@ -1,6 +1,11 @@
 """Jobs on a real Slurm: what is asked for, what is done when they are lost, and that none is left."""
 
+import os
+import signal
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from distributed import Client
@@ -8,6 +13,8 @@ from mini_slurm import ask, wait_until
 from stubs import bench, profile
 
 from hstmosaic.errors import ClusterError, ExitCode
+from hstmosaic.run.pool import Pool
+from hstmosaic.run.slurm_jobs import SizedCluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -48,6 +55,34 @@ def test_variables_of_the_user_do_not_change_what_jobs_are(slurm, tmp_path, monk
         assert not on.told("refused")
 
 
+def test_what_a_user_wants_to_see_of_the_queue_leaves_no_job_behind(slurm, tmp_path, monkeypatch):
+    shown = {
+        "SQUEUE_STATES": "R",
+        "SQUEUE_PARTITION": "short",
+        "SCANCEL_STATE": "RUNNING",
+        "SCANCEL_INTERACTIVE": "true",
+    }
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOGNAME", "daemon")
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
+        on.start("task")
+        wait_until(lambda: on.told("job"))
+    for name in [*shown, "LOGNAME"]:
+        monkeypatch.delenv(name)
+    assert slurm.jobs() == {}
+
+
+def test_jobs_are_sized_for_the_partition_that_the_user_has_set(slurm, tmp_path, monkeypatch):
+    monkeypatch.setenv("SBATCH_PARTITION", "short")
+    with bench(tmp_path) as on:
+        with pytest.raises(ClusterError, match="the longest job that may be asked for has 120 s"):
+            on.start("endless", seconds=100.0)
+        assert on.start("task").result(100)[0].ok
+        (job,) = on.told("job")
+        assert "TimeLimit=00:02:00" in ask("scontrol", "show", "job", job.data["job"])
+
+
 def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         first = on.start("first", products=("first.fits",))
@@ -62,6 +97,21 @@ def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_pat
         (retry,) = on.told("retrying")
         assert (retry.data["task"], retry.data["cause"]) == ("long", "worker")
         assert f"job {victim} has ended (CANCELLED" in retry.message
+
+
+def test_a_worker_that_is_lost_before_its_answer_is_fetched(slurm, tmp_path, monkeypatch):
+    def end(pool, work, ended):
+        for number in slurm.workers():
+            os.kill(number, signal.SIGKILL)
+        monkeypatch.undo()
+        pool_end(pool, work, ended)
+
+    pool_end = Pool._end
+    monkeypatch.setattr(Pool, "_end", end)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(60)[0].ok  # its result is on the disk
+        assert not on.told("retrying")
+        assert on.start("later").result(60)[0].ok
 
 
 def test_a_crashed_node(slurm, tmp_path):
@@ -199,10 +249,45 @@ def test_the_jobs_of_a_killed_driver_are_ended_first(slurm, tmp_path):
         assert slurm.jobs() == {}
 
 
+def test_jobs_are_looked_after_where_dask_does_not_close_in_time(slurm, tmp_path, monkeypatch):
+    # sbatch and scancel may each take half a minute; what is not cancelled then has to be found all the same
+    def close(cluster, timeout):
+        cluster_close(cluster, timeout)
+        raise TimeoutError
+
+    cluster_close = SizedCluster.close
+    monkeypatch.setattr(SizedCluster, "close", close)
+    monkeypatch.setattr("hstmosaic.run.slurm_pool._cancel_all", lambda name: True)
+    with bench(tmp_path) as on:
+        assert on.start("task").result(60)[0].ok
+        assert slurm.jobs()
+    assert not (on.directory.path / "tls").exists()
+    assert slurm.jobs() == {}
+
+
 def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
     with bench(tmp_path) as on:
         listening = {sock.getsockname()[0] for sock in on.pool.staff.cluster.scheduler.http_server._sockets.values()}
         assert listening == {"127.0.0.1"}
+
+
+def test_the_driver_loads_no_library_that_draws_and_is_left_alone_by_its_workers(slurm, tmp_path):
+    script = """
+import sys
+from pathlib import Path
+from stubs import bench
+with bench(Path(sys.argv[1])) as on:
+    scheduler, heard = on.pool.staff.cluster.scheduler, []
+    hear = scheduler.handlers["heartbeat_worker"]
+    scheduler.handlers["heartbeat_worker"] = lambda *args, **kwargs: heard.append(1) or hear(*args, **kwargs)
+    assert on.start("long", seconds=8.0).result(60)[0].ok
+    assert 0 < len(heard) < 8, heard
+assert not {"bokeh", "matplotlib"} & sys.modules.keys()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_task_that_the_data_make_fail_is_not_tried_again(slurm, tmp_path):

@@ -1,5 +1,6 @@
 """The sbatch scripts that users submit."""
 
+import json
 import os
 import sys
 from contextlib import suppress
@@ -9,6 +10,7 @@ import psutil
 import pytest
 from mini_slurm import ask, wait_until
 from stubs import PROFILE
+from users import finished_tasks
 
 from hstmosaic.simulate import demo_field, simulate_field
 
@@ -40,12 +42,18 @@ def submit(slurm, *arguments):
     return shown, log.read_text()
 
 
-def test_the_driver_as_a_job(slurm, here):
+def test_the_driver_as_a_job(slurm, here, monkeypatch):
+    monkeypatch.setenv("SBATCH_ACCOUNT", "ast1234")
     options = ["-s", "--stub", "--profile", "mini.yaml"]
     shown, log = submit(slurm, "--time=5", SCRIPTS / "mosaic.sbatch", "list.txt", *options)
     assert "JobState=COMPLETED" in shown, log
     assert "finished" in log
     assert len(list(here.glob("stub_*_dr?.fits"))) == 4
+    events = map(json.loads, (here / "stub_run" / "logs" / "run.jsonl").read_text().splitlines())
+    jobs = [event["job"] for event in events if event["kind"] == "job"]
+    assert jobs
+    for job in jobs:
+        assert "Account=ast1234 " in ask("scontrol", "show", "job", "-o", job)
 
 
 def test_everything_in_one_allocation(slurm, here):
@@ -75,7 +83,7 @@ def test_a_worker_that_is_killed_does_not_make_a_good_run_a_failed_one(slurm, he
     # a task runs, so all workers are there
     log = here / "stub_run" / "logs" / "run.jsonl"
     wait_until(lambda: log.exists() and '"running"' in log.read_text(), seconds=120)
-    worker_of(job).kill()
+    process_of(job, rank=2).kill()
     wait_until(lambda: int(job) not in slurm.jobs(), seconds=120)
     shown, (printed,) = ask("scontrol", "show", "job", job), here.glob(f"*-{job}.log")
     assert "JobState=COMPLETED" in shown, printed.read_text()
@@ -85,15 +93,31 @@ def test_a_worker_that_is_killed_does_not_make_a_good_run_a_failed_one(slurm, he
     assert not list(here.glob(".hstmosaic-*"))
 
 
-def worker_of(job):
-    """Return the process of the third task of a job, which is a worker."""
+def test_an_allocation_whose_driver_is_killed_ends_and_the_same_line_goes_on(slurm, here):
+    options = ["--ntasks=4", "--mem-per-cpu=1200", "--time=5"]
+    command = [*options, SCRIPTS / "allocation.sbatch", "list.txt", "--stub", "--profile", "inside.yaml"]
+    job = ask("sbatch", "--parsable", *map(str, command))
+    wait_until(lambda: finished_tasks(here / "stub_run"), seconds=120)
+    process_of(job, rank=1).kill()
+    # scheduler and workers do not stay for as long as the allocation would last
+    wait_until(lambda: int(job) not in slurm.jobs(), seconds=120)
+    assert "ExitCode=137:0" in ask("scontrol", "show", "job", job)
+    assert not list(here.glob(".hstmosaic-*"))
+    before = finished_tasks(here / "stub_run")
+    shown, log = submit(slurm, *command)
+    assert "JobState=COMPLETED" in shown, log
+    assert before.items() <= finished_tasks(here / "stub_run").items()
+
+
+def process_of(job, rank):
+    """Return the process of hstmosaic in a task of a job."""
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             environment = process.environ()
-            third = (environment.get("SLURM_JOB_ID"), environment.get("SLURM_PROCID")) == (job, "2")
-            if third and process.parent().name() == "bash" and process.name() != "bash":
+            wanted = (environment.get("SLURM_JOB_ID"), environment.get("SLURM_PROCID")) == (job, str(rank))
+            if wanted and process.parent().name() == "bash" and process.name() != "bash":
                 return process
-    raise AssertionError(f"no worker of job {job}")
+    raise AssertionError(f"no process {rank} of job {job}")
 
 
 def test_a_script_without_a_list_says_how(slurm, here):

@@ -19,6 +19,7 @@ import dask.config
 import psutil
 from distributed import Client
 from distributed.core import rpc
+from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.exceptions import WorkerStartTimeoutError
 
 from hstmosaic.errors import ClusterError, OutputError
@@ -30,11 +31,30 @@ from hstmosaic.run.sizes import WORKER_MEMORY_MB
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from distributed import Scheduler
+
     from hstmosaic.run.profile import Profile
 
 _START_SECONDS = 300
+_ALONE_SECONDS = 30
 _MB_PER_MIB = 1.048576
 _NOT_OURS = "remove it and submit again, with an --output-dir that others cannot write to"
+
+
+class EndWithDriver(SchedulerPlugin):
+    """Ends scheduler and workers where the driver is gone: one that was killed has not told them to end."""
+
+    async def start(self, scheduler: Scheduler) -> None:
+        """Give the driver time to come."""
+        scheduler.loop.call_later(_START_SECONDS, self._end_if_alone, scheduler)
+
+    def remove_client(self, scheduler: Scheduler, client: str) -> None:
+        """Give it time to come back."""
+        scheduler.loop.call_later(_ALONE_SECONDS, self._end_if_alone, scheduler)
+
+    def _end_if_alone(self, scheduler: Scheduler) -> None:
+        if not any(name.startswith("Client-") for name in scheduler.clients):
+            scheduler.loop.add_callback(scheduler.close, reason="the driver is gone")
 
 
 @contextmanager
@@ -85,23 +105,26 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
     with dask.config.set(quiet | dict(profile.dask)):
         interface = dask.config.get("jobqueue.slurm.interface", None)
-        runner: Any = SLURMRunner(
-            scheduler_file=str(address),
-            scheduler_options={
-                "security": keys,
-                "protocol": "tls://",
-                "interface": interface,
-                "dashboard_address": "127.0.0.1:0",
-            },
-            worker_options=_worker_options(os.environ) | {"security": keys, "interface": interface},
-        )
-        runner.scheduler_comm = rpc(runner.scheduler_address, connection_args=keys.get_connection_args("client"))
         try:
+            # here scheduler and workers stay until they end
+            runner: Any = SLURMRunner(
+                scheduler_file=str(address),
+                scheduler_options={
+                    "security": keys,
+                    "protocol": "tls://",
+                    "interface": interface,
+                    "dashboard_address": "127.0.0.1:0",
+                    "plugins": (EndWithDriver(),),
+                },
+                worker_options=_worker_options(os.environ) | {"security": keys, "interface": interface},
+            )
+            runner.scheduler_comm = rpc(runner.scheduler_address, connection_args=keys.get_connection_args("client"))
             with runner, Client(runner.scheduler_address, security=keys) as client:
                 _wait_for_workers(client, count - 2, warn)
                 yield client
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            if rank in (0, 1):  # whichever of them is killed
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _place_in_step(environment: Mapping[str, str]) -> tuple[int, int]:

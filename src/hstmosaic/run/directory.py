@@ -146,7 +146,7 @@ class RunDirectory:
             If they cannot be made.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             # other users could have a run do what they like by what they write here
             self.path.chmod(0o700)
             (self.path / "tasks").mkdir(exist_ok=True)
@@ -183,6 +183,7 @@ class RunDirectory:
             job = os.environ.get("SLURM_JOB_ID")
             lock.write(f"host {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else ""))
             lock.flush()
+            os.fsync(lock.fileno())  # a network file system would show it to others when the file is closed
             yield
 
 

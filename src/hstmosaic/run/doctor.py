@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed.utils import get_ip, get_ip_interface
 
-from hstmosaic.errors import HstMosaicError
+from hstmosaic.errors import HstMosaicError, ProfileError
 from hstmosaic.run.image import versions_inside
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.room import check_room
 from hstmosaic.run.sizes import JobSize
-from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names
+from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,16 +99,17 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
 
     try:
         yield Finding("sbatch", True, call("sbatch", "--version").strip())
-        limits = partition_limits(config("queue"))
+        name = partition_of(config("queue"))
+        limits = partition_limits(name)
     except SlurmSilentError as error:
         yield Finding("Slurm", False, " ".join(str(error).split()))
         return
     if limits is None:
         there = ", ".join(partition_names())
-        yield Finding("partition", False, f"no partition {config('queue')!r}; there are {there}")
+        yield Finding("partition", False, f"no partition {name!r}; there are {there}")
         return
     has = f"{limits.cores} cores, {limits.memory_mb:.0f} MB, {limits.seconds / 60:.0f} min"
-    yield Finding("partition", True, f"{config('queue', 'the default')} has up to {has}")
+    yield Finding("partition", True, f"{name or 'the default'} has up to {has}")
     if profile.max_memory_mb and profile.max_memory_mb > limits.memory_mb:
         yield Finding("max-memory", False, f"{profile.max_memory_mb} MB is more than the partition's nodes have")
     if profile.max_walltime and profile.max_walltime > limits.seconds:
@@ -117,8 +118,13 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
 
 def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
     """Submit a job that looks around, and compare what it sees with what is seen here."""
-    from hstmosaic.run.slurm_jobs import config
+    from hstmosaic.run.slurm_jobs import check_path, config
 
+    try:
+        check_path(output.absolute())
+    except ProfileError as error:
+        yield Finding("output directory", False, " ".join(str(error).split()))
+        return
     output.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".hstmosaic-doctor-", dir=output))
     token = secrets.token_hex(8)
@@ -168,7 +174,7 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder, profile)
     head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]
     log = [f"#SBATCH -o {folder}/job.log"]
-    python = config("python", sys.executable)
+    python = config("python", shlex.quote(sys.executable))
     # expanded on the node, as in the command of a worker
     scratch = f' "{config("local-directory")}"' if config("local-directory") else ""
     command = f"{python} -m hstmosaic.run.probe {shlex.quote(str(folder))} {host} {port}{scratch}"

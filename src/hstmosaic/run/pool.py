@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
+_FETCH_SECONDS = 10.0
 _UNSAID = Lost(Cause.WORKER, "")
 
 
@@ -73,6 +74,7 @@ class Pool:
         self._waiting: list[Work] = []
         self._running: list[Work] = []
         self._lost: list[Work] = []
+        self._unanswered: list[Work] = []
         self._closing = False
         self._broken: BaseException | None = None
         self._known: dict[str, tuple[int, int]] = {}
@@ -130,16 +132,16 @@ class Pool:
             self._give_up()
             message = self._inbox.get()
             if message is not None and message[1] is None:
-                self._waiting.append(message[0])
+                self._unanswered.append(message[0])
         self._give_up()
 
     def _give_up(self) -> None:
-        for work in [*self._waiting, *self._running, *self._lost]:
+        for work in self._unanswered:
             if self._broken is not None:
                 work.answer.set_exception(self._broken)
             else:
                 work.answer.cancel()
-        self._waiting, self._running, self._lost = [], [], []
+        self._unanswered = []
 
     def _read_inbox(self) -> None:
         try:
@@ -148,6 +150,7 @@ class Pool:
                 work, ended = message
                 if ended is None:
                     self._waiting.append(work)
+                    self._unanswered.append(work)
                 elif work in self._running and work.running is ended:
                     self._end(work, ended)
                 message = self._inbox.get_nowait()
@@ -182,6 +185,7 @@ class Pool:
         took = None if measured is None else asdict(measured)
         words = "has ended" if result.ok else f"has failed: {result.error}"
         self.tell("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
+        self._unanswered.remove(work)
         work.answer.set_result((result, measured))
 
     def _free(self, rooms: dict[str, Room]) -> list[Room]:
@@ -206,8 +210,16 @@ class Pool:
         if ended.status != "finished" and lost is not None:
             self._lose(work, lost)  # a worker that is going away may still be there
             return
-        # where the worker has failed and would again, the exposures are not at fault
-        answer = ended.result() if error is None else (TaskResult(ok=False, error=in_words(error), retry=True), None)
+        try:
+            # where the worker has failed and would again, the exposures are not at fault
+            answer = (
+                ended.result(timeout=_FETCH_SECONDS)
+                if error is None
+                else (TaskResult(ok=False, error=in_words(error), retry=True), None)
+            )
+        except (TimeoutError, CancelledError, OSError):  # its worker has ended since; Dask would wait for it for ever
+            self._lose(work, Lost(Cause.WORKER, "its answer was lost with its worker"))
+            return
         ended.release()
         work.running = None
         self._running.remove(work)

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.config
-from dask.utils import parse_bytes
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.image import IMAGE_VARIABLE, worker_python
+from hstmosaic.run.profile_values import check_jobqueue, read_values
 from hstmosaic.run.profile_yaml import read_yaml, with_hyphens
-from hstmosaic.run.walltime import parse_walltime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _CLUSTERS = ("local", "slurm", "allocation")
 _SUFFIX = ".yaml"
@@ -95,7 +94,10 @@ def load_profile(name: str) -> Profile:
     path = Path(name)
     below: dict[str, Any] = {}
     if path.is_file():
-        text = path.read_text()
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"profile {name} cannot be read: {error}", "give a YAML file") from error
     elif name in profile_names():
         text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text()
         below = dict(_said(with_hyphens(dask.config.collect())))
@@ -124,50 +126,16 @@ def profile_from_yaml(text: str, name: str, own_dask: Mapping[str, Any] | None =
     problems = [*_unknown(own, _own_keys(), "hstmosaic"), *_unknown(raw, _dask_keys() if raw else {}, "")]
     if problems:
         raise ProfileError("; ".join(problems))
-    if own.get("cluster", "local") not in _CLUSTERS:
-        raise ProfileError(f"hstmosaic.cluster is {own['cluster']!r}", f"choose one of {', '.join(_CLUSTERS)}")
-    given = {key.replace("-", "_"): value for key, value in own.items() if value is not None}
-    try:
-        if "max_memory" in given:
-            given["max_memory_mb"] = parse_bytes(given.pop("max_memory")) // 1_000_000
-        for key in {"max_walltime", "patience", "idle"} & given.keys():
-            given[key] = parse_walltime(str(given[key]))
-        for key, kind in {"max_jobs": int, "attempts": int, "memory_growth": float}.items():
-            if key in given:
-                given[key] = kind(given[key])
-        if not isinstance(given.get("scratch", False), bool):
-            raise TypeError(f"scratch is {given['scratch']!r}, not true or false")
-        if "scratch_option" in given:
-            _check_option(str(given["scratch_option"]))
-    except (ValueError, TypeError) as error:
-        raise ProfileError(f"hstmosaic: {error}") from error
+    given = read_values(own)
+    if given.get("cluster", "local") not in _CLUSTERS:
+        raise ProfileError(f"hstmosaic.cluster is {given['cluster']!r}", f"choose one of {', '.join(_CLUSTERS)}")
     said = dict(_said(raw))
     said |= {key: value for key, value in (own_dask or {}).items() if key in said}
     if given.get("cluster") == "slurm":
-        _check_sizes(said)
+        check_jobqueue(said)
         if not given.get("image") and _PYTHON not in said:
             given["image"] = os.environ.get(IMAGE_VARIABLE, "")
     return _with_image(Profile(name=name, dask=said, **given))
-
-
-def _check_sizes(said: Mapping[str, Any]) -> None:
-    """Refuse a size of jobs that is none, whoever has said it."""
-    import hstmosaic.run.jobqueue  # noqa: F401  # adds its defaults when it is imported
-
-    sizes: dict[str, Callable[[Any], Any]] = {
-        "cores": int,
-        "memory": parse_bytes,
-        "walltime": lambda time: parse_walltime(str(time)),
-    }
-    for key, read in sizes.items():
-        path = f"jobqueue.slurm.{key}"
-        value = said.get(path, dask.config.get(path, None))
-        if value is None and key != "walltime":
-            continue
-        try:
-            read(value)
-        except (ValueError, TypeError) as error:
-            raise ProfileError(f"{path}: {error}", "correct it there or in your Dask configuration") from error
 
 
 def _with_image(profile: Profile) -> Profile:
@@ -179,18 +147,8 @@ def _with_image(profile: Profile) -> Profile:
         )
     if _PYTHON in profile.dask:
         raise ProfileError(f"hstmosaic.image and {_PYTHON} say different things", "leave one of them away")
-    binds = [profile.binds] if isinstance(profile.binds, str) else profile.binds
     image = str(Path(os.path.expandvars(profile.image)).expanduser().absolute())
-    return replace(profile, image=image, binds=tuple(map(str, binds))).seeing()
-
-
-def _check_option(text: str) -> None:
-    try:
-        said = text.format(mb=1, gb=1)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ValueError(f"scratch-option {text!r} has more in braces than {{mb}} or {{gb}}") from error
-    if said == text or not text.startswith("-"):
-        raise ValueError(f"scratch-option {text!r} is no option of sbatch with {{mb}} or {{gb}} in it")
+    return replace(profile, image=image).seeing()
 
 
 def _folder() -> Iterable[Any]:

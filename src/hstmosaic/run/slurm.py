@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 import os
 import re
@@ -23,6 +22,9 @@ _OF_A_JOB = ("WAIT", "ARRAY_INX", "JOB_NAME", "TIMELIMIT", "OUTPUT", "ERROR", "R
 _OF_MEMORY = ("MEM_PER_NODE", "MEM_PER_CPU", "MEM_PER_GPU")
 NOT_FOR_SBATCH = tuple(f"SBATCH_{name}" for name in (*_OF_A_JOB, *_OF_MEMORY))
 """Variables of users overrule what a script says; these would make a job another one than it is taken for."""
+_CHOICES = ("ACCOUNT", "BATCH", "FULL", "INTERACTIVE", "NAME", "PARTITION", "QOS", "STATE", "USER", "WCKEY")
+NOT_FOR_SCANCEL = tuple(f"SCANCEL_{name}" for name in _CHOICES)
+"""These would have jobs left over, or a question asked."""
 _MB_PER_MIB = 1.048576
 _LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STAGE_OUT", "SIGNALING", "REQUEUE")
 _FIELD = re.compile(r"(\w+)=(\S*)")
@@ -96,9 +98,16 @@ def call(*command: str, seconds: float | None = None) -> str:
         If it fails or does not answer in time; its words are in the message.
     """
     seconds = CALL_SECONDS if seconds is None else seconds
-    environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_SBATCH}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=environment)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+            env={name: value for name, value in os.environ.items() if not _changes_meaning(name)},
+        )
     except FileNotFoundError as error:
         raise SlurmSilentError(f"{command[0]} not found", "run where Slurm's commands are installed") from error
     except subprocess.TimeoutExpired as error:
@@ -108,9 +117,14 @@ def call(*command: str, seconds: float | None = None) -> str:
     return done.stdout
 
 
+def _changes_meaning(variable: str) -> bool:
+    # what a user wants to see of the queue is not all that there is
+    return variable in (*NOT_FOR_SBATCH, *NOT_FOR_SCANCEL) or variable.startswith("SQUEUE_")
+
+
 def queue(name: str, seconds: float | None = None) -> dict[str, JobState]:
     """Return the user's jobs of a name that have not ended, by id."""
-    command = ("squeue", "-h", "-u", getpass.getuser(), "--name", name, "-o", "%i|%T|%r|%L")
+    command = ("squeue", "-h", "-u", str(os.getuid()), "--name", name, "-o", "%i|%T|%r|%L")
     return parse_queue(call(*command, seconds=seconds))
 
 
@@ -145,7 +159,12 @@ def parse_job(text: str) -> JobState:
 
 def cancel(name: str, number: str | None = None, seconds: float | None = None) -> None:
     """Cancel the user's jobs of a name, all of them or the one with a number."""
-    call("scancel", "-u", getpass.getuser(), "--name", name, *([number] if number else []), seconds=seconds)
+    call("scancel", "-u", str(os.getuid()), "--name", name, *([number] if number else []), seconds=seconds)
+
+
+def partition_of(profile: str | None) -> str | None:
+    """Return the partition that jobs go to: sbatch lets the user's variable overrule what the profile says."""
+    return os.environ.get("SBATCH_PARTITION") or profile
 
 
 def partition_limits(partition: str | None) -> PartitionLimits | None:

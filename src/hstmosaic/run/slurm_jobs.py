@@ -5,17 +5,29 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
+import re
+import shlex
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.config
 from dask.utils import parse_bytes
+from distributed import Scheduler
 from distributed.core import Status
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.sizes import JobLimits, JobSize
-from hstmosaic.run.slurm import CALL_SECONDS, NOT_FOR_SBATCH, SlurmSilentError, partition_limits, refusal_words
+from hstmosaic.run.slurm import (
+    CALL_SECONDS,
+    NOT_FOR_SBATCH,
+    NOT_FOR_SCANCEL,
+    SlurmSilentError,
+    partition_limits,
+    partition_of,
+    refusal_words,
+)
 from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 if TYPE_CHECKING:
@@ -24,9 +36,11 @@ if TYPE_CHECKING:
     from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.profile import Profile
 
+_PLAIN = re.compile(r"[\w./:@+=,~-]+")
 _BYTES_PER_MIB = 1 << 20
 _BYTES_PER_GIB = 1 << 30
 _DASK_NAME = "dask-worker"
+_HEARTBEAT_SECONDS = 5.0
 _DEFAULTS = {"cores": 4, "memory": "16GB"}
 QUIET = {
     "distributed.scheduler.work-stealing": False,
@@ -36,6 +50,7 @@ QUIET = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.tick.interval": "1s",
     "distributed.worker.profile.enabled": False,
+    "distributed.client.scheduler-info-interval": "1 minute",
     # hstmosaic watches its jobs itself
     "distributed.deploy.lost-worker-timeout": "7 days",
 }
@@ -60,7 +75,7 @@ class SizedJob(SLURMJob):
     """A job whose refusal is kept, not raised into Dask's event loop, where nobody hears it."""
 
     submit_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SBATCH)} timeout -k 5 {CALL_SECONDS} sbatch"
-    cancel_command = f"timeout -k 5 {CALL_SECONDS} scancel"
+    cancel_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SCANCEL)} timeout -k 5 {CALL_SECONDS} scancel"
     refusal: str = ""
     """What sbatch said instead of a number."""
 
@@ -76,6 +91,14 @@ class SizedJob(SLURMJob):
         """Cancel the job."""
         await super().close()
         self.status = Status.closed
+
+
+class QuietScheduler(Scheduler):
+    """A scheduler that hears of each worker now and then; Dask's own does twice a second, most of all it does here."""
+
+    def heartbeat_worker(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Hear of a worker, and say when to hear of it again."""
+        return super().heartbeat_worker(*args, **kwargs) | {"heartbeat-interval": _HEARTBEAT_SECONDS}
 
 
 class SizedCluster(SLURMCluster):
@@ -147,7 +170,7 @@ def job_limits(profile: Profile) -> JobLimits:
     )
     partition = None
     with contextlib.suppress(SlurmSilentError):  # then sbatch will say what is not allowed
-        partition = partition_limits(config("queue"))
+        partition = partition_limits(partition_of(config("queue")))
     memory = [limit for limit in (profile.max_memory_mb, partition and partition.memory_mb) if limit]
     seconds = [limit for limit in (profile.max_walltime, partition and partition.seconds) if limit]
     most_memory, most_seconds = min(memory, default=math.inf), min(seconds, default=math.inf)
@@ -177,6 +200,7 @@ def job_options(size: JobSize, name: str, logs: Path, profile: Profile) -> dict[
     return {
         "cores": size.cores,
         "processes": 1,
+        "python": config("python", shlex.quote(sys.executable)),
         "memory": f"{size.memory_mb}MB",
         "job_mem": f"{mib}M",
         "job_cpu": config("job-cpu"),
@@ -225,12 +249,15 @@ def job_script(size: JobSize, name: str, logs: Path, profile: Profile, scheduler
 
 
 def check_path(path: Path) -> None:
-    """Refuse what dask-jobqueue cannot write into a script.
+    """Refuse what dask-jobqueue cannot write into a script, where it quotes nothing.
 
     Raises
     ------
     ProfileError
-        If the path has a blank.
+        If the path has a blank, or what the shell or sbatch would read as something else.
     """
-    if len(str(path).split()) != 1:
-        raise ProfileError(f"{path}: the path of a run on Slurm cannot have blanks", "choose another --output-dir")
+    if not _PLAIN.fullmatch(str(path)):
+        raise ProfileError(
+            f"{path}: the path of a run on Slurm cannot have blanks, quotes, percent signs and the like",
+            "choose another --output-dir",
+        )

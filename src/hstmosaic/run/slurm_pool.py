@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -16,7 +16,16 @@ from distributed import Client
 from hstmosaic.run.keys import run_keys
 from hstmosaic.run.pool import Pool
 from hstmosaic.run.slurm import SlurmSilentError, cancel, queue
-from hstmosaic.run.slurm_jobs import QUIET, SizedCluster, check_path, config, job_limits, job_name, job_options
+from hstmosaic.run.slurm_jobs import (
+    QUIET,
+    QuietScheduler,
+    SizedCluster,
+    check_path,
+    config,
+    job_limits,
+    job_name,
+    job_options,
+)
 from hstmosaic.run.slurm_staff import SlurmStaff
 
 if TYPE_CHECKING:
@@ -28,6 +37,8 @@ if TYPE_CHECKING:
     from hstmosaic.run.work import Workplace
 
 _GONE_SECONDS = 90.0
+# the libraries that draw Dask's diagrams would be a third of what it costs to start
+_SCHEDULER = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 @contextmanager
@@ -71,7 +82,8 @@ def slurm_pool(
         cluster = SizedCluster(
             **job_options(limits.shared, name, logs, profile),
             security=run_keys(keys),
-            scheduler_options={"dashboard_address": "127.0.0.1:0"} | config("scheduler-options", {}),
+            scheduler_cls=QuietScheduler,
+            scheduler_options=_SCHEDULER | config("scheduler-options", {}),
             silence_logs="CRITICAL",
         )
         try:
@@ -87,7 +99,8 @@ def slurm_pool(
                             cluster.spare_jobs()
         finally:
             with _undisturbed():
-                cluster.close(timeout=60)
+                with suppress(TimeoutError):  # what Slurm has not answered until then is told below
+                    cluster.close(timeout=60)
                 _clear(name, tell)
                 shutil.rmtree(keys, ignore_errors=True)
 
