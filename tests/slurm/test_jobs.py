@@ -1,5 +1,6 @@
 """Jobs on a real Slurm: what is asked for, what is done when they are lost, and that none is left."""
 
+import http.client
 import os
 import signal
 import stat
@@ -266,9 +267,16 @@ def test_jobs_are_looked_after_where_dask_does_not_close_in_time(slurm, tmp_path
 
 
 def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
-    with bench(tmp_path) as on:
-        listening = {sock.getsockname()[0] for sock in on.pool.staff.cluster.scheduler.http_server._sockets.values()}
-        assert listening == {"127.0.0.1"}
+    wanted = profile(batch="batch, scheduler-options: {dashboard: true}")
+    for given, found in ((None, 404), (wanted, 200)):
+        with bench(tmp_path, given) as on:
+            server = on.pool.staff.cluster.scheduler.http_server
+            ((host, port),) = {sock.getsockname() for sock in server._sockets.values()}
+            assert host == "127.0.0.1"
+            connection = http.client.HTTPConnection(host, port, timeout=30)
+            connection.request("GET", "/status")
+            assert connection.getresponse().status == found
+            connection.close()
 
 
 def test_the_driver_loads_no_library_that_draws_and_is_left_alone_by_its_workers(slurm, tmp_path):
