@@ -204,6 +204,34 @@ def test_an_unsuccessful_alignment_is_told(run):
     assert "The exposures were not aligned: too few stars" in words(write_report(run))
 
 
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("relative", "2 exposures were fitted together to GAIAeDR3: 20 stars, RMS 3.0 mas"),
+        ("2dhist", "2 exposures were fitted each by itself to GAIAeDR3: 20 stars in the weakest fit, RMS 3.0 mas"),
+    ],
+)
+def test_how_exposures_were_fitted_is_told(run, method, said):
+    record = read_record(run)
+    outcome = {
+        "shift_mas": [1.0, 2.0],
+        "rotation_deg": 0.01,
+        "scale": 1.0,
+        "sources": 30,
+        "matches": 20,
+        "rms_mas": [3.0, 4.0],
+        "residuals_mas": [[1.0, 2.0]],
+    }
+    found = {"aligned": True, "cause": "", "catalog": "GAIAeDR3", "method": method, "fitgeom": "rscale", "matches": 20}
+    found |= {"rms_mas": [3.0, 4.0], "left_out": {}, "tight_limits": record.plan.tight_limits.as_list()}
+    found["exposures"] = {exposure.name: outcome for exposure in record.plan.exposures[:2]}
+    (run / "alignment.json").write_text(json.dumps(found))
+    tell(run, kind="aligned")
+    text = words(write_report(run))
+    assert said in text
+    assert f"the RMS of the {'joint' if method == 'relative' else 'weakest'} fit" in text
+
+
 def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
     """They are a few pixels off what was planned from the headers as given."""
     product = read_record(run).plan.layers[0].products[0]

@@ -25,7 +25,7 @@ from hstmosaic.run.cluster import local_cluster
 from hstmosaic.run.directory import run_directory
 from hstmosaic.run.events import Teller
 from hstmosaic.run.schedule import Progress, Schedule, Settings
-from hstmosaic.simulate import simulate_field
+from hstmosaic.simulate import simulate_field, three_camera_field
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -165,6 +165,8 @@ SERIAL = """
 import json, sys
 from drizzlepac.haputils.align_utils import AlignmentTable
 from drizzlepac.haputils.config_utils import AlignmentPars, read_index
+from hstmosaic.tasks import upstream
+upstream.centre_narrow_stars()
 index, folder = read_index("wfc3", "uvis", "mvm")
 pars = AlignmentPars(index["alignment"], [], "mvm", folder, "alignment", True, None).outpars
 table = AlignmentTable(sys.argv[1:], process_type="MVM", **pars)
@@ -348,3 +350,16 @@ def test_exposures_that_do_not_overlap_are_said_to_be_fitted_alone(bench, tmp_pa
     assert (run.data["matches"], *run.data["rms_mas"]) == min(made.values())
     for name, numbers in made.items():
         assert fits.getval(run.exposures[name], "NMATCHES", "SCI", 1) == numbers[0]
+
+
+def test_faint_stars_of_three_cameras_do_as_well(bench, tmp_path):
+    field = three_camera_field(subarray=(900, 900))
+    simulate_field(field, tmp_path)
+    stars = Stars.from_truth(Table.read(tmp_path / "truth.ecsv"), OBSERVED, motion=8.0, error=1.0)
+    with catalog_service(stars) as service:
+        how = Service(url=service.url, cache=None)
+        run, _ = bench.align(plan=make_plan(str(tmp_path / "list.txt")), service=how)
+    assert set(run.exposures) == {plan.filename for plan in field.exposures}
+    for plan in field.exposures:
+        after = distances_from_truth(plan, run.exposures[plan.filename])
+        assert np.sqrt((after**2).sum(axis=1).mean()) < 2, plan.filename

@@ -10,8 +10,11 @@ import pytest
 from alignment_fields import three_cameras
 from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
 from drizzlepac import hapmultisequencer, updatehdr
 from drizzlepac.haputils import align_utils, astrometric_utils, poller_utils, product
+from photutils.detection import DAOStarFinder
+from tweakwcs.correctors import FITSWCSCorrector
 
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
@@ -19,6 +22,8 @@ from hstmosaic.plan.catalog import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, AlignSpec, SourcesSpec, read_result, spec_to_json
 from hstmosaic.simulate import simulate_field
+from hstmosaic.simulate.instruments import camera
+from hstmosaic.simulate.sources import _FWHM_TO_SIGMA, _add_stars
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.sources import alignment_parameters
 
@@ -131,6 +136,99 @@ def test_middle_match_changes_nothing_for_one_exposure():
     plain, _ = offset_of_match(align_utils.XYXYMatch, exposures=1)
     middle, _ = offset_of_match(upstream.MiddleMatch, exposures=1)
     np.testing.assert_array_equal(plain, middle)
+
+
+def stars_at_all_phases(width):
+    """Simulate stars without noise, 40 pixels apart, whose middles lie anywhere in a pixel."""
+    phases = np.stack(np.meshgrid(*2 * [np.linspace(-0.5, 0.4, 10)]), axis=-1).reshape(-1, 2)
+    places = 20 + 40 * np.stack(np.meshgrid(*2 * [np.arange(10)]), axis=-1).reshape(-1, 2) + phases
+    image = np.zeros((400, 400))
+    _add_stars(image, *places.T, np.full(100, 1e4), width * _FWHM_TO_SIGMA)
+    return image, places
+
+
+def centring_errors(finder, width, told):
+    image, places = stars_at_all_phases(width)
+    found = finder(30.0, told).find_stars(image)
+    offsets = np.column_stack([found["xcentroid"], found["ycentroid"]])[:, None] - places
+    nearest = offsets[np.hypot(*np.moveaxis(offsets, 2, 0)).argmin(axis=0), np.arange(len(places))]
+    seen = np.hypot(*nearest.T) < 1.5
+    return seen.mean(), np.sqrt((nearest[seen] ** 2).mean())
+
+
+def test_narrow_stars_are_centred_badly():
+    _, error = centring_errors(DAOStarFinder, camera("wfc3_ir").psf_fwhm, 1.2)
+    assert error > 0.15, "photutils centres narrow stars now: drop CentringFinder"
+
+
+@pytest.mark.parametrize(("width", "told"), [(0.9, 1.0), (1.0, 1.05), (1.15, 1.2), (1.9, 1.96)])
+def test_narrow_stars_are_centred_and_none_is_too_sharp(width, told):
+    seen, error = centring_errors(upstream.CentringFinder, width, told)
+    assert seen == 1
+    assert error < 0.08
+
+
+def test_single_pixels_are_no_stars_for_it():
+    image = np.zeros((41, 41))
+    image[20, 20] = 1e4
+    for told in (1.0, 1.2, 1.96):
+        plain, ours = (finder(30.0, told) for finder in (DAOStarFinder, upstream.CentringFinder))
+        assert ours.sharphi * ours.kernel.data.max() == pytest.approx(plain.kernel.data.max())
+
+
+def sky_moves_sources():
+    """How far the level of the sky moves 95 % of what `extract_sources` finds, with a kernel that is not centred.
+
+    A star on a corner of pixels passes for a saturated one, which is another case.
+    """
+    image, _ = stars_at_all_phases(1.9)
+    kernel = np.zeros((15, 15))
+    _add_stars(kernel, np.array([7.45]), np.array([7.45]), np.array([1.0]), 1.9 * _FWHM_TO_SIGMA)
+    tables = [
+        astrometric_utils.extract_sources(
+            image + sky, kernel=kernel, fwhm=1.9, segment_threshold=np.full(image.shape, sky + 60.0), classify=False
+        )[0]
+        for sky in (0.0, 300.0)
+    ]
+    assert len(tables[0]) == len(tables[1]) == 100
+    moved = [tables[0][axis] - tables[1][axis] for axis in ("xcentroid", "ycentroid")]
+    return np.quantile(np.hypot(*moved), 0.95)
+
+
+def test_the_sky_moves_sources(monkeypatch):
+    monkeypatch.setattr(astrometric_utils, "extract_sources", astrometric_utils.extract_sources)
+    assert sky_moves_sources() > 0.01, "drizzlepac takes the sky away now: drop CentringFinder.find_stars"
+    upstream.centre_narrow_stars()
+    assert sky_moves_sources() < 1e-6
+    assert astrometric_utils.DAOStarFinder is DAOStarFinder
+
+
+def error_of_turned_image(turn=0.05):
+    """Fit an image that is turned by so many degrees to another one; return the largest error that is left, mas."""
+    rng = np.random.default_rng(3)
+    plain, turned = WCS(naxis=2), WCS(naxis=2)
+    c, s = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    for wcs, turning in ((plain, np.eye(2)), (turned, np.array([[c, -s], [s, c]]))):
+        wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.crpix = ["RA---TAN", "DEC--TAN"], [150.1, 2.2], [2048.0, 2048.0]
+        wcs.wcs.cd = turning @ np.array([[-1.1e-5, 7e-7], [1e-7, 1.1e-5]])
+        wcs.pixel_shape = (4096, 4096)
+    x, y = rng.uniform(0, 4096, (2, 200))
+    images = []
+    for number, wcs in enumerate((plain, turned)):
+        table = Table({"x": x, "y": y, "id": np.arange(200)})
+        images.append(FITSWCSCorrector(wcs, {"catalog": table, "name": str(number), "group_id": number}))
+    match = align_utils.XYXYMatch(searchrad=20.0, separation=4.0, tolerance=3.0, use2dhist=False)
+    align_utils.align_wcs(images, None, match=match, minobj=12, fitgeom="rscale", nclip=0)
+    assert images[1].meta["fit_info"]["status"] == "SUCCESS"
+    places = [image.det_to_world(x, y) for image in images]
+    return 3.6e6 * max(np.abs(np.subtract(*pair)).max() for pair in zip(*places, strict=True))
+
+
+def test_a_turn_is_sheared_in_the_plane_of_the_pixels(monkeypatch):
+    monkeypatch.setattr(align_utils, "align_wcs", align_utils.align_wcs)
+    assert error_of_turned_image() > 2, "fits follow turns of images with oblique axes now: drop fit_in_square_plane"
+    upstream.fit_in_square_plane()
+    assert error_of_turned_image() < 0.01
 
 
 def test_exact_outlines_are_the_default():

@@ -12,6 +12,7 @@ from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
+from hstmosaic.run.alignment_tasks import Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,12 @@ class Aligner:
     options: AlignOptions
     tell: Teller
     run: AlignedRun | None = field(default=None, init=False)
+    _stage: Stage | None = field(default=None, init=False)
+
+    def start_ahead(self, plan: Plan) -> None:
+        """Have the search that all others wait for done beside screening."""
+        self._stage = Stage(plan, self.directory, self.pool)
+        self._stage.start_ahead()
 
     def __call__(self, plan: Plan, used: list[str]) -> tuple[Plan, HeaderNotes]:
         """Align the exposures that will be used.
@@ -59,7 +66,7 @@ class Aligner:
         """
         outcome = self.directory.path / "alignment.json"
         outcome.unlink(missing_ok=True)  # of an earlier start
-        self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell)
+        self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell, self._stage)
         write_whole(outcome, json.dumps(self.said(), indent=1))
         write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
         return self.run.plan, alignment_notes(self.run)

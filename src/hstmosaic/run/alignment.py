@@ -70,6 +70,7 @@ def align_exposures(
     pool: Pool,
     options: AlignOptions,
     tell: Teller,
+    stage: Stage | None = None,
 ) -> AlignedRun:
     """Align all exposures of all filters together, and plan their grids again.
 
@@ -87,6 +88,8 @@ def align_exposures(
         How to align.
     tell : Teller
         Hears what happens.
+    stage : Stage, optional
+        One of these whose first search was started before.
 
     Returns
     -------
@@ -99,7 +102,7 @@ def align_exposures(
         If the user's catalogue cannot be used; if an exposure is not aligned and `options` require it.
     """
     order = fit_order(exposure for exposure in plan.exposures if exposure.name in used)
-    stage = Stage(plan, directory, pool)
+    stage = stage or Stage(plan, directory, pool)
     cone = fit_cone(order)
     user_reply = catalog_reply(read_catalog(options.catalog), cone) if options.catalog else None
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan import tasks
+from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.estimates import estimate_sources
 from hstmosaic.plan.specs import SourcesSpec, TaskResult
 from hstmosaic.run.directory import task_key
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from hstmosaic.plan.specs import TaskSpec
     from hstmosaic.run.directory import RunDirectory, TaskDirectory
     from hstmosaic.run.pool import Answer, Pool
+
+_AFTER_SCREENING = -1
+"""Priority: that of screening is 0."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def sources_task(plan: Plan, exposure: Exposure, first: Exposure, fwhm: float | 
     exposure : Exposure
         With its chips.
     first : Exposure
-        The first one of the fit; ``fit_order(plan.exposures)[0]`` may be searched before screening has ended.
+        The first one of the fit.
     fwhm : float or None
         What the first exposure's result says, arcsec; None for the first itself.
     """
@@ -58,18 +62,31 @@ class Stage:
 
     def __init__(self, plan: Plan, directory: RunDirectory, pool: Pool) -> None:
         self.plan, self.directory, self.pool = plan, directory, pool
+        self._ahead: dict[tuple[str, str], tuple[TaskDirectory, TaskResult | Future[Answer]]] = {}
+
+    def start_ahead(self) -> None:
+        """Have the stars of the first exposure found, which all others wait for, when screening leaves a core free.
+
+        If screening then leaves it out, nobody asks for the result, and the next one is the first.
+        """
+        first = fit_order(self.plan.exposures)[0]
+        wanted = sources_task(self.plan, first, first, None)
+        started = self.start(wanted.name, wanted.spec, wanted.key, wanted.estimate, priority=_AFTER_SCREENING)
+        self._ahead[wanted.name, wanted.key] = started
 
     def start(
-        self, name: str, spec: TaskSpec, key: str, estimate: Estimate
+        self, name: str, spec: TaskSpec, key: str, estimate: Estimate, priority: int | None = None
     ) -> tuple[TaskDirectory, TaskResult | Future[Answer]]:
         """Return a task's directory and its result, or where it is still to be done, the future of it."""
+        if (name, key) in self._ahead:
+            return self._ahead[name, key]
         task = self.directory.task(name)
         finished = task.finished(key)
         if finished is not None and task.work.is_dir() and task.whole(finished):
             self.pool.tell("skipped", f"{name} was finished before", "debug", task=name)
             return task, finished
         task.prepare(spec, key)
-        return task, self.pool.submit(task.path, estimate, priority=round(estimate.seconds))
+        return task, self.pool.submit(task.path, estimate, round(estimate.seconds) if priority is None else priority)
 
     @staticmethod
     def result(answer: TaskResult | Future[Answer]) -> TaskResult:

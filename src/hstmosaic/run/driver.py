@@ -243,6 +243,7 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
         if options.aligned:
             how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
             work.aligner = Aligner(directory, pool, how, tell)
+            work.aligner.start_ahead(plan)
         Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=work.aligner).run()
         if work.aligner is not None and work.progress.gathered:
             work.aligned = publish(work.aligner.files(), directory.output)

@@ -62,6 +62,7 @@ def align(spec: AlignSpec) -> TaskResult:
     upstream.default_moving_target_flag()
     upstream.name_multivisit_fits()
     upstream.take_middle_detections()
+    upstream.fit_in_square_plane()
     upstream.outline_ensembles_fast()
     upstream.use_found_sources(tables)
     catalogs.SUPPORTED_CATALOGS.setdefault(USER_CATALOG, dict(catalogs.SUPPORTED_CATALOGS["GAIAEDR3"]))

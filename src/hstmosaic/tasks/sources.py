@@ -42,6 +42,7 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     Path(name).symlink_to(spec.path)
     upstream.default_moving_target_flag()
     upstream.remember_backgrounds()
+    upstream.centre_narrow_stars()
     parameters = alignment_parameters(spec.instrument, spec.detector)
     if spec.fwhm is not None:
         parameters["generate_source_catalogs"]["fwhmpsf"] = spec.fwhm

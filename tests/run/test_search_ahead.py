@@ -1,0 +1,83 @@
+"""The search for stars that all others wait for is done beside screening."""
+
+from concurrent.futures import Future
+
+import pytest
+from alignment_fields import three_cameras
+
+from hstmosaic.errors import HstMosaicError
+from hstmosaic.plan.alignment import fit_order
+from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.specs import TaskResult
+from hstmosaic.run.aligner import Aligner
+from hstmosaic.run.alignment import AlignOptions
+from hstmosaic.run.directory import run_directory
+from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.events import Teller
+from hstmosaic.run.schedule import Schedule
+from hstmosaic.simulate import simulate_field
+
+
+class Queue:
+    """A pool that only takes down what it is asked for; every search finds nothing."""
+
+    def __init__(self):
+        self.asked = []
+        self.tell = Teller()
+
+    def submit(self, folder, estimate, priority=0.0):
+        self.asked.append((folder.name, priority))
+        answer = Future()
+        answer.set_result((TaskResult(ok=False, error="no stars"), None))
+        return answer
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposures")
+    simulate_field(three_cameras(rows=200, exposures=1, density=20), folder)
+    return make_plan(str(folder / "list.txt"))
+
+
+@pytest.fixture
+def aligner(tmp_path):
+    directory = run_directory(tmp_path, "foo")
+    directory.create()
+    own = tmp_path / "stars.csv"
+    own.write_text("ra,dec\n150.1,2.2\n")
+    return Aligner(directory, Queue(), AlignOptions(catalog=own), Teller())
+
+
+def name_of(exposure):
+    return f"sources-{exposure.name.removesuffix('.fits')}"
+
+
+def test_the_first_search_waits_for_nobody_and_is_done_once(plan, aligner):
+    order = fit_order(plan.exposures)
+    aligner.start_ahead(plan)
+    ((name, priority),) = aligner.pool.asked
+    assert name == name_of(order[0])
+    assert priority < 0, "screening comes first"
+    aligner(plan, [exposure.name for exposure in plan.exposures])
+    assert [name for name, _ in aligner.pool.asked] == [name_of(exposure) for exposure in order]
+
+
+def test_the_next_one_leads_if_screening_leaves_the_first_one_out(plan, aligner):
+    first, *others = fit_order(plan.exposures)
+    aligner.start_ahead(plan)
+    aligner(plan, [exposure.name for exposure in others])
+    assert [name for name, _ in aligner.pool.asked] == [name_of(exposure) for exposure in (first, *others)]
+    spec = aligner.directory.task(name_of(others[0])).path / "spec.json"
+    assert f'"{others[0].detector}"' in spec.read_text()
+
+
+@pytest.mark.upstream
+@pytest.mark.parametrize(("options", "count"), [({}, 1), ({"skip_alignment": True}, 0), ({"stub": True}, 0)])
+def test_a_run_without_alignment_does_not_search(plan, tmp_path, monkeypatch, options, count):
+    def stop(schedule):
+        raise HstMosaicError("enough")
+
+    monkeypatch.setattr(Schedule, "run", stop)
+    with pytest.raises(HstMosaicError, match="enough"):
+        run_mosaic(RunOptions(str(plan.exposures[0].path), "foo", output=tmp_path, **options), lambda event: None)
+    assert len(list(tmp_path.glob("*_run/tasks/sources-*"))) == count
