@@ -286,8 +286,10 @@ from pathlib import Path
 from stubs import bench
 with bench(Path(sys.argv[1])) as on:
     scheduler, heard = on.pool.staff.cluster.scheduler, []
-    hear = scheduler.handlers["heartbeat_worker"]
-    scheduler.handlers["heartbeat_worker"] = lambda *args, **kwargs: heard.append(1) or hear(*args, **kwargs)
+    for name, hear in list(scheduler.handlers.items()):
+        counted = lambda *args, hear=hear, name=name, **kwargs: heard.append(name) or hear(*args, **kwargs)
+        if name in ("heartbeat_worker", "set_metadata"):
+            scheduler.handlers[name] = counted
     assert on.start("long", seconds=8.0).result(60)[0].ok
     assert 0 < len(heard) < 8, heard
 assert not {"bokeh", "matplotlib"} & sys.modules.keys()

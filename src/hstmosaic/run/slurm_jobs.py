@@ -41,6 +41,7 @@ _BYTES_PER_MIB = 1 << 20
 _BYTES_PER_GIB = 1 << 30
 _DASK_NAME = "dask-worker"
 _HEARTBEAT_SECONDS = 5.0
+_SYNC_SECONDS = 60.0
 _DEFAULTS = {"cores": 4, "memory": "16GB"}
 QUIET = {
     "distributed.scheduler.work-stealing": False,
@@ -96,6 +97,12 @@ class SizedJob(SLURMJob):
 class QuietScheduler(Scheduler):
     """A scheduler that hears of each worker now and then; Dask's own does twice a second, most of all it does here."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # looked at four times a second, though nothing of the kind is wanted: the driver ends the scheduler
+        for timeout in ("idle-timeout", "no-workers-timeout"):
+            self.periodic_callbacks.pop(timeout, None)
+
     def heartbeat_worker(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Hear of a worker, and say when to hear of it again."""
         return super().heartbeat_worker(*args, **kwargs) | {"heartbeat-interval": _HEARTBEAT_SECONDS}
@@ -105,6 +112,10 @@ class SizedCluster(SLURMCluster):
     """A cluster whose jobs are each asked for with a size of their own."""
 
     job_cls = SizedJob
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._sync_interval = _SYNC_SECONDS  # by default once a second, by TLS within this process
 
     def hire(self, name: str, options: dict[str, Any]) -> None:
         """Submit one job more.
