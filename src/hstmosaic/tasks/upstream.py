@@ -228,12 +228,17 @@ def fit_in_square_plane() -> None:
     The plane of the original is that of the first exposure's pixels, whose axes are not: by 4 degrees in WFC3/UVIS.
     There a turn looks sheared, which a fit of shift, turn and scale cannot follow: full frames of ACS that were turned
     by 0.035 degrees against WFC3/UVIS kept errors of 9 mas at their edges, and keep 2 mas with this.
+
+    Exposures that are fitted to a catalogue each by itself keep planes of their own, in which drizzlepac's tolerances
+    are counted in pixels of each.
     """
     original = align_utils.align_wcs
 
     @functools.wraps(original)
-    def align_wcs(images: Sequence[Any], *args: Any, **options: Any) -> Any:
-        return original(images, *args, ref_tpwcs=square_plane(images[0].wcs), **options)
+    def align_wcs(images: Sequence[Any], reference: Any = None, **options: Any) -> Any:
+        together = reference is None or len({image.meta["group_id"] for image in images}) == 1
+        plane = square_plane(images[0].wcs) if together else None
+        return original(images, reference, ref_tpwcs=plane, **options)
 
     align_utils.align_wcs = align_wcs
 
