@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
-from hstmosaic.plan.catalog import CATALOGS, USER_CATALOG, Cone, check_reply, fit_cone
+from hstmosaic.plan.catalog import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, fit_cone, stars_around
 from hstmosaic.plan.estimates import estimate_fit
 from hstmosaic.plan.replan import replan
 from hstmosaic.plan.specs import AlignSpec
@@ -106,8 +106,11 @@ def align_exposures(
     cone = fit_cone(order)
     user_reply = catalog_reply(read_catalog(options.catalog), cone) if options.catalog else None
     try:
-        replies = _store_replies(cone, directory.path / "catalogs", user_reply, options, tell)
+        store = partial(_store_replies, cone, directory.path / "catalogs", user_reply, options, tell)
+        replies = store()
         data, work = _fit(stage, order, cone, replies, options, tell)
+        if not data["aligned"] and user_reply is None and replies != (more := store(everything=True)):
+            data, work = _fit(stage, order, cone, more, options, tell)
     except AlignmentError as error:
         return _not_aligned(plan, error, {}, options, tell)
     if not data["aligned"]:
@@ -128,21 +131,27 @@ def align_exposures(
 
 
 def _store_replies(
-    cone: Cone, folder: Path, user_reply: str | None, options: AlignOptions, tell: Teller
+    cone: Cone, folder: Path, user_reply: str | None, options: AlignOptions, tell: Teller, *, everything: bool = False
 ) -> tuple[tuple[str, str], ...]:
-    """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them."""
+    """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them.
+
+    After a catalogue that has stars enough for a fit nobody is asked for another one, unless `everything` is wanted.
+    What the run has kept, since an earlier start wanted everything, is taken as well, so that its fit is found again.
+    """
     folder.mkdir(exist_ok=True)
     service = replace(options.service, own=folder)
     warn = partial(tell, "catalog", level="warning")
     failed: list[AlignmentError] = []
     stored: list[tuple[str, str]] = []
-    down = False
+    down = enough = False
     for catalog in (USER_CATALOG,) if user_reply is not None else CATALOGS:
         try:
             if user_reply is not None:
                 text: str | None = user_reply
             elif down:
                 text = kept_reply(service, cone, catalog)
+            elif enough and not everything:
+                text = kept_reply(replace(service, cache=None), cone, catalog)
             else:
                 text = fetch(service, cone, catalog, warn=warn)
         except AlignmentError as error:
@@ -159,6 +168,7 @@ def _store_replies(
             path = folder / f"{catalog}.csv"
             path.write_bytes(text.encode())
             stored.append((catalog, str(path)))
+            enough = enough or stars_around(text, cone) >= FEWEST
     if not stored:
         raise failed[0] if failed else nothing_there(cone, options.catalog)
     return tuple(stored)

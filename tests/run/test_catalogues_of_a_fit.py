@@ -1,0 +1,95 @@
+"""Which catalogues are asked for: the first that can serve, the others where the fit with it fails."""
+
+import numpy as np
+import pytest
+from alignment_fields import three_cameras
+from catalog_service import Stars, catalog_service
+
+from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.catalog import CATALOGS, FEWEST
+from hstmosaic.run import alignment
+from hstmosaic.run.alignment import AlignOptions, align_exposures
+from hstmosaic.run.catalog import Service
+from hstmosaic.run.directory import run_directory
+from hstmosaic.run.events import Teller
+from hstmosaic.simulate import simulate_field
+
+GOOD = {"aligned": True, "catalog": "", "method": "relative", "fitgeom": "rscale", "matches": 20, "rms_mas": [1.0, 1.0]}
+GOOD |= {"exposures": {}, "left_out": {}, "headerlets": {}, "reference_catalog": "reference.ecsv"}
+FAILED = {"aligned": False, "cause": "no match", "left_out": {}}
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exposures")
+    simulate_field(three_cameras(rows=200, exposures=1, density=20), folder)
+    return make_plan(str(folder / "list.txt"))
+
+
+def stars(count):
+    places = np.linspace(-0.001, 0.001, count)
+    zero = np.zeros(count)
+    return Stars(150.1 + places, 2.2 + places, zero + 20, zero, zero, zero)
+
+
+class Fits:
+    """Fits instead of drizzlepac's, which are good with some catalogues."""
+
+    def __init__(self, plan, folder, monkeypatch, good):
+        self.plan, self.good, self.tried = plan, good, []
+        self.directory = run_directory(folder, "foo")
+        self.directory.create()
+        monkeypatch.setattr(alignment, "_fit", self.fit)
+        monkeypatch.setattr(alignment, "replan", lambda plan, _: plan)
+
+    def fit(self, stage, order, cone, replies, options, tell):
+        self.tried.append([name for name, _ in replies])
+        return (GOOD if self.good & set(self.tried[-1]) else FAILED), self.directory.path
+
+    def run(self, service):
+        events, names = [], [exposure.name for exposure in self.plan.exposures]
+        how = AlignOptions(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
+        run = align_exposures(self.plan, names, self.directory, None, how, Teller(events.append))
+        return run, [event.kind for event in events if event.level == "warning"]
+
+
+def test_nobody_waits_for_catalogues_that_are_not_needed(plan, tmp_path, monkeypatch):
+    fits = Fits(plan, tmp_path, monkeypatch, {"GAIAeDR3"})
+    with catalog_service(stars(FEWEST), "good", "hang") as service:
+        run, warnings = fits.run(service)
+        assert len(service.asked) == 1
+    assert run.aligned
+    assert not warnings
+    assert fits.tried == [["GAIAeDR3"]]
+
+
+def test_the_others_are_tried_where_the_fit_fails_and_taken_at_once_the_next_time(plan, tmp_path, monkeypatch):
+    fits = Fits(plan, tmp_path, monkeypatch, {"GSC242"})
+    with catalog_service(stars(FEWEST)) as service:
+        run, _ = fits.run(service)
+        assert [path.partition("CAT=")[2].partition("&")[0] for path in service.asked] == list(CATALOGS)
+    assert run.aligned
+    assert fits.tried == [["GAIAeDR3"], list(CATALOGS)]
+    fits.tried.clear()
+    run, warnings = fits.run(service)  # which is down by now
+    assert run.aligned
+    assert not warnings
+    assert fits.tried == [list(CATALOGS)]
+
+
+def test_one_that_has_too_few_stars_is_not_the_only_one(plan, tmp_path, monkeypatch):
+    fits = Fits(plan, tmp_path, monkeypatch, {"2MASS"})
+    with catalog_service(stars(FEWEST - 1)) as service:
+        run, _ = fits.run(service)
+    assert run.aligned
+    assert fits.tried == [list(CATALOGS)]
+
+
+def test_without_another_one_a_fit_is_not_done_twice(plan, tmp_path, monkeypatch):
+    fits = Fits(plan, tmp_path, monkeypatch, {"GSC242"})
+    with catalog_service(stars(FEWEST), "good", "hang") as service:
+        run, warnings = fits.run(service)
+        assert len(service.asked) == 2
+    assert run.cause == "no match"
+    assert warnings == ["not aligned"]
+    assert fits.tried == [["GAIAeDR3"]]
