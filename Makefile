@@ -63,6 +63,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-str
 lock:  ## make the lock files again from pyproject.toml (needs uv; LOCK_OPTIONS=--upgrade)
 	$(COMPILE) pyproject.toml --group build -o container/lock.txt
 	sed -i '/^photutils==/i # photutils <3: drizzlepac 3.11 reads columns that photutils 3 renamed, and hides the KeyError.' container/lock.txt
+	sed -i '/^spherical-geometry==/i # spherical_geometry <1.4: stsci.skypac calls a method that 1.4.0 dropped; sky matching then fails silently.' container/lock.txt
 	$(COMPILE) --group dev -c container/lock.txt -o container/lock-dev.txt
 	$(COMPILE) --group sbom -o container/lock-sbom.txt
 
