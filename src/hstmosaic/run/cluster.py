@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dask
-from distributed import Client, LocalCluster
+import psutil
+from distributed import Client, LocalCluster, system
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.events import Teller
@@ -36,9 +37,11 @@ def usable_cores() -> int:
 
 
 def usable_memory_mb() -> int:
-    """Return the memory that tasks of this machine may claim together, 10^6 bytes."""
-    pages = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return round(_USABLE_MEMORY * pages / 1e6)
+    """Return the memory that tasks on this machine may claim together, 10^6 bytes.
+
+    This is the smaller of the available memory, which includes the page cache, and the limits of cgroup and rlimit.
+    """
+    return round(_USABLE_MEMORY * min(psutil.virtual_memory().available, int(system.memory_limit())) / 1e6)
 
 
 class FixedStaff:
