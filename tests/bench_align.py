@@ -52,8 +52,8 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
 from hstmosaic.run.cluster import local_cluster
-from hstmosaic.run.directory import run_directory
-from hstmosaic.run.events import Teller
+from hstmosaic.store.run_directory import run_directory
+from hstmosaic.store.events import Teller
 plan = make_plan(sys.argv[1])
 directory = run_directory(Path.cwd(), "bench")
 directory.create()

@@ -30,8 +30,6 @@ from scipy.optimize import nnls
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, model, sizes_of
-from hstmosaic.plan.specs import ScreenSpec
-from hstmosaic.run.directory import TaskDirectory
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.work import run_task
 from hstmosaic.simulate import (
@@ -46,6 +44,8 @@ from hstmosaic.simulate import (
     sky_cell_corner,
     three_camera_field,
 )
+from hstmosaic.store.run_directory import TaskDirectory
+from hstmosaic.store.task_specs import ScreenSpec
 
 OBSERVED = 2012.2
 

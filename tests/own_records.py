@@ -1,6 +1,6 @@
 """What hstmosaic adds to headers, taken out again, so that the rest can be compared with upstream's."""
 
-from hstmosaic.plan.image import ImageIdentity
+from hstmosaic.store.image_identity import ImageIdentity
 
 IMAGE_KEYWORDS = tuple(keyword for keyword, _, _ in ImageIdentity("name", "sha256:0").cards())
 OWN_KEYWORDS = ("CHECKSUM", "DATASUM", "HMVERS", "HMPLAN", *IMAGE_KEYWORDS)

@@ -21,10 +21,10 @@ from hstmosaic.plan.estimates import MODEL
 from hstmosaic.progress import LiveView, listening, live_view
 from hstmosaic.progress_model import add_up
 from hstmosaic.progress_view import view
-from hstmosaic.run.events import Event, event_from_line, event_line, is_milestone, log_to
 from hstmosaic.run.learning import Record, add_records, this_machine
 from hstmosaic.run.status import RunLog, read_status
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.events import Event, event_from_line, event_line, is_milestone, log_to
 
 LINES = Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()
 RECORDED = [event_from_line(line) for line in LINES]

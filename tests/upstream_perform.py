@@ -12,7 +12,7 @@ from drizzlepac import make_custom_mosaic
 from drizzlepac.haputils import analyze
 from simplify_polyline.simplifiers import Point
 
-from hstmosaic.plan.specs import GUIDING_SEED
+from hstmosaic.store.task_specs import GUIDING_SEED
 
 analyze.probabilistic_hough_line = functools.partial(analyze.probabilistic_hough_line, rng=GUIDING_SEED)
 

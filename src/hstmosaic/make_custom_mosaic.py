@@ -30,7 +30,7 @@ from hstmosaic.run.driver import RunOptions, run_mosaic
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hstmosaic.run.events import Event
+    from hstmosaic.store.events import Event
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import click
 
 from hstmosaic.progress_model import advance
 from hstmosaic.progress_state import ProgressState
-from hstmosaic.run.events import event_line
+from hstmosaic.store.events import event_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.live import Live
 
-    from hstmosaic.run.events import Event
+    from hstmosaic.store.events import Event
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 REFRESHES_PER_SECOND = 1

@@ -12,7 +12,7 @@ from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, Pr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hstmosaic.run.events import Event
+    from hstmosaic.store.events import Event
 
 _KEPT_WARNINGS = 200
 _RECENT_SECONDS = 30.0

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 import pytest
 from PIL import Image
 
-from hstmosaic.plan.files import whole, write_whole
 from hstmosaic.products.canvas import save_whole
 from hstmosaic.products.gather import Gathered, publish
+from hstmosaic.store.files import whole, write_whole
 
 LIMIT = 4096
 

@@ -4,7 +4,7 @@ import json
 
 from astropy.io import fits
 
-from hstmosaic.plan.image import ImageIdentity, image_identity
+from hstmosaic.store.image_identity import ImageIdentity, image_identity
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

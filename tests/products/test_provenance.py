@@ -8,12 +8,12 @@ from prov.model import ProvActivity, ProvAgent, ProvDerivation, ProvDocument, Pr
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.files import sha256
-from hstmosaic.plan.specs import TaskResult, write_result
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Manifest, UsedExposure
 from hstmosaic.products.provenance import RunFacts, provenance_json, read_provenance
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.files import sha256
+from hstmosaic.store.task_specs import TaskResult, write_result
 
 IMAGE = {"name": "hstmosaic:0.1.0", "digest": "sha256:" + "ab" * 32}
 OPTIONS = {"prefix": "foo", "skip_alignment": False, "keep": [], "catalog": None}

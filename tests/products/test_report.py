@@ -21,8 +21,8 @@ from hstmosaic.products.record import read_record
 from hstmosaic.products.report import number_text, size_text, write_report
 from hstmosaic.products.report_content import read_tasks
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.events import Event, log_to
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.events import Event, log_to
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("WFC3/UVIS F606W", "WFC3/UVIS F814W", "WFC3/IR F160W")

@@ -7,11 +7,11 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.plan.files import MadeFile, sha256
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid
 from hstmosaic.products.gather import Gathered, gather_layer, publish, still_gathered
 from hstmosaic.products.verify import ProductError, check_product
+from hstmosaic.store.files import MadeFile, sha256
 
 SHAPE = (20, 30)
 USED = ("icab01a0q_flc.fits", "hst_12546_02_wfc3_uvis_f606w_icab02a0_flc.fits")

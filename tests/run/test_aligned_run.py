@@ -12,12 +12,12 @@ from catalog_service import Stars, catalog_service
 from hstmosaic import make_custom_mosaic
 from hstmosaic.cli import main
 from hstmosaic.errors import AlignmentError, ExitCode
-from hstmosaic.plan.files import sha256
 from hstmosaic.plan.names import is_aligned_copy
 from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.run.catalog import URL_VARIABLE
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import simulate_field
+from hstmosaic.store.files import sha256
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 

@@ -10,9 +10,9 @@ from hstmosaic.plan.catalog import CATALOGS, FEWEST
 from hstmosaic.run import alignment
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
-from hstmosaic.run.directory import run_directory
-from hstmosaic.run.events import Teller
 from hstmosaic.simulate import simulate_field
+from hstmosaic.store.events import Teller
+from hstmosaic.store.run_directory import run_directory
 
 GOOD = {"aligned": True, "catalog": "", "method": "relative", "fitgeom": "rscale", "matches": 20, "rms_mas": [1.0, 1.0]}
 GOOD |= {"exposures": {}, "left_out": {}, "headerlets": {}, "reference_catalog": "reference.ecsv"}

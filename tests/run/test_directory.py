@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from hstmosaic.errors import OutputError, RunBusyError
-from hstmosaic.plan.specs import ScreenSpec, TaskResult, write_result
-from hstmosaic.run.directory import TaskDirectory, run_directory, task_key
+from hstmosaic.store.run_directory import TaskDirectory, run_directory, task_key
+from hstmosaic.store.task_specs import ScreenSpec, TaskResult, write_result
 
 SPEC = ScreenSpec(path="/data/icab01a0q_flc.fits")
 INPUTS = {"/data/icab01a0q_flc.fits": (1000, 17)}
@@ -66,7 +66,7 @@ def test_a_second_driver_is_refused_and_the_first_is_named(tmp_path):
     directory = run_directory(tmp_path, "foo")
     directory.create()
     holder = (
-        "import sys; from pathlib import Path; from hstmosaic.run.directory import run_directory\n"
+        "import sys; from pathlib import Path; from hstmosaic.store.run_directory import run_directory\n"
         "with run_directory(Path(sys.argv[1]), 'foo').locked(): print('locked', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -8,11 +8,11 @@ import pytest
 from hstmosaic.products.record import read_measured, read_record
 from hstmosaic.run import drawing
 from hstmosaic.run.cluster import open_pool
-from hstmosaic.run.directory import RunDirectory
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.events import Teller
 from hstmosaic.run.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.events import Teller
+from hstmosaic.store.run_directory import RunDirectory
 
 pytestmark = pytest.mark.upstream
 

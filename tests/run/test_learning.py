@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from hstmosaic.plan.estimates import MODEL, Estimate, Learned
 from hstmosaic.run import learning
-from hstmosaic.run.events import Teller
 from hstmosaic.run.learning import (
     KEPT,
     MEMORY_BOUNDS,
@@ -25,6 +24,7 @@ from hstmosaic.run.learning import (
     learning_file,
     read_records,
 )
+from hstmosaic.store.events import Teller
 
 GROUP, HERE = "drizzle wfc3_ir", "local here"
 RECORD = Record("run", HERE, GROUP, memory=0.9, time=2.0, pace=1.5)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hstmosaic.run.events import Teller
 from hstmosaic.run.pending import PENDING_SECONDS, PendingWatch, explain
+from hstmosaic.store.events import Teller
 
 
 @pytest.mark.parametrize(

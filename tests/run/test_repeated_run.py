@@ -10,13 +10,13 @@ import pytest
 
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, OutputError
-from hstmosaic.plan import image
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.products.provenance import read_provenance
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.profile import Profile
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store import image_identity as image
 
 FIRST = "idem01a0q_flc.fits"
 

@@ -9,12 +9,12 @@ import time
 import pytest
 
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.plan.specs import StubSpec
 from hstmosaic.run import work, zygote
 from hstmosaic.run.cluster import local_cluster
-from hstmosaic.run.directory import run_directory
-from hstmosaic.run.events import Teller
 from hstmosaic.run.retries import Cause, ZygoteEndedError, ZygoteKilledError, lost_by
+from hstmosaic.store.events import Teller
+from hstmosaic.store.run_directory import run_directory
+from hstmosaic.store.task_specs import StubSpec
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 
 from hstmosaic.errors import ClusterError, ExitCode
-from hstmosaic.plan.files import sha256
 from hstmosaic.products.checksums import read_manifests, verify_products
 from hstmosaic.products.manifest import Failure, manifest_from_json
 from hstmosaic.products.prov_document import records
 from hstmosaic.run import driver
-from hstmosaic.run.directory import run_directory
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.ending import end_run
-from hstmosaic.run.events import Teller
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.events import Teller
+from hstmosaic.store.files import sha256
+from hstmosaic.store.run_directory import run_directory
 
 ENDS = [ClusterError("sbatch refuses", "ask it why"), KeyboardInterrupt()]
 AGAIN = {"provenance"}

@@ -10,10 +10,10 @@ from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import read_manifest
 from hstmosaic.products.record import read_record
 from hstmosaic.run import driver, showing
-from hstmosaic.run.directory import RunDirectory
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.events import Teller
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.events import Teller
+from hstmosaic.store.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")

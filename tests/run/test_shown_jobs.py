@@ -2,12 +2,12 @@
 
 import pytest
 
-from hstmosaic.run.directory import run_directory
 from hstmosaic.run.driver import RunOptions
 from hstmosaic.run.profile import profile_from_yaml
 from hstmosaic.run.show import shown_jobs
 from hstmosaic.run.slurm_jobs import job_name
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.run_directory import run_directory
 
 PROFILE = profile_from_yaml("{jobqueue: {slurm: {cores: 2, memory: 16GB}}, hstmosaic: {cluster: slurm}}", "test")
 

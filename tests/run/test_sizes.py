@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from hstmosaic.plan.specs import TaskResult
 from hstmosaic.run.retries import Cause, cause_of
 from hstmosaic.run.sizes import START_SECONDS, WORKER_MEMORY_MB, JobLimits, JobSize, Need, Room, pack, place
+from hstmosaic.store.task_specs import TaskResult
 
 SHARED = JobSize(cores=4, memory_mb=4500, seconds=3600)
 LIMITS = JobLimits(SHARED, max_memory_mb=10500, max_seconds=7200)

@@ -1,9 +1,9 @@
 """What is asked of a Slurm that does not answer, and what the user hears of it."""
 
 from hstmosaic.run import slurm_questions
-from hstmosaic.run.events import Teller
 from hstmosaic.run.slurm import SlurmSilentError
 from hstmosaic.run.slurm_questions import Questions
+from hstmosaic.store.events import Teller
 
 
 def silent(name, *, seconds):

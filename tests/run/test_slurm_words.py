@@ -9,7 +9,6 @@ import pytest
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run import slurm
-from hstmosaic.run.directory import run_directory
 from hstmosaic.run.profile import Profile, profile_from_yaml
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import (
@@ -22,6 +21,7 @@ from hstmosaic.run.slurm import (
     parse_queue,
 )
 from hstmosaic.run.slurm_jobs import check_path, job_name, job_script
+from hstmosaic.store.run_directory import run_directory
 
 JOB = (
     "JobId=7 JobName=hstmosaic-1a2b UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=1 Nice=0 Account=(null) "

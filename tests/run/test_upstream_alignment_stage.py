@@ -22,10 +22,10 @@ from hstmosaic.plan.catalog import fit_cone
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
 from hstmosaic.run.cluster import local_cluster
-from hstmosaic.run.directory import run_directory
-from hstmosaic.run.events import Teller
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.simulate import simulate_field, three_camera_field
+from hstmosaic.store.events import Teller
+from hstmosaic.store.run_directory import run_directory
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 

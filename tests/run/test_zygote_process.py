@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.specs import (
+from hstmosaic.run.work import run_task
+from hstmosaic.run.zygote import Zygote, close_zygote
+from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.task_specs import (
     ANSWER_FILE,
     LOG_FILE,
     SPEC_FILE,
@@ -21,9 +24,6 @@ from hstmosaic.plan.specs import (
     spec_to_json,
     write_result,
 )
-from hstmosaic.run.work import run_task
-from hstmosaic.run.zygote import Zygote, close_zygote
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = pytest.mark.upstream
 

@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 from astropy.io.fits.scripts import fitscheck
 
-from hstmosaic.plan.files import sha256
+from hstmosaic.store.files import sha256
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 
 CARDS = [("ALNCAT", "GAIAeDR3", "catalogue"), ("ALNMATCH", 17, "stars"), ("ALIGNED", True, "fitted")]

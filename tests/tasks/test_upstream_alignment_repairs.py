@@ -20,10 +20,10 @@ from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone, fit_cone
 from hstmosaic.plan.pollers import poller_text
-from hstmosaic.plan.specs import ANSWER_FILE, SPEC_FILE, AlignSpec, SourcesSpec, read_result, spec_to_json
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.instruments import camera
 from hstmosaic.simulate.sources import _FWHM_TO_SIGMA, _add_stars
+from hstmosaic.store.task_specs import ANSWER_FILE, SPEC_FILE, AlignSpec, SourcesSpec, read_result, spec_to_json
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.sources import alignment_parameters
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.footprints import SAMPLE_STEP, chip_outline, perimeter
+from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,7 @@ from hstmosaic.plan.plan import installed_versions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from hstmosaic.plan.specs import Card, DrizzleSpec
+    from hstmosaic.store.task_specs import Card, DrizzleSpec
 
 _DIGITS = 16
 _RECORD_LENGTH = 72

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from hstmosaic.plan.files import whole
+from hstmosaic.store.files import whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from astropy.io import fits
 
 from hstmosaic.errors import NotAsRecordedError
-from hstmosaic.plan.files import hdu_names, sha256
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
+from hstmosaic.store.files import hdu_names, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

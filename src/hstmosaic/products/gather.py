@@ -7,9 +7,9 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import MadeFile, sha256, whole, write_whole
-from hstmosaic.plan.specs import WORK_FOLDER
 from hstmosaic.products.verify import ProductError, check_product
+from hstmosaic.store.files import MadeFile, sha256, whole, write_whole
+from hstmosaic.store.task_specs import WORK_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.files import sha256
 from hstmosaic.products.gather import Gathered, gathered_from_dict
+from hstmosaic.store.files import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from hstmosaic.plan.specs import Card
+    from hstmosaic.store.task_specs import Card
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import CHECKSUM_COMMENT, whole, write_whole
 from hstmosaic.products.canvas import ARCMIN, TIMES, cut_out, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
@@ -23,6 +22,7 @@ from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.record import PICTURES_FILE, PICTURES_FOLDER, read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
+from hstmosaic.store.files import CHECKSUM_COMMENT, whole, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

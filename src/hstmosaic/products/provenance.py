@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import sha256
-from hstmosaic.plan.specs import TaskResult, read_result
 from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
 from hstmosaic.products.record import read_measured
+from hstmosaic.store.files import sha256
+from hstmosaic.store.task_specs import TaskResult, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.plan.specs import read_result
 from hstmosaic.products.charts import (
     KIND_COLORS,
     KIND_WORDS,
@@ -23,6 +22,7 @@ from hstmosaic.products.charts import (
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.record import PICTURES_FOLDER, read_measured
+from hstmosaic.store.task_specs import read_result
 
 if TYPE_CHECKING:
     from hstmosaic.products.record import Failed, RunRecord

@@ -6,22 +6,22 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.names import COARSE_DETECTORS, file_key, product_stem
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
 from hstmosaic.run.alignment_tasks import Stage
+from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.plan.specs import Card
-    from hstmosaic.run.directory import RunDirectory
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory
+    from hstmosaic.store.task_specs import Card
 
 _ALIGNED = "fitted to a catalogue by hstmosaic"
 

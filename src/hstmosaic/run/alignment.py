@@ -12,22 +12,22 @@ from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, fit_cone, stars_around
 from hstmosaic.plan.estimates import estimate_fit
 from hstmosaic.plan.replan import replan
-from hstmosaic.plan.specs import AlignSpec
 from hstmosaic.plan.tasks import ALIGN_TASK
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.alignment_tasks import Stage, content_state, file_states, sources_task
 from hstmosaic.run.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
-from hstmosaic.run.directory import task_key
+from hstmosaic.store.run_directory import task_key
+from hstmosaic.store.task_specs import AlignSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.plan.specs import TaskResult
-    from hstmosaic.run.directory import RunDirectory, TaskDirectory
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
+    from hstmosaic.store.task_specs import TaskResult
 
 _NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
 _WITHOUT_THEM = "take them out of the list, or leave --require-alignment away: they keep the WCS that they have then"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan import tasks
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.estimates import estimate_sources
-from hstmosaic.plan.specs import SourcesSpec, TaskResult
-from hstmosaic.run.directory import task_key
+from hstmosaic.store.run_directory import task_key
+from hstmosaic.store.task_specs import SourcesSpec, TaskResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.plan.specs import TaskSpec
-    from hstmosaic.run.directory import RunDirectory, TaskDirectory
     from hstmosaic.run.pool import Answer, Pool
+    from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
+    from hstmosaic.store.task_specs import TaskSpec
 
 _AFTER_SCREENING = -1
 """Priority: that of screening is 0."""

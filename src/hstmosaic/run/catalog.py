@@ -19,7 +19,7 @@ from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog import CATALOGS, FEWEST, ReplyError, check_reply, fit_cone, stars_around
 from hstmosaic.plan.user_catalog import check_format, reply_table, write_catalog
-from hstmosaic.run.cache import user_cache
+from hstmosaic.store.user_cache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

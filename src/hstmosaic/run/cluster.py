@@ -12,19 +12,19 @@ import psutil
 from distributed import Client, LocalCluster, system
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.events import Teller
 from hstmosaic.run.pool import Pool
 from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import Need, Room
 from hstmosaic.run.work import Workplace
 from hstmosaic.run.zygote import close_zygote
+from hstmosaic.store.events import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.profile import Profile
+    from hstmosaic.store.run_directory import RunDirectory
 
 MEMORY = "MB"
 """Name of the Dask resource by which a worker says what memory its tasks may take, 10^6 bytes each."""

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.plan.estimates import Estimate, estimate_pictures
-from hstmosaic.plan.specs import PicturesSpec
 from hstmosaic.products.decimate import SIDE
 from hstmosaic.run.showing import PROGRAM, drawn, tell_drawing, tell_undrawn
+from hstmosaic.store.task_specs import PicturesSpec
 
 if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
-    from hstmosaic.run.directory import RunDirectory
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory
 
 _TASK = "pictures"
 _MEMORY_MB = 500

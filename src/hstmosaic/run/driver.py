@@ -16,10 +16,8 @@ from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.cluster import open_pool
-from hstmosaic.run.directory import RunDirectory, run_directory
 from hstmosaic.run.drawing import draw_on_worker
 from hstmosaic.run.ending import Outcome, as_told, end_run
-from hstmosaic.run.events import Teller, is_milestone, log_to
 from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.image import folders_of
 from hstmosaic.run.learning import learned_for, learning, place_of
@@ -28,6 +26,8 @@ from hstmosaic.run.room import check_room, room_needed, unusable
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.showing import asked
 from hstmosaic.run.zygote import warm_zygote
+from hstmosaic.store.events import Teller, is_milestone, log_to
+from hstmosaic.store.run_directory import RunDirectory, run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.events import Event
+    from hstmosaic.store.events import Event
 
 
 _MANY = 100

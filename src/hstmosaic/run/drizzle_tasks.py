@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.records import input_records, spec_digest
-from hstmosaic.plan.specs import DrizzleSpec
 from hstmosaic.products.gather import product_names
+from hstmosaic.store.task_specs import DrizzleSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

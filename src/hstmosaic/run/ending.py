@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
-from hstmosaic.plan.files import write_whole
-from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
-from hstmosaic.plan.specs import TRAILERS, WORK_FOLDER
 from hstmosaic.products.digest import FailureDigest, digest, digests_text
 from hstmosaic.products.manifest import (
     LISTED_KINDS,
@@ -31,6 +28,9 @@ from hstmosaic.products.manifest import (
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.run.like import options_record
 from hstmosaic.run.showing import draw_pictures, report, stop_words, tell_stop
+from hstmosaic.store.files import write_whole
+from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from hstmosaic.plan.checks import Exclusion
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
-    from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.driver import RunOptions
-    from hstmosaic.run.events import Teller
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.events import Event, Teller
+    from hstmosaic.store.events import Event, Teller
 
 _SHORTEST, _LONGEST = 2.0, 10.0
 _QUIET_SECONDS = 60.0

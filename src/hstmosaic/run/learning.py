@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
-from hstmosaic.plan.files import whole
-from hstmosaic.run.cache import user_cache
+from hstmosaic.store.files import whole
+from hstmosaic.store.user_cache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.events import Event, Teller
     from hstmosaic.run.profile import Profile
+    from hstmosaic.store.events import Event, Teller
 
 VARIABLE = "HSTMOSAIC_LEARNING"
 """Environment variable: ``off``, or the file to use instead of the one in the user's cache."""

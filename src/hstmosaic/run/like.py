@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import BadInputError, Problem
-from hstmosaic.plan.files import sha256
-from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.inputs import resolve_inputs
 from hstmosaic.plan.plan import installed_versions
 from hstmosaic.products.provenance import Recorded, read_provenance
+from hstmosaic.store.files import sha256
+from hstmosaic.store.image_identity import image_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hstmosaic.run.events import Teller
+    from hstmosaic.store.events import Teller
 
 PENDING_SECONDS = 30.0
 """A wait of that length is worth a line."""

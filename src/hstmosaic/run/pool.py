@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.specs import RESULT_FILE, TaskResult, read_result
 from hstmosaic.run.retries import Cause, Lost, cause_of, in_words, lost_by
 from hstmosaic.run.sizes import Need, Room, in_order, place
 from hstmosaic.run.work import Measured, Workplace, run_task
+from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.staff import Staff
+    from hstmosaic.store.events import Teller
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0

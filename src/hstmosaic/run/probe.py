@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import write_whole
-from hstmosaic.plan.image import image_identity
+from hstmosaic.store.files import write_whole
+from hstmosaic.store.image_identity import image_identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.errors import HstMosaicError
 
 if TYPE_CHECKING:
-    from hstmosaic.plan.specs import TaskResult
+    from hstmosaic.store.task_specs import TaskResult
 
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OSError: [Errno 12]")
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)

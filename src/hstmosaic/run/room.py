@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.driver import RunOptions
+    from hstmosaic.store.run_directory import RunDirectory
 
 
 def check_room(output: Path, needed_mb: int) -> None:

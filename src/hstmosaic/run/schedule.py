@@ -7,16 +7,16 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
-from hstmosaic.plan.files import MadeFile
-from hstmosaic.plan.specs import ScreenSpec, StubSpec, TaskResult
 from hstmosaic.plan.tasks import drizzle_task, screen_task
 from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
 from hstmosaic.products.manifest import Failure
 from hstmosaic.products.notes import HeaderNotes
 from hstmosaic.products.verify import ProductError
-from hstmosaic.run.directory import RunDirectory, TaskDirectory, task_key
 from hstmosaic.run.drizzle_tasks import drizzle_spec, listed_exposures
-from hstmosaic.run.events import is_milestone
+from hstmosaic.store.events import is_milestone
+from hstmosaic.store.files import MadeFile
+from hstmosaic.store.run_directory import RunDirectory, TaskDirectory, task_key
+from hstmosaic.store.task_specs import ScreenSpec, StubSpec, TaskResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.plan.specs import TaskSpec
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.pool import Pool
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.task_specs import TaskSpec
 
 _OVERRULE = "use it all the same with --keep {name}"
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.files import write_whole
 from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.record import read_record
 from hstmosaic.products.report import write_report
+from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:
     from hstmosaic.products.gather import Gathered
     from hstmosaic.products.record import RunRecord
-    from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.driver import RunOptions
-    from hstmosaic.run.events import Teller
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory
 
 _TOLD_ANYWAY = {"source", "output", "prefix", "notes"}
 """The plan and the place of the run directory tell these."""

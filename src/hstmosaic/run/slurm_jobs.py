@@ -33,8 +33,8 @@ from hstmosaic.run.walltime import format_walltime, parse_walltime
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hstmosaic.run.directory import RunDirectory
     from hstmosaic.run.profile import Profile
+    from hstmosaic.store.run_directory import RunDirectory
 
 _PLAIN = re.compile(r"[\w./:@+=,~-]+")
 _BYTES_PER_MIB = 1 << 20

@@ -31,10 +31,10 @@ from hstmosaic.run.slurm_staff import SlurmStaff
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hstmosaic.run.directory import RunDirectory
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.profile import Profile
     from hstmosaic.run.work import Workplace
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory
 
 _GONE_SECONDS = 90.0
 # the libraries that draw Dask's diagrams would be a third of what it costs to start

@@ -10,7 +10,7 @@ from hstmosaic.run.slurm import SlurmSilentError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hstmosaic.run.events import Teller
+    from hstmosaic.store.events import Teller
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from hstmosaic.run.events import Teller
     from hstmosaic.run.profile import Profile
     from hstmosaic.run.slurm_jobs import SizedCluster
+    from hstmosaic.store.events import Teller
 
 _POLL_SECONDS = 10.0
 _ENDING_SECONDS = 120.0

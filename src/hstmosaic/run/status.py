@@ -12,7 +12,7 @@ from hstmosaic.errors import OutputError
 from hstmosaic.progress_model import advance
 from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.progress_view import notes, stage_words
-from hstmosaic.run.events import event_from_line
+from hstmosaic.store.events import event_from_line
 
 if TYPE_CHECKING:
     from hstmosaic.progress_state import Task

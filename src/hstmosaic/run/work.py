@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from distributed import get_worker
 
-from hstmosaic.plan.specs import ANSWER_FILE, TRAILERS, TaskResult, read_result, write_result
-from hstmosaic.run.directory import TaskDirectory
 from hstmosaic.run.zygote import shared_zygote
+from hstmosaic.store.run_directory import TaskDirectory
+from hstmosaic.store.task_specs import ANSWER_FILE, TRAILERS, TaskResult, read_result, write_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from drizzlepac.haputils import astrometric_utils as catalogs
 
 from hstmosaic.plan.catalog import USER_CATALOG, Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
-from hstmosaic.plan.specs import TaskResult
+from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file, finish_fits
 from hstmosaic.tasks.outcome import exposure_outcome
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from astropy.table import Table
 
-    from hstmosaic.plan.specs import AlignSpec
+    from hstmosaic.store.task_specs import AlignSpec
 
 _LABEL = "MVM"
 _MOST_FITS = 20
@@ -54,7 +54,7 @@ def align(spec: AlignSpec) -> TaskResult:
         ``reference_catalog`` (file), ``headerlets`` (exposure: file) and ``exposures`` (see
         `hstmosaic.tasks.outcome.exposure_outcome`, with ``fit_matches`` and ``fit_rms_mas`` of the fit that moved it),
         the files lying in the current directory, and ``files`` with each
-        of them as `hstmosaic.plan.files.MadeFile` has it.
+        of them as `hstmosaic.store.files.MadeFile` has it.
     """
     for name, path in spec.exposures:
         shutil.copyfile(path, name)

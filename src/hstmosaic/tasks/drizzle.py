@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from drizzlepac import hapmultisequencer
 from drizzlepac.haputils.analyze import Ret_code
 
-from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.records import software_cards, software_records
-from hstmosaic.plan.specs import TaskResult
+from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.parameters import note_parameters
 
 if TYPE_CHECKING:
-    from hstmosaic.plan.files import MadeFile
-    from hstmosaic.plan.specs import DrizzleSpec
+    from hstmosaic.store.files import MadeFile
+    from hstmosaic.store.task_specs import DrizzleSpec
 
 MEANING = {
     Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
@@ -39,7 +39,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``files``, each as `hstmosaic.plan.files.MadeFile` has it, which lie in the current directory,
+        ``data`` holds ``files``, each as `hstmosaic.store.files.MadeFile` has it, which lie in the current directory,
         and ``parameters``, what AstroDrizzle was called with, by name of the mosaic.
     """
     for name, path in spec.links:

@@ -8,9 +8,9 @@ import traceback
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.image import image_identity
 from hstmosaic.plan.plan import installed_versions
-from hstmosaic.plan.specs import (
+from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.task_specs import (
     ANSWER_FILE,
     SPEC_FILE,
     AlignSpec,

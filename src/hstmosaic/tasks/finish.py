@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
-from hstmosaic.plan.files import CHECKSUM_COMMENT, MadeFile, hdu_names, sha256
+from hstmosaic.store.files import CHECKSUM_COMMENT, MadeFile, hdu_names, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from hstmosaic.plan.specs import Card
+    from hstmosaic.store.task_specs import Card
 
 
 def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] = ()) -> MadeFile:

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.specs import TaskResult
+from hstmosaic.store.task_specs import TaskResult
 
 if TYPE_CHECKING:
-    from hstmosaic.plan.specs import PicturesSpec
+    from hstmosaic.store.task_specs import PicturesSpec
 
 
 def draw(spec: PicturesSpec) -> TaskResult:

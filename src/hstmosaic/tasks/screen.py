@@ -9,12 +9,12 @@ import numpy as np
 from astropy.io import fits
 from drizzlepac.haputils import analyze
 
-from hstmosaic.plan.files import sha256
-from hstmosaic.plan.specs import TaskResult
+from hstmosaic.store.files import sha256
+from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
 
 if TYPE_CHECKING:
-    from hstmosaic.plan.specs import ScreenSpec
+    from hstmosaic.store.task_specs import ScreenSpec
 
 
 def screen(spec: ScreenSpec) -> TaskResult:

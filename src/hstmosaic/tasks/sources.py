@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from astropy.table import Table
 from drizzlepac.haputils import align_utils, config_utils
 
-from hstmosaic.plan.specs import TaskResult
+from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hstmosaic.plan.specs import SourcesSpec
+    from hstmosaic.store.task_specs import SourcesSpec
 
 _FORMAT = "ascii.ecsv"
 
@@ -36,7 +36,7 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     TaskResult
         ``data`` holds ``fwhm`` (arcsec, of a star), ``counts`` (sources per chip) and ``tables`` (their files in the
         current directory, an empty string for a chip without sources), and ``files`` with each of them as
-        `hstmosaic.plan.files.MadeFile` has it.
+        `hstmosaic.store.files.MadeFile` has it.
     """
     name = Path(spec.path).name
     Path(name).symlink_to(spec.path)

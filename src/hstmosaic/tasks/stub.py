@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
-from hstmosaic.plan.specs import TaskResult
+from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.finish import finish_file, finish_fits
 
 if TYPE_CHECKING:
-    from hstmosaic.plan.specs import StubSpec
+    from hstmosaic.store.task_specs import StubSpec
 
 
 def stub(spec: StubSpec) -> TaskResult:

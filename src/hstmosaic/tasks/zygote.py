@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-from hstmosaic.plan.specs import LOG_FILE
+from hstmosaic.store.task_specs import LOG_FILE
 from hstmosaic.tasks.execute import execute
 
 _PR_SET_PDEATHSIG = 1

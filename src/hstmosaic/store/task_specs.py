@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.plan.files import write_whole
+from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hstmosaic.plan.specs import Card
+    from hstmosaic.store.task_specs import Card
 
 IMAGE_FILE = Path("/opt/hstmosaic/image.json")
 """Written when the image is built; an Apptainer image made of it has it too."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hstmosaic.errors import OutputError, RunBusyError
-from hstmosaic.plan.files import sha256
 from hstmosaic.plan.names import PLAN_FILE, RUN_FOLDER
-from hstmosaic.plan.specs import SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
+from hstmosaic.store.files import sha256
+from hstmosaic.store.task_specs import SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
