@@ -17,12 +17,12 @@ import pytest
 from rich.console import Console
 
 from hstmosaic.errors import ExitCode, OutputError
+from hstmosaic.monitor.reducer import add_up
+from hstmosaic.monitor.status import RunLog, read_status
+from hstmosaic.monitor.view import view
 from hstmosaic.plan.estimates import MODEL
 from hstmosaic.progress import LiveView, listening, live_view
-from hstmosaic.progress_model import add_up
-from hstmosaic.progress_view import view
 from hstmosaic.run.learning import Record, add_records, this_machine
-from hstmosaic.run.status import RunLog, read_status
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event, event_from_line, event_line, is_milestone, log_to
 

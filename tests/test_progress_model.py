@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.progress_model import add_up, advance
-from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
-from hstmosaic.progress_view import notes, stage_words, view
+from hstmosaic.monitor.eta import in_words, share_done, time_left
+from hstmosaic.monitor.reducer import add_up, advance
+from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
+from hstmosaic.monitor.view import notes, stage_words, view
 from hstmosaic.store.events import Event, event_from_line, event_line
-from hstmosaic.time_left import in_words, share_done, time_left
 
 RECORDED = [event_from_line(line) for line in Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()]
 BEGUN, ENDED = RECORDED[0].time, RECORDED[-1].time

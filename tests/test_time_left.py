@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.progress_state import DONE, RUNNING, WAITING, ProgressState, Task
-from hstmosaic.time_left import in_words, time_left
+from hstmosaic.monitor.eta import in_words, time_left
+from hstmosaic.monitor.state import DONE, RUNNING, WAITING, ProgressState, Task
 
 NOW = 1000.0
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hstmosaic.progress_model import advance
-from hstmosaic.progress_state import ProgressState
+from hstmosaic.monitor.reducer import advance
+from hstmosaic.monitor.state import ProgressState
 from hstmosaic.store.events import event_line
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class LiveView:
 
     def __rich__(self) -> Group:
         """Return what is to be seen now."""
-        from hstmosaic.progress_view import view
+        from hstmosaic.monitor.view import view
 
         return view(self.state, time.time())
 

@@ -17,8 +17,8 @@ from hstmosaic.errors import ExitCode
 @examples("hstmosaic status mosaics/goods-south_run", "hstmosaic status mosaics/goods-south_run --watch")
 def status(run: Path, watch: bool) -> None:
     """Say how a run is doing: stages, tasks, jobs, retries, time left."""
-    from hstmosaic.run.status import read_status
-    from hstmosaic.run.watch import watch_run
+    from hstmosaic.monitor.status import read_status
+    from hstmosaic.monitor.watch import watch_run
 
     if watch:
         watch_run(run)

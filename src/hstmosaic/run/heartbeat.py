@@ -7,11 +7,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.monitor.eta import in_words, share_done, time_left
+from hstmosaic.monitor.reducer import advance, with_cpu
+from hstmosaic.monitor.state import ProgressState
 from hstmosaic.plan.estimates import estimate_pictures
-from hstmosaic.progress_model import advance, with_cpu
-from hstmosaic.progress_state import ProgressState
 from hstmosaic.run.zygote import cpu_of_tasks
-from hstmosaic.time_left import in_words, share_done, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,12 +6,12 @@ import heapq
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from hstmosaic.progress_state import RUNNING
+from hstmosaic.monitor.state import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hstmosaic.progress_state import ProgressState, Task
+    from hstmosaic.monitor.state import ProgressState, Task
 
 _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 """What the pool serves first; the rest comes last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from hstmosaic.run.status import RunLog
+from hstmosaic.monitor.status import RunLog
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def watch_run(run: Path) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    from hstmosaic.progress_view import view
+    from hstmosaic.monitor.view import view
 
     log, console = RunLog(run), Console()
     status = log.status(time.time())

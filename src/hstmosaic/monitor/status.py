@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.progress_model import advance
-from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
-from hstmosaic.progress_view import notes, stage_words
+from hstmosaic.monitor.reducer import advance
+from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
+from hstmosaic.monitor.view import notes, stage_words
 from hstmosaic.store.events import event_from_line
 
 if TYPE_CHECKING:
-    from hstmosaic.progress_state import Task
+    from hstmosaic.monitor.state import Task
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
 from hstmosaic.plan.tasks import ALIGN_TASK, drizzle_task, screen_task, sources_task
-from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -9,13 +9,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hstmosaic.progress_state import DONE, DROPPED, FAILED, RUNNING, WAITING
-from hstmosaic.time_left import in_words, share_done, time_left
+from hstmosaic.monitor.eta import in_words, share_done, time_left
+from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from hstmosaic.progress_state import ProgressState, Task
+    from hstmosaic.monitor.state import ProgressState, Task
 
 _NAMED = 6
 """Layers of one state that are called by their names."""

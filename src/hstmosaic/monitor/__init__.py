@@ -1,0 +1,1 @@
+"""Progress of a run, read from its files; needs neither Dask nor a driver."""
