@@ -103,7 +103,7 @@ def test_the_doctor_compares_inside_and_outside(image, tmp_path):
 
 def test_another_version_in_the_image_is_told(image, tmp_path, monkeypatch):
     from hstmosaic.run import doctor
-    from hstmosaic.run.profile import load_profile
+    from hstmosaic.run.profiles.profile import load_profile
 
     here = doctor.versions() | {"dask": "2020.1.0"}
     monkeypatch.setattr(doctor, "versions", lambda: here)
@@ -114,7 +114,7 @@ def test_another_version_in_the_image_is_told(image, tmp_path, monkeypatch):
 
 def test_an_image_that_is_not_there_is_told(tmp_path):
     from hstmosaic.run.doctor import examine
-    from hstmosaic.run.profile import load_profile
+    from hstmosaic.run.profiles.profile import load_profile
 
     (finding,) = [
         found for found in examine(load_profile("local"), tmp_path, "localhost/no-such:image") if not found.good

@@ -11,7 +11,7 @@ from image_tools import ROOT, bits, clean_environment, said
 from mini_slurm import ask, mini_slurm, wait_until
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.profile import load_profile
+from hstmosaic.run.profiles.profile import load_profile
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
 

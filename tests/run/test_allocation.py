@@ -7,7 +7,7 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.run import allocation
 from hstmosaic.run.allocation import local_directory, memory_per_task
 from hstmosaic.run.keys import run_keys
-from hstmosaic.run.profile import Profile
+from hstmosaic.run.profiles.profile import Profile
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hstmosaic.products.record import read_measured, read_record
 from hstmosaic.run import drawing
 from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.profile import load_profile
+from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import RunDirectory

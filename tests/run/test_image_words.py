@@ -9,8 +9,8 @@ import pytest
 
 from hstmosaic.errors import ClusterError, ProfileError
 from hstmosaic.run import worker
-from hstmosaic.run.image import IMAGE_VARIABLE, folders_of, versions_inside, worker_python
-from hstmosaic.run.profile import profile_from_yaml
+from hstmosaic.run.profiles.image import IMAGE_VARIABLE, folders_of, versions_inside, worker_python
+from hstmosaic.run.profiles.profile import profile_from_yaml
 
 PYTHON = "jobqueue.slurm.python"
 

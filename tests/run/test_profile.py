@@ -10,9 +10,9 @@ import dask.config
 import pytest
 
 from hstmosaic.errors import ExitCode, ProfileError
-from hstmosaic.run.profile import Profile, load_profile, profile_from_yaml, profile_names
+from hstmosaic.run.profiles.profile import Profile, load_profile, profile_from_yaml, profile_names
+from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
 from hstmosaic.run.slurm_jobs import job_limits, job_script
-from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 ROOT = Path(__file__).parents[2]
 

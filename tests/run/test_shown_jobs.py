@@ -3,7 +3,7 @@
 import pytest
 
 from hstmosaic.run.driver import RunOptions
-from hstmosaic.run.profile import profile_from_yaml
+from hstmosaic.run.profiles.profile import profile_from_yaml
 from hstmosaic.run.show import shown_jobs
 from hstmosaic.run.slurm_jobs import job_name
 from hstmosaic.simulate import demo_field, simulate_field

@@ -9,7 +9,7 @@ import pytest
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run import slurm
-from hstmosaic.run.profile import Profile, profile_from_yaml
+from hstmosaic.run.profiles.profile import Profile, profile_from_yaml
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import (
     JobState,

@@ -8,7 +8,7 @@ from stubs import profile
 
 from hstmosaic.run import doctor
 from hstmosaic.run.doctor import examine
-from hstmosaic.run.profile import load_profile
+from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.run.slurm import SlurmSilentError
 
 pytestmark = pytest.mark.slurm

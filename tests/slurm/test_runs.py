@@ -12,7 +12,7 @@ from hstmosaic.errors import ExitCode
 from hstmosaic.monitor.status import read_status
 from hstmosaic.products.record import read_measured
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.profile import load_profile
+from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]

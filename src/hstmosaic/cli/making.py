@@ -91,7 +91,7 @@ def run(
 ) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
     from hstmosaic.run.driver import RunOptions, run_mosaic
-    from hstmosaic.run.profile import load_profile
+    from hstmosaic.run.profiles.profile import load_profile
 
     if quiet and as_json:
         raise click.UsageError("--quiet and --json exclude each other")

@@ -28,7 +28,7 @@ _CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wf
 def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -> None:
     """Try out what a profile needs, and say what to mend."""
     from hstmosaic.run.doctor import examine
-    from hstmosaic.run.profile import load_profile
+    from hstmosaic.run.profiles.profile import load_profile
     from hstmosaic.run.selftest import try_out
 
     findings = try_out() if self_test else examine(load_profile(profile), output_dir.absolute(), image)

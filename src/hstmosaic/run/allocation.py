@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from distributed import Scheduler
 
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
 
 _START_SECONDS = 300
 _ALONE_SECONDS = 30

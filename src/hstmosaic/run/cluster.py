@@ -23,7 +23,7 @@ from hstmosaic.store.events import Teller
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
     from hstmosaic.store.run_directory import RunDirectory
 
 MEMORY = "MB"

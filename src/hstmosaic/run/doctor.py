@@ -18,8 +18,8 @@ import dask.config
 from distributed.utils import get_ip, get_ip_interface
 
 from hstmosaic.errors import HstMosaicError, ProfileError
-from hstmosaic.run.image import versions_inside
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
+from hstmosaic.run.profiles.image import versions_inside
 from hstmosaic.run.room import check_room
 from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names, partition_of
@@ -27,7 +27,7 @@ from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_lim
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
 
 PROBE_SECONDS = 300.0
 _ROOM_MB = 1000

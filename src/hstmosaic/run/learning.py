@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
     from hstmosaic.store.events import Event, Teller
 
 VARIABLE = "HSTMOSAIC_LEARNING"

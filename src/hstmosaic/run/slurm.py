@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.walltime import parse_walltime
+from hstmosaic.run.profiles.walltime import parse_walltime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,6 +18,7 @@ from distributed.core import Status
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
+from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
 from hstmosaic.run.sizes import JobLimits, JobSize
 from hstmosaic.run.slurm import (
     CALL_SECONDS,
@@ -28,12 +29,11 @@ from hstmosaic.run.slurm import (
     partition_of,
     refusal_words,
 )
-from hstmosaic.run.walltime import format_walltime, parse_walltime
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
     from hstmosaic.store.run_directory import RunDirectory
 
 _PLAIN = re.compile(r"[\w./:@+=,~-]+")

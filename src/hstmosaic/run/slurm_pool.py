@@ -31,7 +31,7 @@ from hstmosaic.run.slurm_staff import SlurmStaff
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
     from hstmosaic.run.work import Workplace
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory

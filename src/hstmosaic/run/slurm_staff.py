@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from hstmosaic.run.profile import Profile
+    from hstmosaic.run.profiles.profile import Profile
     from hstmosaic.run.slurm_jobs import SizedCluster
     from hstmosaic.store.events import Teller
 

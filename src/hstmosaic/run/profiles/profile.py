@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 
 from hstmosaic.errors import ProfileError
-from hstmosaic.run.image import IMAGE_VARIABLE, worker_python
-from hstmosaic.run.profile_values import check_jobqueue, read_values
-from hstmosaic.run.profile_yaml import read_yaml, with_hyphens
+from hstmosaic.run.profiles.image import IMAGE_VARIABLE, worker_python
+from hstmosaic.run.profiles.values import check_jobqueue, read_values
+from hstmosaic.run.profiles.yaml_text import read_yaml, with_hyphens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -8,7 +8,7 @@ import dask.config
 from dask.utils import parse_bytes
 
 from hstmosaic.errors import ProfileError
-from hstmosaic.run.walltime import parse_walltime
+from hstmosaic.run.profiles.walltime import parse_walltime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ def read_values(own: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Fields of `hstmosaic.run.profile.Profile`.
+        Fields of `hstmosaic.run.profiles.profile.Profile`.
 
     Raises
     ------

@@ -1,0 +1,1 @@
+"""Profiles: where tasks run."""
