@@ -4,10 +4,10 @@ import pytest
 from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run import allocation
-from hstmosaic.run.allocation import local_directory, memory_per_task
-from hstmosaic.run.keys import run_keys
 from hstmosaic.run.profiles.profile import Profile
+from hstmosaic.run.slurm import allocation
+from hstmosaic.run.slurm.allocation import local_directory, memory_per_task
+from hstmosaic.run.slurm.tls import run_keys
 
 
 @pytest.mark.parametrize(

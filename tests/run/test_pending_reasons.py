@@ -2,7 +2,7 @@
 
 import pytest
 
-from hstmosaic.run.pending import PENDING_SECONDS, PendingWatch, explain
+from hstmosaic.run.slurm.pending import PENDING_SECONDS, PendingWatch, explain
 from hstmosaic.store.events import Teller
 
 

@@ -12,7 +12,7 @@ import pytest
 from hstmosaic.errors import ExitCode, ProfileError
 from hstmosaic.run.profiles.profile import Profile, load_profile, profile_from_yaml, profile_names
 from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
-from hstmosaic.run.slurm_jobs import job_limits, job_script
+from hstmosaic.run.slurm.jobs import job_limits, job_script
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +82,7 @@ jobqueue:
 
 
 def test_a_profile_that_comes_along_leaves_the_users_own_dask_configuration(own_dask, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm_jobs.partition_limits", lambda _: None)  # there is no Slurm here
+    monkeypatch.setattr("hstmosaic.run.slurm.jobs.partition_limits", lambda _: None)  # there is no Slurm here
     own_dask(OWN)
     text = script(load_profile("slurm"))
     for line in ("-p fast", "-A ast1", "--mem=30518M", "-t 00:20:00", "--qos=high", "--cpus-per-task=4"):
@@ -90,7 +90,7 @@ def test_a_profile_that_comes_along_leaves_the_users_own_dask_configuration(own_
 
 
 def test_a_profile_of_the_users_counts_more_than_the_dask_configuration(own_dask, monkeypatch, tmp_path):
-    monkeypatch.setattr("hstmosaic.run.slurm_jobs.partition_limits", lambda _: None)
+    monkeypatch.setattr("hstmosaic.run.slurm.jobs.partition_limits", lambda _: None)
     own_dask(OWN)
     path = tmp_path / "mine.yaml"
     path.write_text("jobqueue: {slurm: {queue: slow, account: , memory: 2GB}}\nhstmosaic: {cluster: slurm}")

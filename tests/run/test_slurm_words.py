@@ -8,10 +8,10 @@ import dask
 import pytest
 
 from hstmosaic.errors import ProfileError
-from hstmosaic.run import slurm
 from hstmosaic.run.profiles.profile import Profile, profile_from_yaml
 from hstmosaic.run.sizes import JobSize
-from hstmosaic.run.slurm import (
+from hstmosaic.run.slurm import commands as slurm
+from hstmosaic.run.slurm.commands import (
     JobState,
     PartitionLimits,
     SlurmSilentError,
@@ -20,7 +20,7 @@ from hstmosaic.run.slurm import (
     parse_partitions,
     parse_queue,
 )
-from hstmosaic.run.slurm_jobs import check_path, job_name, job_script
+from hstmosaic.run.slurm.jobs import check_path, job_name, job_script
 from hstmosaic.store.run_directory import run_directory
 
 JOB = (

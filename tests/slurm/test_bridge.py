@@ -10,8 +10,8 @@ import pytest
 from bridge import bridge_call, check_bridge
 from mini_slurm import wait_until
 
-from hstmosaic.run.slurm import NOT_FOR_SBATCH
-from hstmosaic.run.slurm_jobs import SizedJob
+from hstmosaic.run.slurm.commands import NOT_FOR_SBATCH
+from hstmosaic.run.slurm.jobs import SizedJob
 
 pytestmark = pytest.mark.slurm
 

@@ -9,7 +9,7 @@ from stubs import profile
 from hstmosaic.run import doctor
 from hstmosaic.run.doctor import examine
 from hstmosaic.run.profiles.profile import load_profile
-from hstmosaic.run.slurm import SlurmSilentError
+from hstmosaic.run.slurm.commands import SlurmSilentError
 
 pytestmark = pytest.mark.slurm
 
@@ -116,7 +116,7 @@ def test_other_versions_on_the_nodes(slurm, tmp_path, monkeypatch):
 
 
 def test_a_controller_that_is_away(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm.CALL_SECONDS", 1)
+    monkeypatch.setattr("hstmosaic.run.slurm.commands.CALL_SECONDS", 1)
     slurm.do("stop-controller")
     try:
         findings = examine(profile(), tmp_path)

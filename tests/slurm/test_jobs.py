@@ -15,7 +15,7 @@ from stubs import bench, profile
 
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.pool import Pool
-from hstmosaic.run.slurm_jobs import SizedCluster
+from hstmosaic.run.slurm.jobs import SizedCluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -176,7 +176,7 @@ def given_up_once(monkeypatch, folder, option=""):
     script, end = folder / "sbatch.sh", folder / "end"
     script.write_text(ONCE.format(mark=folder / "mark", end=end, option=option))
     script.chmod(0o755)
-    monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", str(script))
+    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", str(script))
     return end
 
 
@@ -205,10 +205,10 @@ def test_a_job_that_works_before_sbatch_has_said_its_number(slurm, tmp_path, mon
 
 
 def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", "timeout 2 sbatch")
-    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.5)
-    monkeypatch.setattr("hstmosaic.run.slurm_questions.ASK_SECONDS", 1.0)
-    monkeypatch.setattr("hstmosaic.run.slurm_questions._FIRST_PAUSE", 1.0)
+    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", "timeout 2 sbatch")
+    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.5)
+    monkeypatch.setattr("hstmosaic.run.slurm.polling.ASK_SECONDS", 1.0)
+    monkeypatch.setattr("hstmosaic.run.slurm.polling._FIRST_PAUSE", 1.0)
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         assert on.start("first").result(60)[0].ok
         slurm.do("stop-controller")
@@ -235,7 +235,7 @@ def test_jobs_with_nothing_to_do_are_given_back(slurm, tmp_path):
 
 
 def test_jobs_that_end_before_they_work_are_not_submitted_for_ever(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.5)
+    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.5)
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, python: /no/such/python"})) as on:
         with pytest.raises(ClusterError, match=r"(?s)before its worker came up.*/no/such/python.*so did 2 before"):
             on.start("task").result(60)
@@ -258,7 +258,7 @@ def test_jobs_are_looked_after_where_dask_does_not_close_in_time(slurm, tmp_path
 
     cluster_close = SizedCluster.close
     monkeypatch.setattr(SizedCluster, "close", close)
-    monkeypatch.setattr("hstmosaic.run.slurm_pool._cancel_all", lambda name: True)
+    monkeypatch.setattr("hstmosaic.run.slurm.pool._cancel_all", lambda name: True)
     with bench(tmp_path) as on:
         assert on.start("task").result(60)[0].ok
         assert slurm.jobs()

@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
     """Look at the queue more often, and talk sooner, than one does in real life."""
-    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.3)
-    monkeypatch.setattr("hstmosaic.run.pending.PENDING_SECONDS", 1.0)
+    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.3)
+    monkeypatch.setattr("hstmosaic.run.slurm.pending.PENDING_SECONDS", 1.0)
 
 
 def reasons(on):

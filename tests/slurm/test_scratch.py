@@ -115,7 +115,7 @@ def test_a_disk_that_is_full_is_named_with_its_node(slurm, small_disk, tmp_path)
 
 
 def test_a_directory_that_nodes_do_not_have_is_named_with_them(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm_staff._POLL_SECONDS", 0.5)
+    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.5)
     with (
         bench(tmp_path, in_scratch("$NO_SUCH_VARIABLE/place")) as on,
         pytest.raises(ClusterError, match=r"no scratch directory ./place. that can be written on node[12]"),

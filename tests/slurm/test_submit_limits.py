@@ -49,7 +49,7 @@ def test_a_limit_that_others_have_used_up_ends_the_run_with_its_words(slurm, tmp
 @pytest.mark.parametrize("slurm", [FULL], indirect=True, ids=["queue full"])
 def test_a_full_queue_is_waited_for(slurm, tmp_path, monkeypatch):
     # sbatch itself tries again for two minutes, which is more than one wants to wait for here
-    monkeypatch.setattr("hstmosaic.run.slurm_jobs.SizedJob.submit_command", "timeout 2 sbatch")
+    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", "timeout 2 sbatch")
     with bench(tmp_path) as on:
         with slurm.occupied((), ()):
             answer = on.start("task")

@@ -126,7 +126,7 @@ def open_pool(
     """
     place = Workplace(profile.scratch, keep_work)
     if profile.cluster == "slurm":
-        from hstmosaic.run.slurm_pool import slurm_pool
+        from hstmosaic.run.slurm.pool import slurm_pool
 
         with slurm_pool(profile, directory, tell, place, workers) as pool:
             yield pool

@@ -22,7 +22,14 @@ from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, w
 from hstmosaic.run.profiles.image import versions_inside
 from hstmosaic.run.room import check_room
 from hstmosaic.run.sizes import JobSize
-from hstmosaic.run.slurm import SlurmSilentError, call, job_state, partition_limits, partition_names, partition_of
+from hstmosaic.run.slurm.commands import (
+    SlurmSilentError,
+    call,
+    job_state,
+    partition_limits,
+    partition_names,
+    partition_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +102,7 @@ def _output(output: Path) -> Finding:
 
 def _slurm(profile: Profile) -> Iterator[Finding]:
     # only who has Slurm needs it
-    from hstmosaic.run.slurm_jobs import config
+    from hstmosaic.run.slurm.jobs import config
 
     try:
         yield Finding("sbatch", True, call("sbatch", "--version").strip())
@@ -118,7 +125,7 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
 
 def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
     """Submit a job that looks around, and compare what it sees with what is seen here."""
-    from hstmosaic.run.slurm_jobs import check_path, config
+    from hstmosaic.run.slurm.jobs import check_path, config
 
     try:
         check_path(output.absolute())
@@ -169,7 +176,7 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     profile : Profile
         Of the jobs.
     """
-    from hstmosaic.run.slurm_jobs import config, job_script
+    from hstmosaic.run.slurm.jobs import config, job_script
 
     script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder, profile)
     head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]

@@ -131,7 +131,7 @@ def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextM
     if options.profile.cluster == "local":
         return warm_zygote()
     if options.profile.cluster == "allocation":
-        from hstmosaic.run.allocation import allocation_client
+        from hstmosaic.run.slurm.allocation import allocation_client
 
         return allocation_client(options.profile, options.output.absolute(), warn)
     return nullcontext()

@@ -32,7 +32,7 @@ def shown_jobs(options: RunOptions) -> str:
     if profile.cluster != "slurm":
         return f"# profile {profile.name}: tasks run where the command runs; no job is submitted"
     # only who submits jobs needs it
-    from hstmosaic.run.slurm_jobs import job_limits, job_name, job_script
+    from hstmosaic.run.slurm.jobs import job_limits, job_name, job_script
 
     learned = learned_for(place_of(profile), wanted=options.learning)
     plan = make_plan(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from hstmosaic.run.slurm import SlurmSilentError
+from hstmosaic.run.slurm.commands import SlurmSilentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class Questions:
         Parameters
         ----------
         question : callable
-            A function of `hstmosaic.run.slurm` that takes ``seconds``.
+            A function of `hstmosaic.run.slurm.commands` that takes ``seconds``.
         words : str
             Its arguments.
         """

@@ -25,8 +25,8 @@ from distributed.exceptions import WorkerStartTimeoutError
 from hstmosaic.errors import ClusterError, OutputError
 from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.jobqueue import SLURMRunner
-from hstmosaic.run.keys import read_keys, run_keys
 from hstmosaic.run.sizes import WORKER_MEMORY_MB
+from hstmosaic.run.slurm.tls import read_keys, run_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

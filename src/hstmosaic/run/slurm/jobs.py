@@ -20,7 +20,7 @@ from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
 from hstmosaic.run.sizes import JobLimits, JobSize
-from hstmosaic.run.slurm import (
+from hstmosaic.run.slurm.commands import (
     CALL_SECONDS,
     NOT_FOR_SBATCH,
     NOT_FOR_SCANCEL,

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed import Client
 
-from hstmosaic.run.keys import run_keys
 from hstmosaic.run.pool import Pool
-from hstmosaic.run.slurm import SlurmSilentError, cancel, queue
-from hstmosaic.run.slurm_jobs import (
+from hstmosaic.run.slurm.commands import SlurmSilentError, cancel, queue
+from hstmosaic.run.slurm.jobs import (
     QUIET,
     QuietScheduler,
     SizedCluster,
@@ -26,7 +25,8 @@ from hstmosaic.run.slurm_jobs import (
     job_name,
     job_options,
 )
-from hstmosaic.run.slurm_staff import SlurmStaff
+from hstmosaic.run.slurm.tls import run_keys
+from hstmosaic.run.slurm.workers import SlurmStaff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

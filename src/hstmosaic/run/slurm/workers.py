@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.pending import PendingWatch
 from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
-from hstmosaic.run.slurm import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
-from hstmosaic.run.slurm_jobs import Job, job_options
-from hstmosaic.run.slurm_questions import ASK_SECONDS, Questions
+from hstmosaic.run.slurm.commands import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
+from hstmosaic.run.slurm.jobs import Job, job_options
+from hstmosaic.run.slurm.pending import PendingWatch
+from hstmosaic.run.slurm.polling import ASK_SECONDS, Questions
 from hstmosaic.run.worker import JOB, check_versions
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.run.slurm_jobs import SizedCluster
+    from hstmosaic.run.slurm.jobs import SizedCluster
     from hstmosaic.store.events import Teller
 
 _POLL_SECONDS = 10.0

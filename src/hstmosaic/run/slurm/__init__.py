@@ -1,0 +1,1 @@
+"""Slurm: commands, jobs, workers."""
