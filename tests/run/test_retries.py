@@ -9,9 +9,10 @@ import time
 import pytest
 
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.run import work, zygote
 from hstmosaic.run.cluster import local_cluster
-from hstmosaic.run.retries import Cause, ZygoteEndedError, ZygoteKilledError, lost_by
+from hstmosaic.run.node import task as work
+from hstmosaic.run.node import zygote
+from hstmosaic.run.node.losses import Cause, ZygoteEndedError, ZygoteKilledError, lost_by
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import StubSpec

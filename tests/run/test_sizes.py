@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from hstmosaic.run.retries import Cause, cause_of
+from hstmosaic.run.node.losses import Cause, cause_of
 from hstmosaic.run.sizes import START_SECONDS, WORKER_MEMORY_MB, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.store.task_specs import TaskResult
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.run.work import run_task
-from hstmosaic.run.zygote import Zygote, close_zygote
+from hstmosaic.run.node.task import run_task
+from hstmosaic.run.node.zygote import Zygote, close_zygote
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.task_specs import (
     ANSWER_FILE,
@@ -82,7 +82,7 @@ def test_a_folder_without_a_spec_is_an_error_of_that_task(zygote, tmp_path):
 
 def test_a_killed_task_has_a_result_that_says_so(exposure, tmp_path, monkeypatch):
     running = Zygote()
-    monkeypatch.setattr("hstmosaic.run.work.shared_zygote", lambda: running)
+    monkeypatch.setattr("hstmosaic.run.node.task.shared_zygote", lambda: running)
     folder = task(tmp_path / "killed", exposure)
     # an earlier attempt had answered when its worker was lost
     write_result(folder, TaskResult(ok=True), ANSWER_FILE)

@@ -12,12 +12,12 @@ import psutil
 from distributed import Client, LocalCluster, system
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.node.losses import Cause, Lost
+from hstmosaic.run.node.task import Workplace
+from hstmosaic.run.node.zygote import close_zygote
 from hstmosaic.run.pool import Pool
-from hstmosaic.run.retries import Cause, Lost
 from hstmosaic.run.roster import workers_of
 from hstmosaic.run.sizes import Need, Room
-from hstmosaic.run.work import Workplace
-from hstmosaic.run.zygote import close_zygote
 from hstmosaic.store.events import Teller
 
 if TYPE_CHECKING:

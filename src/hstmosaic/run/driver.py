@@ -20,12 +20,12 @@ from hstmosaic.run.drawing import draw_on_worker
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.learning import learned_for, learning, place_of
+from hstmosaic.run.node.zygote import warm_zygote
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.profiles.profile import Profile
 from hstmosaic.run.room import check_room, room_needed, unusable
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.showing import asked
-from hstmosaic.run.zygote import warm_zygote
 from hstmosaic.store.events import Teller, is_milestone, log_to
 from hstmosaic.store.run_directory import RunDirectory, run_directory
 

@@ -11,7 +11,7 @@ from hstmosaic.monitor.eta import in_words, share_done, time_left
 from hstmosaic.monitor.reducer import advance, with_cpu
 from hstmosaic.monitor.state import ProgressState
 from hstmosaic.plan.estimates import estimate_pictures
-from hstmosaic.run.zygote import cpu_of_tasks
+from hstmosaic.run.node.zygote import cpu_of_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.run.retries import Cause, Lost, cause_of, in_words, lost_by
+from hstmosaic.run.node.losses import Cause, Lost, cause_of, in_words, lost_by
+from hstmosaic.run.node.task import Measured, Workplace, run_task
 from hstmosaic.run.sizes import Need, Room, in_order, place
-from hstmosaic.run.work import Measured, Workplace, run_task
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
 
 if TYPE_CHECKING:

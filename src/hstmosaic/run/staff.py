@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from hstmosaic.run.retries import Lost
+    from hstmosaic.run.node.losses import Lost
     from hstmosaic.run.sizes import Need, Room
 
 

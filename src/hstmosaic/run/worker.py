@@ -8,8 +8,8 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.node.zygote import close_zygote, shared_zygote
 from hstmosaic.run.probe import differences, versions
-from hstmosaic.run.zygote import close_zygote, shared_zygote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -31,8 +31,8 @@ from hstmosaic.run.slurm.workers import SlurmStaff
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from hstmosaic.run.node.task import Workplace
     from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.run.work import Workplace
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory
 

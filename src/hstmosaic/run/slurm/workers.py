@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.retries import Cause, Lost
+from hstmosaic.run.node.losses import Cause, Lost
 from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm.commands import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
 from hstmosaic.run.slurm.jobs import Job, job_options

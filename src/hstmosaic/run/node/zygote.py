@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from hstmosaic.run.retries import ZygoteEndedError, ZygoteKilledError, is_want_of_memory
+from hstmosaic.run.node.losses import ZygoteEndedError, ZygoteKilledError, is_want_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

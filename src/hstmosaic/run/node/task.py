@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from distributed import get_worker
 
-from hstmosaic.run.zygote import shared_zygote
+from hstmosaic.run.node.zygote import shared_zygote
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_specs import ANSWER_FILE, TRAILERS, TaskResult, read_result, write_result
 
