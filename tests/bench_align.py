@@ -51,7 +51,7 @@ from pathlib import Path
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
-from hstmosaic.run.cluster import local_cluster
+from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.events import Teller
 plan = make_plan(sys.argv[1])

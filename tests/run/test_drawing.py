@@ -7,8 +7,8 @@ import pytest
 
 from hstmosaic.products.record import read_measured, read_record
 from hstmosaic.run import drawing
-from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.pool.local import open_pool
 from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Teller

@@ -9,10 +9,10 @@ import time
 import pytest
 
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.run.cluster import local_cluster
 from hstmosaic.run.node import task as work
 from hstmosaic.run.node import zygote
 from hstmosaic.run.node.losses import Cause, ZygoteEndedError, ZygoteKilledError, lost_by
+from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import StubSpec
@@ -102,7 +102,7 @@ def test_who_waits_for_a_task_hears_of_an_error_in_the_driver(tmp_path, monkeypa
     def read_result(_):  # what a file server that has been restarted may say
         raise OSError(errno.ESTALE, "Stale file handle")
 
-    monkeypatch.setattr("hstmosaic.run.pool.read_result", read_result)
+    monkeypatch.setattr("hstmosaic.run.pool.pool.read_result", read_result)
     task = run_directory(tmp_path, "stub").task("task")
     task.prepare(StubSpec(seconds=2.0), "key")
     with local_cluster(workers=1, memory_mb=4000) as pool:

@@ -3,7 +3,7 @@
 import dask
 from distributed import Client, LocalCluster
 
-from hstmosaic.run.roster import workers_of
+from hstmosaic.run.pool.dask_workers import workers_of
 
 
 def test_the_clients_own_clock_hides_no_worker():

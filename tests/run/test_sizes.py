@@ -5,7 +5,7 @@ import math
 import pytest
 
 from hstmosaic.run.node.losses import Cause, cause_of
-from hstmosaic.run.sizes import START_SECONDS, WORKER_MEMORY_MB, JobLimits, JobSize, Need, Room, pack, place
+from hstmosaic.run.pool.placement import START_SECONDS, WORKER_MEMORY_MB, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.store.task_specs import TaskResult
 
 SHARED = JobSize(cores=4, memory_mb=4500, seconds=3600)

@@ -8,8 +8,8 @@ import dask
 import pytest
 
 from hstmosaic.errors import ProfileError
+from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.profiles.profile import Profile, profile_from_yaml
-from hstmosaic.run.sizes import JobSize
 from hstmosaic.run.slurm import commands as slurm
 from hstmosaic.run.slurm.commands import (
     JobState,

@@ -21,7 +21,7 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog import fit_cone
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
-from hstmosaic.run.cluster import local_cluster
+from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.simulate import simulate_field, three_camera_field
 from hstmosaic.store.events import Teller

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from hstmosaic.run import cluster
+from hstmosaic.run.pool import local as cluster
 
 GB = 10**9
 

@@ -14,7 +14,7 @@ from mini_slurm import ask, wait_until
 from stubs import bench, profile
 
 from hstmosaic.errors import ClusterError, ExitCode
-from hstmosaic.run.pool import Pool
+from hstmosaic.run.pool.pool import Pool
 from hstmosaic.run.slurm.jobs import SizedCluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.pool import Pool
+    from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory
     from hstmosaic.store.task_specs import Card

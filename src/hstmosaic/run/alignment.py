@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.pool import Pool
+    from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
     from hstmosaic.store.task_specs import TaskResult

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.pool import Answer, Pool
+    from hstmosaic.run.pool.pool import Answer, Pool
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
     from hstmosaic.store.task_specs import TaskSpec
 

@@ -13,7 +13,7 @@ from hstmosaic.store.task_specs import PicturesSpec
 if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
-    from hstmosaic.run.pool import Pool
+    from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory
 

@@ -15,12 +15,12 @@ from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.aligner import Aligner
 from hstmosaic.run.alignment import AlignOptions
-from hstmosaic.run.cluster import open_pool
 from hstmosaic.run.drawing import draw_on_worker
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.learning import learned_for, learning, place_of
 from hstmosaic.run.node.zygote import warm_zygote
+from hstmosaic.run.pool.local import open_pool
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.profiles.profile import Profile
 from hstmosaic.run.room import check_room, room_needed, unusable

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.pool import Pool
+    from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.events import Teller
     from hstmosaic.store.task_specs import TaskSpec
 

@@ -11,8 +11,8 @@ import dask.config
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.tasks import stage_of
 from hstmosaic.run.learning import learned_for, place_of
+from hstmosaic.run.pool.placement import Need, pack
 from hstmosaic.run.profiles.image import folders_of
-from hstmosaic.run.sizes import Need, pack
 from hstmosaic.store.run_directory import run_directory
 
 if TYPE_CHECKING:

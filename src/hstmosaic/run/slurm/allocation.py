@@ -23,9 +23,9 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.exceptions import WorkerStartTimeoutError
 
 from hstmosaic.errors import ClusterError, OutputError
-from hstmosaic.run.cluster import MEMORY
 from hstmosaic.run.jobqueue import SLURMRunner
-from hstmosaic.run.sizes import WORKER_MEMORY_MB
+from hstmosaic.run.pool.local import MEMORY
+from hstmosaic.run.pool.placement import WORKER_MEMORY_MB
 from hstmosaic.run.slurm.tls import read_keys, run_keys
 
 if TYPE_CHECKING:

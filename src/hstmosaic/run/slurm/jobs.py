@@ -18,8 +18,8 @@ from distributed.core import Status
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
+from hstmosaic.run.pool.placement import JobLimits, JobSize
 from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
-from hstmosaic.run.sizes import JobLimits, JobSize
 from hstmosaic.run.slurm.commands import (
     CALL_SECONDS,
     NOT_FOR_SBATCH,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed import Client
 
-from hstmosaic.run.pool import Pool
+from hstmosaic.run.pool.pool import Pool
 from hstmosaic.run.slurm.commands import SlurmSilentError, cancel, queue
 from hstmosaic.run.slurm.jobs import (
     QUIET,

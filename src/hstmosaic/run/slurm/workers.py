@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.node.losses import Cause, Lost
-from hstmosaic.run.sizes import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
+from hstmosaic.run.pool.placement import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm.commands import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
 from hstmosaic.run.slurm.jobs import Job, job_options
 from hstmosaic.run.slurm.pending import PendingWatch

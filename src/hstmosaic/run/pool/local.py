@@ -15,9 +15,9 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.run.node.losses import Cause, Lost
 from hstmosaic.run.node.task import Workplace
 from hstmosaic.run.node.zygote import close_zygote
-from hstmosaic.run.pool import Pool
-from hstmosaic.run.roster import workers_of
-from hstmosaic.run.sizes import Need, Room
+from hstmosaic.run.pool.dask_workers import workers_of
+from hstmosaic.run.pool.placement import Need, Room
+from hstmosaic.run.pool.pool import Pool
 from hstmosaic.store.events import Teller
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.run.node.losses import Cause, Lost, cause_of, in_words, lost_by
 from hstmosaic.run.node.task import Measured, Workplace, run_task
-from hstmosaic.run.sizes import Need, Room, in_order, place
+from hstmosaic.run.pool.placement import Need, Room, in_order, place
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.staff import Staff
+    from hstmosaic.run.pool.worker_source import Staff
     from hstmosaic.store.events import Teller
 
 Answer = tuple[TaskResult, Measured | None]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from hstmosaic.run.node.losses import Lost
-    from hstmosaic.run.sizes import Need, Room
+    from hstmosaic.run.pool.placement import Need, Room
 
 
 class Staff(Protocol):
