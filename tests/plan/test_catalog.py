@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hstmosaic.plan.alignment import fit_order
-from hstmosaic.plan.catalog import COLUMNS, Cone, ReplyError, answer, check_reply, fit_cone, reply_text
+from hstmosaic.plan.catalog_replies import COLUMNS, Cone, ReplyError, answer, check_reply, fit_cone, reply_text
 
 CONE = Cone(150.1, 2.2, 0.1, 2012.2)
 

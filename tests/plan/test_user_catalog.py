@@ -9,7 +9,7 @@ from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 
 from hstmosaic.errors import AlignmentError
-from hstmosaic.plan.catalog import COLUMNS, USER_CATALOG, Cone, check_reply, reply_text
+from hstmosaic.plan.catalog_replies import COLUMNS, USER_CATALOG, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import FORMATS, catalog_reply, read_catalog, reply_table, write_catalog
 
 

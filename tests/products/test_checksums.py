@@ -7,8 +7,8 @@ from astropy.io import fits
 
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, NotAsRecordedError
-from hstmosaic.products.checksums import read_manifests, verify_products
 from hstmosaic.products.manifest import Failure, manifest_from_json
+from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import demo_field, simulate_field
 

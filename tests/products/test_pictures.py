@@ -19,11 +19,11 @@ from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.products.canvas import MARGIN
-from hstmosaic.products.checksums import read_manifests, verify_products
 from hstmosaic.products.decimate import decimate
 from hstmosaic.products.measurements import ab_zero_point
 from hstmosaic.products.orient import north_up
 from hstmosaic.products.pictures import make_pictures
+from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import demo_field, simulate_field
 

@@ -10,7 +10,7 @@ from hstmosaic.plan.estimates import Estimate
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid
 from hstmosaic.products.gather import Gathered, gather_layer, publish, still_gathered
-from hstmosaic.products.verify import ProductError, check_product
+from hstmosaic.products.product_check import ProductError, check_product
 from hstmosaic.store.files import MadeFile, sha256
 
 SHAPE = (20, 30)

@@ -9,7 +9,7 @@ from astropy.table import Table
 from catalog_service import Stars, catalog_service
 
 from hstmosaic.errors import AlignmentError, ExitCode
-from hstmosaic.plan.catalog import CATALOGS, COLUMNS, Cone, check_reply, reply_text
+from hstmosaic.plan.catalog_replies import CATALOGS, COLUMNS, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, kept_reply, reply_cache, service_url
 

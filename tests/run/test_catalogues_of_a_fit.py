@@ -6,7 +6,7 @@ from alignment_fields import three_cameras
 from catalog_service import Stars, catalog_service
 
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.catalog import CATALOGS, FEWEST
+from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST
 from hstmosaic.run import alignment
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from hstmosaic.products.record import read_measured, read_record
+from hstmosaic.products.run_record import read_measured, read_record
 from hstmosaic.run import drawing
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.pool.local import open_pool

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from hstmosaic.errors import ClusterError, ExitCode
-from hstmosaic.products.checksums import read_manifests, verify_products
 from hstmosaic.products.manifest import Failure, manifest_from_json
 from hstmosaic.products.prov_document import records
+from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.run import driver
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.ending import end_run

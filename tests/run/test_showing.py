@@ -8,7 +8,7 @@ import pytest
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import read_manifest
-from hstmosaic.products.record import read_record
+from hstmosaic.products.run_record import read_record
 from hstmosaic.run import driver, showing
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.simulate import demo_field, simulate_field

@@ -18,7 +18,7 @@ from catalog_service import Stars, catalog_service
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.catalog import fit_cone
+from hstmosaic.plan.catalog_replies import fit_cone
 from hstmosaic.run.alignment import AlignOptions, align_exposures
 from hstmosaic.run.catalog import Service
 from hstmosaic.run.pool.local import local_cluster

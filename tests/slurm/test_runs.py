@@ -10,7 +10,7 @@ from users import Command, start
 
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor.status import read_status
-from hstmosaic.products.record import read_measured
+from hstmosaic.products.run_record import read_measured
 from hstmosaic.run.driver import RunOptions, run_mosaic
 from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field

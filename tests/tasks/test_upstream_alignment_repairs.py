@@ -18,7 +18,7 @@ from tweakwcs.correctors import FITSWCSCorrector
 
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.catalog import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone, fit_cone
+from hstmosaic.plan.catalog_replies import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone, fit_cone
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.instruments import camera

@@ -31,8 +31,8 @@ def status(run: Path, watch: bool) -> None:
 @examples("hstmosaic report mosaics/goods-south_run", "hstmosaic report --pictures mosaics/goods-south_run")
 def report(run: Path, pictures: bool) -> None:
     """Write the report of a run again, and its pictures where there are none."""
-    from hstmosaic.products.record import read_record
     from hstmosaic.products.report import write_report
+    from hstmosaic.products.run_record import read_record
 
     if pictures or not read_record(run).pictures:
         from hstmosaic.products.pictures import make_pictures
@@ -49,7 +49,7 @@ def report(run: Path, pictures: bool) -> None:
 def verify(directory: Path) -> None:
     """Check the products in DIR against the manifests beside them."""
     from hstmosaic.bars import byte_bar
-    from hstmosaic.products.checksums import read_manifests, verify_products
+    from hstmosaic.products.verify import read_manifests, verify_products
 
     found = read_manifests(directory)
     with byte_bar("checking", sum(file.size for file in found.products)) as advance:

@@ -12,12 +12,12 @@ from astropy.table import Table
 from astropy.time import Time
 
 from hstmosaic.errors import AlignmentError
-from hstmosaic.plan.catalog import COLUMNS, USER_CATALOG, reply_text
+from hstmosaic.plan.catalog_replies import COLUMNS, USER_CATALOG, reply_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hstmosaic.plan.catalog import Cone
+    from hstmosaic.plan.catalog_replies import Cone
 
 FORMATS = {
     ".ecsv": "ascii.ecsv",

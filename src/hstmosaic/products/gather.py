@@ -7,7 +7,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.products.verify import ProductError, check_product
+from hstmosaic.products.product_check import ProductError, check_product
 from hstmosaic.store.files import MadeFile, sha256, whole, write_whole
 from hstmosaic.store.task_specs import WORK_FOLDER
 

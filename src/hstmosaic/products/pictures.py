@@ -19,7 +19,7 @@ from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.measurements import measurements
 from hstmosaic.products.orient import north_up
 from hstmosaic.products.preview import draw_preview
-from hstmosaic.products.record import PICTURES_FILE, PICTURES_FOLDER, read_record
+from hstmosaic.products.run_record import PICTURES_FILE, PICTURES_FOLDER, read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 from hstmosaic.store.files import CHECKSUM_COMMENT, whole, write_whole
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.products.decimate import Decimated
-    from hstmosaic.products.record import RunRecord
+    from hstmosaic.products.run_record import RunRecord
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
-from hstmosaic.products.record import read_measured
+from hstmosaic.products.run_record import read_measured
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult, read_result
 

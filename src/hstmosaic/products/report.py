@@ -8,8 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.charts import duration
-from hstmosaic.products.record import read_record
 from hstmosaic.products.report_content import report_content
+from hstmosaic.products.run_record import read_record
 from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from hstmosaic.products.charts import (
     timeline,
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
-from hstmosaic.products.record import PICTURES_FOLDER, read_measured
+from hstmosaic.products.run_record import PICTURES_FOLDER, read_measured
 from hstmosaic.store.task_specs import read_result
 
 if TYPE_CHECKING:
-    from hstmosaic.products.record import Failed, RunRecord
+    from hstmosaic.products.run_record import Failed, RunRecord
 
 _LOG_LINES = 15
 _LOG_BYTES = 20_000

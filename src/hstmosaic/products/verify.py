@@ -1,102 +1,205 @@
-"""Checks of a finished product against the plan."""
+"""Products as they are, against the manifests that say how they were."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from astropy.io import fits
 
-from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.names import file_key
+from hstmosaic.errors import NotAsRecordedError
+from hstmosaic.plan.names import report_name
+from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
+from hstmosaic.store.files import hdu_names, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from hstmosaic.plan.layers import Product
+    from hstmosaic.products.gather import Gathered
+    from hstmosaic.products.manifest import Manifest
 
-_MOSAIC_LEVEL = 4
-_TOLERANCE = 1e-6
-"""Pixels; for the matrix, a part of the pixel scale."""
+_ENDING = "_manifest.json"
+_RUN_AGAIN = "run the same command again: it makes what is missing or changed"
+_MISSING = "is missing"
+_CHANGED = "its bytes are not those that were written"
+_THREADS = 8
 
 
-class ProductError(HstMosaicError):
-    """A product is not what was planned."""
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not as a manifest says."""
+
+    name: str
+    cause: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.cause}; {self.next_step}"
 
 
-def check_product(path: Path, product: Product, used: Collection[str]) -> None:
-    """Check a drizzled image: pixels, WCS, refined headers, exposures.
+@dataclass(frozen=True)
+class Manifests:
+    """The manifests of a directory."""
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The image.
-    product : Product
-        What was planned.
-    used : collection of str
-        Names of the exposures that should be in it.
+    names: tuple[str, ...]
+    """File names, also of those that cannot be read."""
+    readable: tuple[Manifest, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def products(self) -> tuple[Gathered, ...]:
+        """All products that the manifests list."""
+        return tuple(product for manifest in self.readable for product in manifest.products)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about runs that have not made everything."""
+        return tuple(
+            f"{manifest.prefix}: the run ended with exit code {manifest.exit_code}; "
+            + ("; ".join(f"{failure.layer or 'all'}: {failure.cause}" for failure in manifest.failures))
+            for manifest in self.readable
+            if manifest.exit_code
+        )
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a check has found."""
+
+    manifests: int
+    files: int
+    size: int
+    """Bytes."""
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        checked = f"{self.files} file(s), {self.size / 1e6:.1f} MB, in {self.manifests} manifest(s)"
+        return f"{checked}: " + (f"{len(self.faults)} fault(s)" if self.faults else "all as recorded")
+
+
+def read_manifests(folder: Path) -> Manifests:
+    """Read all manifests of a directory.
 
     Raises
     ------
-    ProductError
-        Naming everything that differs.
+    NotAsRecordedError
+        If there is none.
     """
-    with fits.open(path) as hdus:
-        lacking = [name for name in ("SCI", "WHT") if name not in hdus]
-        if lacking:
-            raise ProductError(f"{path.name} is not as planned: it has no {', '.join(lacking)}")
-        primary, science, weight = hdus[0].header, hdus["SCI"].header, hdus["WHT"].header
-        found = [
-            *_grid_faults(science, product),
-            *_header_faults(primary, science, product),
-            *_exposure_faults(primary, used),
-        ]
-        if (weight["NAXIS2"], weight["NAXIS1"]) != product.grid.shape:
-            found.append("the weight image has another shape than the mosaic")
-    if found:
-        raise ProductError(f"{path.name} is not as planned: {'; '.join(found)}")
+    found = sorted(folder.glob(f"*{_ENDING}"))
+    if not found:
+        raise NotAsRecordedError(
+            f"{folder} has no manifest (a file that ends in {_ENDING})",
+            "name the directory that was the --output-dir of a run",
+        )
+    readable, faults = [], []
+    for path in found:
+        try:
+            readable.append(manifest_from_json(path.read_text()))
+        except (OSError, ValueError) as error:
+            faults.append(
+                Fault(path.name, f"cannot be read: {error}", "run the same command again: it is written anew")
+            )
+    return Manifests(tuple(path.name for path in found), tuple(readable), tuple(faults))
 
 
-def _grid_faults(science: fits.Header, product: Product) -> list[str]:
-    grid = product.grid
-    faults = []
-    shape = science["NAXIS2"], science["NAXIS1"]
-    if shape != grid.shape:
-        faults.append(f"shape {shape} instead of {grid.shape}")
-    degrees = grid.scale / 3600
-    planned = {
-        "CRPIX1": (grid.crpix[0], 1.0),
-        "CRPIX2": (grid.crpix[1], 1.0),
-        "CRVAL1": (grid.crval[0], degrees),
-        "CRVAL2": (grid.crval[1], degrees),
-        "CD1_1": (-degrees, degrees),
-        "CD1_2": (0.0, degrees),
-        "CD2_1": (0.0, degrees),
-        "CD2_2": (degrees, degrees),
-    }
-    faults += [
-        f"{key} {science.get(key)} instead of {value}"
-        for key, (value, unit) in planned.items()
-        if not abs(science.get(key, np.nan) - value) <= _TOLERANCE * unit
-    ]
-    return faults
+def verify_products(folder: Path, manifests: Manifests, on_bytes: Callable[[int], object]) -> Verified:
+    """Check sizes, SHA-256 and FITS checksums of products, and look for files that no manifest knows.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the products are.
+    manifests : Manifests
+        What they should be.
+    on_bytes : callable
+        Called, from several threads, with numbers of bytes as they are read.
+
+    Returns
+    -------
+    Verified
+    """
+    listed = [(manifest.prefix, product) for manifest in manifests.readable for product in manifest.products]
+    products = [product for _, product in listed]
+    with ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as threads:
+        causes = list(threads.map(lambda product: _compare(folder / product.name, product, on_bytes), products))
+    faults = list(manifests.faults)
+    for (prefix, product), cause in zip(listed, causes, strict=True):
+        # One after the other, because Python's filters of warnings are of all threads.
+        inside = _fits_faults(folder / product.name, product) if not cause or cause.startswith(_CHANGED) else []
+        if cause or inside:
+            # the aligned copies in the run directory may be the same files by other names
+            kept = cause != _MISSING and product.kind in ALIGNED_KINDS
+            next_step = f"delete {prefix}_run/tasks/align and {_RUN_AGAIN}" if kept else _RUN_AGAIN
+            faults.append(Fault(product.name, "; ".join([cause, *inside] if cause else inside), next_step))
+    faults += _unknown(folder, manifests)
+    size = sum(product.size for product in products)
+    return Verified(len(manifests.names), len(products), size, tuple(faults))
 
 
-def _header_faults(primary: fits.Header, science: fits.Header, product: Product) -> list[str]:
-    faults = []
-    if primary.get("HAPLEVEL") != _MOSAIC_LEVEL or "S_REGION" not in science:
-        faults.append("its headers were not refined")
-    if primary.get("FILENAME") != product.name:
-        faults.append(f"FILENAME is {primary.get('FILENAME')!r}")
-    return faults
+def _compare(path: Path, product: Gathered, on_bytes: Callable[[int], object]) -> str:
+    """Return what is wrong with a file as a whole."""
+    try:
+        size = path.stat().st_size
+        if size != product.size:
+            on_bytes(product.size)
+            return f"has {size} bytes instead of {product.size}"
+        found = sha256(path, on_bytes)
+    except FileNotFoundError:
+        on_bytes(product.size)
+        return _MISSING
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return (
+        "" if found == product.sha256 else f"{_CHANGED} (SHA-256 {found[:12]}... instead of {product.sha256[:12]}...)"
+    )
 
 
-def _exposure_faults(primary: fits.Header, used: Collection[str]) -> list[str]:
-    drizzled = {str(value).split("[", maxsplit=1)[0] for value in primary["D*DATA"].values()}
-    # working copies are named <product>-<key of the exposure>_flc.fits
-    endings = tuple(f"all-{file_key(name)}{name[-9:]}" for name in used)
-    missing = {ending[4:-9] for ending in endings if not any(name.endswith(ending) for name in drizzled)}
-    unplanned = {name for name in drizzled if not name.endswith(endings)}
-    faults = [f"exposures missing: {', '.join(sorted(missing))}"] if missing else []
-    return faults + ([f"exposures not planned: {', '.join(sorted(unplanned))}"] if unplanned else [])
+def _fits_faults(path: Path, product: Gathered) -> list[str]:
+    """Name the HDUs whose checksums do not hold, or are not those of the manifest."""
+    if not product.datasum:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with fits.open(path) as hdus:
+                names = hdu_names([hdu.header for hdu in hdus])
+                found = [_hdu_fault(name, hdu, product) for name, hdu in zip(names, hdus, strict=True)]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            return [f"it is no readable FITS file any more ({error})"]
+    return [fault for fault in found if fault]
+
+
+def _hdu_fault(name: str, hdu: Any, product: Gathered) -> str:
+    if hdu.verify_datasum() != 1:
+        return f"the data of {name} do not have its DATASUM"
+    if hdu.verify_checksum() != 1:
+        return f"the header of {name} does not have its CHECKSUM"
+    if hdu.header["CHECKSUM"] != product.checksum.get(name):
+        return f"{name} is whole, but has another CHECKSUM than in the manifest"
+    return ""
+
+
+def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
+    known = {product.name for product in manifests.products} | set(manifests.names)
+    prefixes = sorted({name.removesuffix(_ENDING) for name in manifests.names})
+    # nobody can say what belongs to a run whose manifest is damaged
+    unread = tuple(f"{fault.name.removesuffix(_ENDING)}_" for fault in manifests.faults)
+    # a report can be made again at any time, and holds the manifest
+    known |= {report_name(prefix) for prefix in prefixes}
+    for prefix in prefixes:
+        for path in sorted([*folder.glob(f"{prefix}_*"), *folder.glob(f".{prefix}_*.part")]):
+            if path.name in known or path.is_dir() or path.name.startswith(unread):
+                continue
+            known.add(path.name)
+            if path.suffix == ".part":
+                yield Fault(path.name, "a file that was not written to its end", "delete it")
+            else:
+                yield Fault(
+                    path.name,
+                    "is in no manifest, though it is named like a product",
+                    "move it away: it is not of this run",
+                )

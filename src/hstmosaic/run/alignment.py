@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
-from hstmosaic.plan.catalog import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, fit_cone, stars_around
+from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, fit_cone, stars_around
 from hstmosaic.plan.estimates import estimate_fit
 from hstmosaic.plan.replan import replan
 from hstmosaic.plan.tasks import ALIGN_TASK

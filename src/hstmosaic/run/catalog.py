@@ -17,14 +17,14 @@ from uuid import uuid4
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.alignment import fit_order
-from hstmosaic.plan.catalog import CATALOGS, FEWEST, ReplyError, check_reply, fit_cone, stars_around
+from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, ReplyError, check_reply, fit_cone, stars_around
 from hstmosaic.plan.user_catalog import check_format, reply_table, write_catalog
 from hstmosaic.store.user_cache import user_cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hstmosaic.plan.catalog import Cone
+    from hstmosaic.plan.catalog_replies import Cone
     from hstmosaic.plan.exposures import Exposure
 
 URL_VARIABLE = "ASTROMETRIC_CATALOG_URL"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hstmosaic.plan.header_records import input_records, spec_digest
 from hstmosaic.plan.pollers import poller_text
-from hstmosaic.plan.records import input_records, spec_digest
 from hstmosaic.products.gather import product_names
 from hstmosaic.store.task_specs import DrizzleSpec
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.plan.limits import Limits
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.products.notes import HeaderNotes
+    from hstmosaic.products.header_notes import HeaderNotes
 
 
 def listed_exposures(plan: Plan, layer: Layer) -> list[Exposure]:

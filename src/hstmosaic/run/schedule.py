@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.plan.checks import Exclusion, apply_strict
 from hstmosaic.plan.tasks import drizzle_task, screen_task
 from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
+from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.products.manifest import Failure
-from hstmosaic.products.notes import HeaderNotes
-from hstmosaic.products.verify import ProductError
+from hstmosaic.products.product_check import ProductError
 from hstmosaic.run.drizzle_tasks import drizzle_spec, listed_exposures
 from hstmosaic.store.events import is_milestone
 from hstmosaic.store.files import MadeFile

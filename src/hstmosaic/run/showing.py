@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
-from hstmosaic.products.record import read_record
 from hstmosaic.products.report import write_report
+from hstmosaic.products.run_record import read_record
 from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:
     from hstmosaic.products.gather import Gathered
-    from hstmosaic.products.record import RunRecord
+    from hstmosaic.products.run_record import RunRecord
     from hstmosaic.run.driver import RunOptions
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory

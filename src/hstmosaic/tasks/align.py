@@ -15,7 +15,7 @@ from astropy.io import fits
 from drizzlepac.haputils import align_utils, product
 from drizzlepac.haputils import astrometric_utils as catalogs
 
-from hstmosaic.plan.catalog import USER_CATALOG, Cone, ReplyError, answer
+from hstmosaic.plan.catalog_replies import USER_CATALOG, Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream

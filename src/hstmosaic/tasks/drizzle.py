@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from drizzlepac import hapmultisequencer
 from drizzlepac.haputils.analyze import Ret_code
 
-from hstmosaic.plan.records import software_cards, software_records
+from hstmosaic.plan.header_records import software_cards, software_records
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
