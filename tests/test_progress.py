@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from hstmosaic.cli.terminal import LiveView, listening, live_view
 from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.monitor.reducer import add_up
 from hstmosaic.monitor.status import RunLog, read_status
 from hstmosaic.monitor.view import view
 from hstmosaic.plan.estimates import MODEL
-from hstmosaic.progress import LiveView, listening, live_view
 from hstmosaic.run.learning import Record, add_records, this_machine
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event, event_from_line, event_line, is_milestone, log_to

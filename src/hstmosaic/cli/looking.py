@@ -48,7 +48,7 @@ def report(run: Path, pictures: bool) -> None:
 @examples("hstmosaic verify mosaics")
 def verify(directory: Path) -> None:
     """Check the products in DIR against the manifests beside them."""
-    from hstmosaic.bars import byte_bar
+    from hstmosaic.cli.bars import byte_bar
     from hstmosaic.products.verify import read_manifests, verify_products
 
     found = read_manifests(directory)

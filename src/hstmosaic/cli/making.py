@@ -11,9 +11,9 @@ import click
 from click.core import ParameterSource
 
 from hstmosaic.cli.options import CONTEXT, complete_files, examples, profile_option, same_input
-from hstmosaic.describe import describe_plan
+from hstmosaic.cli.plan_text import describe_plan
+from hstmosaic.cli.terminal import LOG_LEVELS, listening
 from hstmosaic.errors import OutputError
-from hstmosaic.progress import LOG_LEVELS, listening
 
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
 _LIKE_HELP = "Repeat the run of a _provenance.json; options given beside it count more."
@@ -99,7 +99,7 @@ def run(
         raise click.UsageError("--skip_gaia_alignment excludes --catalog and --require-alignment", context)
     _interrupt_by(signal.SIGTERM, signal.SIGHUP)
     if like is not None:
-        from hstmosaic.bars import byte_bar
+        from hstmosaic.cli.bars import byte_bar
         from hstmosaic.run.like import repeated
 
         typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}

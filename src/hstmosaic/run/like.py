@@ -58,7 +58,7 @@ def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[s
     source : str or None
         Where its exposures are now, if not where they were.
     bar : callable
-        Shows progress: called with a label and a number of bytes, as `hstmosaic.bars.byte_bar` is.
+        Shows progress: called with a label and a number of bytes, as `hstmosaic.cli.bars.byte_bar` is.
     typed : collection of str
         Names of the options that count more than what was recorded of them.
 
