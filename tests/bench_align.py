@@ -49,8 +49,8 @@ import json, sys, time
 started = time.time()
 from pathlib import Path
 from hstmosaic.plan.build import make_plan
-from hstmosaic.run.alignment import AlignOptions, align_exposures
-from hstmosaic.run.catalog import Service
+from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
+from hstmosaic.run.stages.catalog import Service
 from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.events import Teller

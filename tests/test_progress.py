@@ -22,7 +22,7 @@ from hstmosaic.monitor.reducer import add_up
 from hstmosaic.monitor.status import RunLog, read_status
 from hstmosaic.monitor.view import view
 from hstmosaic.plan.estimates import MODEL
-from hstmosaic.run.learning import Record, add_records, this_machine
+from hstmosaic.run.history import Record, add_records, this_machine
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event, event_from_line, event_line, is_milestone, log_to
 

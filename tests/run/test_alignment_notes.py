@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from hstmosaic.errors import AlignmentError
-from hstmosaic.run.aligner import Aligner, alignment_notes
-from hstmosaic.run.alignment import AlignedRun
+from hstmosaic.run.stages.aligner import Aligner, alignment_notes
+from hstmosaic.run.stages.alignment import AlignedRun
 
 FIT = {"catalog": "GAIAeDR3", "fitgeom": "rscale"}
 
@@ -47,7 +47,7 @@ def test_an_alignment_that_fails_leaves_no_outcome_of_an_earlier_one(tmp_path, m
     def fails(*_):
         raise AlignmentError("no good fit")
 
-    monkeypatch.setattr("hstmosaic.run.aligner.align_exposures", fails)
+    monkeypatch.setattr("hstmosaic.run.stages.aligner.align_exposures", fails)
     (tmp_path / "alignment.json").write_text('{"aligned": true}')
     aligner = Aligner(SimpleNamespace(path=tmp_path), None, None, None)
     with pytest.raises(AlignmentError):

@@ -11,7 +11,7 @@ from catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.catalog_replies import CATALOGS, COLUMNS, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
-from hstmosaic.run.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, kept_reply, reply_cache, service_url
+from hstmosaic.run.stages.catalog import DEFAULT_URL, Service, fetch, fetch_ahead, kept_reply, reply_cache, service_url
 
 
 def exposure():
@@ -173,7 +173,7 @@ def test_nobody_there(patient):
 
 
 def test_fetching_ahead(stars, patient, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.catalog.fit_cone", lambda _: CONE)
+    monkeypatch.setattr("hstmosaic.run.stages.catalog.fit_cone", lambda _: CONE)
     with catalog_service(stars) as service:
         catalog, count = fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))
         assert "EPOCH" not in service.asked[0]
@@ -199,14 +199,14 @@ def test_fetching_ahead_takes_the_catalogue_that_a_fit_can_use(tmp_path, monkeyp
         wide = [(150.1 + 0.045, 2.2)] * 30 if count else []  # in the cone, not in the field
         rows = [(0, ra, dec, *"1" * (len(COLUMNS[name]) - 3)) for ra, dec in [(150.1, 2.2)] * count + wide]
         replies[name] = reply_text(COLUMNS[name], rows)
-    monkeypatch.setattr("hstmosaic.run.catalog.fit_cone", lambda _: CONE)
-    monkeypatch.setattr("hstmosaic.run.catalog.fetch", lambda _, cone, catalog, with_epoch: replies[catalog])
+    monkeypatch.setattr("hstmosaic.run.stages.catalog.fit_cone", lambda _: CONE)
+    monkeypatch.setattr("hstmosaic.run.stages.catalog.fetch", lambda _, cone, catalog, with_epoch: replies[catalog])
     catalog, count = fetch_ahead([exposure()], tmp_path / "stars.ecsv", Service(cache=None))
     assert (catalog, count) == (taken, counts[CATALOGS.index(taken)] + 30)
 
 
 def test_fetching_ahead_where_nothing_is(stars, patient, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.catalog.fit_cone", lambda _: Cone(10.0, 2.2, 0.05, 2012.2))
+    monkeypatch.setattr("hstmosaic.run.stages.catalog.fit_cone", lambda _: Cone(10.0, 2.2, 0.05, 2012.2))
     with catalog_service(stars) as service, pytest.raises(AlignmentError, match="no catalogue has a source"):
         fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))
     with pytest.raises(AlignmentError, match="unknown kind"):

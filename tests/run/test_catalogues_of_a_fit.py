@@ -7,9 +7,9 @@ from catalog_service import Stars, catalog_service
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST
-from hstmosaic.run import alignment
-from hstmosaic.run.alignment import AlignOptions, align_exposures
-from hstmosaic.run.catalog import Service
+from hstmosaic.run.stages import alignment
+from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
+from hstmosaic.run.stages.catalog import Service
 from hstmosaic.simulate import simulate_field
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hstmosaic.plan.estimates import MODEL, Estimate, Learned
-from hstmosaic.run import learning
-from hstmosaic.run.learning import (
+from hstmosaic.run import history as learning
+from hstmosaic.run.history import (
     KEPT,
     MEMORY_BOUNDS,
     TIME_BOUNDS,

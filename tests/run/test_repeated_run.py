@@ -193,7 +193,7 @@ def test_other_software_is_a_warning_that_names_both(stub_run, tmp_path, call, m
     _, provenance = stub_run
     raw = provenance.read_text().replace('\\"drizzlepac\\": \\"', '\\"drizzlepac\\": \\"0.')
     provenance.write_text(raw)
-    monkeypatch.setattr("hstmosaic.run.like.image_identity", lambda: image.ImageIdentity("hstmosaic:9", "sha256:1"))
+    monkeypatch.setattr("hstmosaic.run.repeat.image_identity", lambda: image.ImageIdentity("hstmosaic:9", "sha256:1"))
     code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
     assert code == ExitCode.OK
     assert "drizzlepac was 0.3" in told

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from hstmosaic.errors import OutputError
-from hstmosaic.run.room import check_room
+from hstmosaic.run.disk_space import check_room
 
 
 def test_room_is_checked_where_the_output_will_be(tmp_path):

@@ -8,10 +8,10 @@ from alignment_fields import three_cameras
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
-from hstmosaic.run.aligner import Aligner
-from hstmosaic.run.alignment import AlignOptions
 from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.schedule import Schedule
+from hstmosaic.run.stages.aligner import Aligner
+from hstmosaic.run.stages.alignment import AlignOptions
+from hstmosaic.run.stages.schedule import Schedule
 from hstmosaic.simulate import simulate_field
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory

@@ -3,8 +3,8 @@
 import pytest
 
 from hstmosaic.run.driver import RunOptions
+from hstmosaic.run.job_preview import shown_jobs
 from hstmosaic.run.profiles.profile import profile_from_yaml
-from hstmosaic.run.show import shown_jobs
 from hstmosaic.run.slurm.jobs import job_name
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.run_directory import run_directory

@@ -19,10 +19,10 @@ from catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import fit_cone
-from hstmosaic.run.alignment import AlignOptions, align_exposures
-from hstmosaic.run.catalog import Service
 from hstmosaic.run.pool.local import local_cluster
-from hstmosaic.run.schedule import Progress, Schedule, Settings
+from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
+from hstmosaic.run.stages.catalog import Service
+from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
 from hstmosaic.simulate import simulate_field, three_camera_field
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory
@@ -274,7 +274,7 @@ def test_a_catalogue_that_does_not_reach_far_enough_is_the_cause_that_is_told(be
         cone = fit_cone(exposures)
         return replace(cone, radius=cone.radius / 3)
 
-    monkeypatch.setattr("hstmosaic.run.alignment.fit_cone", narrow)
+    monkeypatch.setattr("hstmosaic.run.stages.alignment.fit_cone", narrow)
     run, _ = bench.aligned()
     assert not run.aligned
     assert "GAIAeDR3: the stored catalogue does not cover" in run.cause

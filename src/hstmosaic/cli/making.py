@@ -33,7 +33,7 @@ _LIKE_HELP = "Repeat the run of a _provenance.json; options given beside it coun
 def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> None:
     """Say what a run would do and why, from headers alone."""
     from hstmosaic.plan.build import make_plan
-    from hstmosaic.run.learning import learned_for, this_machine
+    from hstmosaic.run.history import learned_for, this_machine
 
     made = make_plan(source, learned=learned_for(this_machine(), wanted=learning), **given)
     if json_file == "-":
@@ -100,7 +100,7 @@ def run(
     _interrupt_by(signal.SIGTERM, signal.SIGHUP)
     if like is not None:
         from hstmosaic.cli.bars import byte_bar
-        from hstmosaic.run.like import repeated
+        from hstmosaic.run.repeat import repeated
 
         typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
         then = repeated(like, given["source"], byte_bar, typed)
@@ -109,7 +109,7 @@ def run(
         raise click.UsageError("give INPUT, or --like PROVENANCE to repeat a run", context)
     options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), **given)
     if show_jobs:
-        from hstmosaic.run.show import shown_jobs
+        from hstmosaic.run.job_preview import shown_jobs
 
         click.echo(shown_jobs(options))
         return

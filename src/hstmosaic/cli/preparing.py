@@ -44,7 +44,7 @@ def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -
 def catalog(source: str, output: Path) -> None:
     """Fetch the catalogue that an alignment needs, for machines without network."""
     from hstmosaic.plan.build import make_plan
-    from hstmosaic.run.catalog import Service, fetch_ahead
+    from hstmosaic.run.stages.catalog import Service, fetch_ahead
 
     name, count = fetch_ahead(make_plan(source).exposures, output, Service())
     click.echo(f"{count} sources of {name} written to {output}")

@@ -18,10 +18,10 @@ import dask.config
 from distributed.utils import get_ip, get_ip_interface
 
 from hstmosaic.errors import HstMosaicError, ProfileError
+from hstmosaic.run.disk_space import check_room
 from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.profiles.image import versions_inside
-from hstmosaic.run.room import check_room
 from hstmosaic.run.slurm.commands import (
     SlurmSilentError,
     call,

@@ -13,19 +13,19 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
-from hstmosaic.run.aligner import Aligner
-from hstmosaic.run.alignment import AlignOptions
+from hstmosaic.run.disk_space import check_room, room_needed, unusable
 from hstmosaic.run.drawing import draw_on_worker
 from hstmosaic.run.ending import Outcome, as_told, end_run
 from hstmosaic.run.heartbeat import announced, heartbeat
-from hstmosaic.run.learning import learned_for, learning, place_of
+from hstmosaic.run.history import learned_for, learning, place_of
 from hstmosaic.run.node.zygote import warm_zygote
 from hstmosaic.run.pool.local import open_pool
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.profiles.profile import Profile
-from hstmosaic.run.room import check_room, room_needed, unusable
-from hstmosaic.run.schedule import Progress, Schedule, Settings
 from hstmosaic.run.showing import asked
+from hstmosaic.run.stages.aligner import Aligner
+from hstmosaic.run.stages.alignment import AlignOptions
+from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
 from hstmosaic.store.events import Teller, is_milestone, log_to
 from hstmosaic.store.run_directory import RunDirectory, run_directory
 

@@ -26,7 +26,7 @@ from hstmosaic.products.manifest import (
     manifest_text,
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
-from hstmosaic.run.like import options_record
+from hstmosaic.run.repeat import options_record
 from hstmosaic.run.showing import draw_pictures, report, stop_words, tell_stop
 from hstmosaic.store.files import write_whole
 from hstmosaic.store.image_identity import image_identity

@@ -14,8 +14,8 @@ from hstmosaic.plan.estimates import estimate_fit
 from hstmosaic.plan.replan import replan
 from hstmosaic.plan.tasks import ALIGN_TASK
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
-from hstmosaic.run.alignment_tasks import Stage, content_state, file_states, sources_task
-from hstmosaic.run.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
+from hstmosaic.run.stages.alignment_tasks import Stage, content_state, file_states, sources_task
+from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_specs import AlignSpec
 

@@ -12,7 +12,7 @@ from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, produ
 from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.products.manifest import Failure
 from hstmosaic.products.product_check import ProductError
-from hstmosaic.run.drizzle_tasks import drizzle_spec, listed_exposures
+from hstmosaic.run.stages.drizzle_tasks import drizzle_spec, listed_exposures
 from hstmosaic.store.events import is_milestone
 from hstmosaic.store.files import MadeFile
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory, task_key

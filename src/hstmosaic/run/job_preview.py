@@ -10,7 +10,7 @@ import dask.config
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.tasks import stage_of
-from hstmosaic.run.learning import learned_for, place_of
+from hstmosaic.run.history import learned_for, place_of
 from hstmosaic.run.pool.placement import Need, pack
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.store.run_directory import run_directory

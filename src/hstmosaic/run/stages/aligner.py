@@ -10,8 +10,8 @@ from hstmosaic.plan.names import COARSE_DETECTORS, file_key, product_stem
 from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.header_notes import HeaderNotes
-from hstmosaic.run.alignment import AlignedRun, AlignOptions, align_exposures
-from hstmosaic.run.alignment_tasks import Stage
+from hstmosaic.run.stages.alignment import AlignedRun, AlignOptions, align_exposures
+from hstmosaic.run.stages.alignment_tasks import Stage
 from hstmosaic.store.files import write_whole
 
 if TYPE_CHECKING:
