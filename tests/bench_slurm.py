@@ -37,7 +37,8 @@ def stubs(folder, tasks, seconds):
 def field(folder, source):
     from stubs import profile
 
-    from hstmosaic.run.driver import RunOptions, run_mosaic
+    from hstmosaic.run.driver import run_mosaic
+    from hstmosaic.run.options import RunOptions
 
     options = RunOptions(source=str(source), skip_alignment=True, output=folder, profile=profile(**JOBS))
     outcome = run_mosaic(options, lambda event: None)

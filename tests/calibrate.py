@@ -30,8 +30,9 @@ from scipy.optimize import nnls
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, model, sizes_of
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.node.task import run_task
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import (
     Pointing,
     PointingError,

@@ -25,7 +25,8 @@ from hstmosaic.plan.inputs import InputFile, NoInputError, find_inputs
 from hstmosaic.plan.limits import mosaic_limits
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells, sky_cell_distance
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,8 @@ import pytest
 from astropy.io import fits
 from own_records import without_own
 
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import corner_field, simulate_field
 
 pytestmark = pytest.mark.upstream

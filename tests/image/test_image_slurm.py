@@ -139,7 +139,8 @@ def test_the_doctor_looks_into_the_image_on_a_node(slurm, image, tmp_path):
 
 def test_other_versions_in_the_workers_are_refused(slurm, image, demo, tmp_path, monkeypatch):
     from hstmosaic.run import worker
-    from hstmosaic.run.driver import RunOptions, run_mosaic
+    from hstmosaic.run.driver import run_mosaic
+    from hstmosaic.run.options import RunOptions
 
     here = worker.versions() | {"dask": "2020.1.0"}
     monkeypatch.setattr(worker, "versions", lambda: here)

@@ -24,7 +24,8 @@ from hstmosaic.products.measurements import ab_zero_point
 from hstmosaic.products.orient import north_up
 from hstmosaic.products.pictures import make_pictures
 from hstmosaic.products.verify import read_manifests, verify_products
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]

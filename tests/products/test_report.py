@@ -20,7 +20,8 @@ from hstmosaic.products.gather import Gathered
 from hstmosaic.products.report import number_text, size_text, write_report
 from hstmosaic.products.report_content import read_tasks
 from hstmosaic.products.run_record import read_record
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event, log_to
 

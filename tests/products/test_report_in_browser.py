@@ -15,7 +15,8 @@ from catalog_service import Stars, catalog_service
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.products.report import write_report
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages.catalog import URL_VARIABLE
 from hstmosaic.simulate import simulate_field
 

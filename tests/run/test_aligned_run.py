@@ -14,7 +14,8 @@ from hstmosaic.cli import main
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.names import is_aligned_copy
 from hstmosaic.products.manifest import manifest_from_json
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages.catalog import URL_VARIABLE
 from hstmosaic.simulate import simulate_field
 from hstmosaic.store.files import sha256

@@ -11,8 +11,9 @@ from astropy.io import fits
 
 from hstmosaic.errors import ExitCode
 from hstmosaic.plan.names import report_name
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.node.zygote import shared_zygote
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = pytest.mark.upstream

@@ -12,7 +12,8 @@ from astropy.io import fits
 
 from hstmosaic.errors import ExitCode
 from hstmosaic.products.manifest import LISTED_KINDS, manifest_from_json
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]

@@ -5,7 +5,8 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.errors import BadInputError, ExitCode
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = pytest.mark.upstream

@@ -10,8 +10,9 @@ from hstmosaic.products.manifest import Failure, manifest_from_json
 from hstmosaic.products.prov_document import records
 from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.run import driver
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.ending import end_run
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Teller
 from hstmosaic.store.files import sha256

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mini_slurm import wait_until
 
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.run.pool.local import open_pool
+from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.profiles.profile import profile_from_yaml
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory

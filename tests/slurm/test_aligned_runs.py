@@ -11,7 +11,8 @@ from stubs import PROFILE
 from users import finished_tasks, start
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]

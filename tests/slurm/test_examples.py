@@ -15,7 +15,8 @@ from mini_slurm import ask, mini_slurm
 from users import left_in, start
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]

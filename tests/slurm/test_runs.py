@@ -11,7 +11,8 @@ from users import Command, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor.status import read_status
 from hstmosaic.products.run_record import read_measured
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
 

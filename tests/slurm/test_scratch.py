@@ -10,7 +10,8 @@ from stubs import PROFILE, bench, profile
 from users import left_in, start
 
 from hstmosaic.errors import ClusterError, ExitCode
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]

@@ -36,7 +36,7 @@ def report(run: Path, pictures: bool) -> None:
 
     if pictures or not read_record(run).pictures:
         from hstmosaic.products.pictures import make_pictures
-        from hstmosaic.run.showing import list_pictures
+        from hstmosaic.run.pictures import list_pictures
 
         make_pictures(run)
         list_pictures(run)

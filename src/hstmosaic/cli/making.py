@@ -90,7 +90,8 @@ def run(
     **given: Any,
 ) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
-    from hstmosaic.run.driver import RunOptions, run_mosaic
+    from hstmosaic.run.driver import run_mosaic
+    from hstmosaic.run.options import RunOptions
     from hstmosaic.run.profiles.profile import load_profile
 
     if quiet and as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.tasks import stage_of
+from hstmosaic.store.task_names import stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def _lines(plan: Plan) -> Iterator[str]:
 def _needs(plan: Plan) -> Iterator[str]:
     stages: dict[str, list[Estimate]] = {}
     for task, estimate in plan.estimates.items():
-        stages.setdefault(stage_of(task), []).append(estimate)
+        stages.setdefault(stage_of(task).label, []).append(estimate)
     for stage, estimates in stages.items():
         memory, seconds = max(e.memory_mb for e in estimates), sum(e.seconds for e in estimates)
         yield f"{stage}: {len(estimates)} task(s) of up to {memory / 1000:.1f} GB, {seconds:.0f} s on one core"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
-from hstmosaic.plan.tasks import ALIGN_TASK, drizzle_task, screen_task, sources_task
+from hstmosaic.store.task_names import ALIGN_TASK, Stage, drizzle_task, layer_of, screen_task, sources_task, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,18 +39,18 @@ def add_up(events: Iterable[Event]) -> ProgressState:
 def _planned(_: ProgressState, event: Event) -> ProgressState:
     layers: dict[str, list[str]] = event.data.get("layers", {})
     given: dict[str, list[Any]] = event.data.get("tasks", {})
-    screens = tuple(task for task in given if task.startswith("screen-"))
-    sources = tuple(task for task in given if task.startswith("sources-"))
+    screens = tuple(task for task in given if stage_of(task) is Stage.SCREEN)
+    sources = tuple(task for task in given if stage_of(task) is Stage.FIND_SOURCES)
     before_drizzling = (ALIGN_TASK,) if ALIGN_TASK in given else None
     tasks = {}
     for name, (seconds, memory_mb, group) in given.items():
         after: tuple[str, ...] = ()
         if name == ALIGN_TASK:
             after = sources
-        elif name.startswith("sources-"):
+        elif stage_of(name) is Stage.FIND_SOURCES:
             after = screens
-        elif name.startswith("drizzle-"):
-            after = before_drizzling or tuple(screen_task(exposure) for exposure in layers[_layer(name)])
+        elif stage_of(name) is Stage.DRIZZLE:
+            after = before_drizzling or tuple(screen_task(exposure) for exposure in layers[layer_of(name)])
         tasks[name] = Task(seconds, memory_mb, group, after)
     return ProgressState(
         tasks=tasks,
@@ -65,7 +65,7 @@ def _running(state: ProgressState, event: Event) -> ProgressState:
     told = event.data
     changed = {"state": RUNNING, "worker": told["worker"], "started": event.time, "attempt": told["attempt"]}
     state = replace(_with(state, told["task"], **changed, cpu=None), pending="")
-    layer = _layer(told["task"])
+    layer = layer_of(told["task"])
     return _layer_is(state, layer, RUNNING) if layer in state.layers else state
 
 
@@ -96,7 +96,7 @@ def _left_out(state: ProgressState, event: Event) -> ProgressState:
 def _alignment_is_over(state: ProgressState, event: Event) -> ProgressState:
     if "exposure" in event.data:
         return state
-    return _drop(state, [task for task in state.tasks if task == ALIGN_TASK or task.startswith("sources-")])
+    return _drop(state, [task for task in state.tasks if stage_of(task) in (Stage.FIND_SOURCES, Stage.ALIGN)])
 
 
 def _gathered(state: ProgressState, event: Event) -> ProgressState:
@@ -182,10 +182,6 @@ def _drop(state: ProgressState, names: Iterable[str]) -> ProgressState:
         if name in state.tasks and not state.tasks[name].over
     }
     return replace(state, tasks={**state.tasks, **dropped})
-
-
-def _layer(task: str) -> str:
-    return task.removeprefix("drizzle-")
 
 
 def _layer_is(state: ProgressState, layer: str, what: str) -> ProgressState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hstmosaic.plan.tasks import STAGES, stage_of
+from hstmosaic.store.task_names import Stage, stage_of
 
 WAITING, RUNNING, DONE, FAILED, DROPPED = "waiting", "running", "done", "failed", "dropped"
 _OVER = frozenset({DONE, FAILED, DROPPED})
@@ -78,9 +78,9 @@ class ProgressState:
 
     def stages(self) -> dict[str, list[Task]]:
         """Return the tasks of each stage, in the order of the stages."""
-        found: dict[str, list[Task]] = {name: [] for name in STAGES.values()}
+        found: dict[str, list[Task]] = {stage.label: [] for stage in Stage}
         for name, task in self.tasks.items():
-            found[stage_of(name)].append(task)
+            found[stage_of(name).label].append(task)
         return {stage: tasks for stage, tasks in found.items() if tasks}
 
     @property

@@ -13,6 +13,7 @@ from hstmosaic.monitor.reducer import advance
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words
 from hstmosaic.store.events import event_from_line
+from hstmosaic.store.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from hstmosaic.monitor.state import Task
@@ -93,7 +94,7 @@ class RunLog:
         # a driver that ends between the two has told of its end
         driver = _driver(self.run)
         try:
-            with (self.run / "logs" / "run.jsonl").open("rb") as log:
+            with RunDirectory(self.run).log_file.open("rb") as log:
                 log.seek(self._read)
                 text = log.read()
         except OSError as error:
@@ -144,7 +145,7 @@ def _stopped(state: ProgressState) -> ProgressState:
 def _driver(run: Path) -> str:
     """Return what the lock says while somebody holds it."""
     try:
-        with (run / "lock").open() as lock:
+        with RunDirectory(run).lock_file.open() as lock:
             try:
                 # shared, so that two who ask are not taken for drivers by each other
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -12,7 +12,8 @@ from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
-from hstmosaic.plan.names import PLAN_FILE, RUN_FOLDER, is_aligned_copy
+from hstmosaic.plan.names import is_aligned_copy
+from hstmosaic.store.run_directory import is_run_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -218,9 +219,7 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
 
 def _made_by_run(path: Path) -> bool:
     """Tell if a file is an aligned copy among products, or lies in a run directory."""
-    return is_aligned_copy(path.name) or any(
-        folder.name.endswith(RUN_FOLDER) and (folder / PLAN_FILE).is_file() for folder in path.parents
-    )
+    return is_aligned_copy(path.name) or any(map(is_run_directory, path.parents))
 
 
 def _problem(name: str, cause: str, next_step: str) -> BadInputError:

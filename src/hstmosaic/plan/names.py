@@ -10,10 +10,6 @@ from hstmosaic.errors import HstMosaicError
 if TYPE_CHECKING:
     from hstmosaic.plan.cells import ProjectionCell
 
-RUN_FOLDER = "_run"
-"""Behind the prefix, the name of a run directory."""
-PLAN_FILE = "plan.json"
-"""In there."""
 COARSE_DETECTORS = frozenset({"ir", "pc"})
 """Detectors whose layers come on the coarse grid as well as on the fine one."""
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Chip, Exposure
     from hstmosaic.plan.plan import Plan
 
-OUTLINES_FILE = "footprints.json"
 _STEP = 8 * SAMPLE_STEP
 _DECIMALS = 7
 """Of degrees: a hundredth of a pixel."""

@@ -14,7 +14,7 @@ from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Factors, Learned
 from hstmosaic.plan.exposures import Exposure
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
-from hstmosaic.plan.tasks import stage_of
+from hstmosaic.store.task_names import Stage, stage_of
 
 _PACKAGES = ("drizzlepac", "stwcs", "astropy", "numpy", "scipy", "photutils", "scikit-image", "dask")
 
@@ -67,7 +67,7 @@ class Plan:
         return {
             task: estimate
             for task, estimate in self.estimates.items()
-            if aligned or stage_of(task) in ("screening", "drizzling")
+            if aligned or stage_of(task) in (Stage.SCREEN, Stage.DRIZZLE)
         }
 
     def to_json(self) -> str:

@@ -1,10 +1,11 @@
-"""The tasks of a plan: their names, and what each will need."""
+"""Estimates for the tasks of a plan."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, estimate_fit, estimate_screen, estimate_sources
+from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,33 +13,6 @@ if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
-
-ALIGN_TASK = "align"
-"""Name of the joint fit."""
-
-
-STAGES = {"screen": "screening", "sources": "finding stars", ALIGN_TASK: "fitting", "drizzle": "drizzling"}
-"""Names of the stages, in their order, by what the names of their tasks begin with."""
-
-
-def stage_of(task: str) -> str:
-    """Return the stage that a task belongs to."""
-    return STAGES[task.partition("-")[0]]
-
-
-def screen_task(exposure: str) -> str:
-    """Return the name of the task that screens an exposure of a file name."""
-    return f"screen-{exposure.removesuffix('.fits')}"
-
-
-def sources_task(exposure: str) -> str:
-    """Return the name of the task that finds the sources of an exposure of a file name."""
-    return f"sources-{exposure.removesuffix('.fits')}"
-
-
-def drizzle_task(layer: str) -> str:
-    """Return the name of the task that drizzles a layer."""
-    return f"drizzle-{layer}"
 
 
 def estimate_tasks(

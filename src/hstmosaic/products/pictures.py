@@ -19,7 +19,7 @@ from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.measurements import measurements
 from hstmosaic.products.orient import north_up
 from hstmosaic.products.preview import draw_preview
-from hstmosaic.products.run_record import PICTURES_FILE, PICTURES_FOLDER, read_record
+from hstmosaic.products.run_record import read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 from hstmosaic.store.files import CHECKSUM_COMMENT, whole, write_whole
@@ -99,7 +99,7 @@ class _Studio:
     def __init__(self, record: RunRecord) -> None:
         self.record = record
         self.output = record.output
-        self.folder = record.run / PICTURES_FOLDER
+        self.folder = record.directory.pictures
         self.folder.mkdir(exist_ok=True)
         self.extras: list[Extra] = []
         self.embedded: list[Embedded] = []
@@ -192,7 +192,7 @@ class _Studio:
 
     def finish(self) -> None:
         """Remove what an earlier time has left, and write down what there is."""
-        listing = self.record.run / PICTURES_FILE
+        listing = self.record.directory.pictures_file
         names = {extra.name for extra in self.extras}
         kept = []
         for old in self._of_earlier_times():

@@ -10,6 +10,8 @@ from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
 from hstmosaic.products.run_record import read_measured
 from hstmosaic.store.files import sha256
+from hstmosaic.store.run_directory import RunDirectory
+from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
 from hstmosaic.store.task_specs import TaskResult, read_result
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) 
     str
     """
     document = RunDocument(facts.identifier)
-    catalogs = sorted((run / "catalogs").glob("*.csv")) if facts.alignment else []
+    catalogs = sorted(RunDirectory(run).catalogs.glob("*.csv")) if facts.alignment else []
     _add_run(document, plan, manifest, facts, run)
     _add_exposures(document, manifest)
     for path in catalogs:
@@ -121,8 +123,9 @@ def _add_run(document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFa
     }
     document.task("run", "hm:Run", facts.started, facts.ended, told)
     document.software("run", plan.versions, facts.image)
-    document.file("plan.json", "hm:Plan", str(run / "plan.json"), _content(run / "plan.json"))
-    document.made("plan.json", "run")
+    plan_file = RunDirectory(run).plan_file
+    document.file(plan_file.name, "hm:Plan", str(plan_file), _content(plan_file))
+    document.made(plan_file.name, "run")
 
 
 def _add_exposures(document: RunDocument, manifest: Manifest) -> None:
@@ -142,24 +145,24 @@ def _add_exposures(document: RunDocument, manifest: Manifest) -> None:
 def _add_tasks(
     document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFacts, run: Path, catalogs: list[str]
 ) -> None:
-    folders = run / "tasks"
+    directory = RunDirectory(run)
     for exposure in manifest.exposures:
-        stem = exposure.name.removesuffix(".fits")
-        _add_task(document, folders / f"screen-{stem}", "hm:Screening", [exposure.name])
+        _add_task(document, directory.task(screen_task(exposure.name)).path, "hm:Screening", [exposure.name])
         if facts.alignment:
-            _add_task(document, folders / f"sources-{stem}", "hm:SourceFinding", [exposure.name])
+            _add_task(document, directory.task(sources_task(exposure.name)).path, "hm:SourceFinding", [exposure.name])
     aligned = False
     if facts.alignment:
         told = {key: value for key, value in facts.alignment.items() if key not in ("files", "exposures")}
         used = [*facts.alignment.get("exposures", {}), *catalogs]
         result = {"hm:result": json.dumps(told, sort_keys=True)}
-        aligned = _add_task(document, folders / "align", "hm:Alignment", used, result)
+        aligned = _add_task(document, directory.task(ALIGN_TASK).path, "hm:Alignment", used, result)
     for layer in plan.layers:
         made = [product for product in manifest.products if product.layer == layer.name]
         drizzled = sorted({name for product in made for name in product.exposures})
-        done = _add_task(document, folders / f"drizzle-{layer.name}", "hm:Drizzling", drizzled)
+        task = directory.task(drizzle_task(layer.name))
+        done = _add_task(document, task.path, "hm:Drizzling", drizzled)
         if done and aligned:
-            document.followed(f"drizzle-{layer.name}", "align")
+            document.followed(task.name, ALIGN_TASK)
 
 
 def _add_task(
@@ -191,11 +194,11 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
     for product in manifest.products:
         task, parameters, moved = "run", None, None
         if product.layer is not None:
-            task = f"drizzle-{product.layer}"
-            result = read_result(run / "tasks" / task) or TaskResult(ok=False)
+            task = drizzle_task(product.layer)
+            result = read_result(RunDirectory(run).task(task).path) or TaskResult(ok=False)
             parameters = result.data.get("parameters", {}).get(product.name)
         elif product.kind in ALIGNED_KINDS:
-            task = "align"
+            task = ALIGN_TASK
             moved = fitted.get(product.exposures[0]) if product.exposures else None
         told = {
             "hm:kind": product.kind,

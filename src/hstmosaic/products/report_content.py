@@ -21,7 +21,8 @@ from hstmosaic.products.charts import (
     timeline,
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
-from hstmosaic.products.run_record import PICTURES_FOLDER, read_measured
+from hstmosaic.products.run_record import read_measured
+from hstmosaic.store.task_names import drizzle_task
 from hstmosaic.store.task_specs import read_result
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def report_content(record: RunRecord) -> dict[str, Any]:
     end = max((event["time"] for event in record.events), default=begin)
     colors = layer_colors(record.plan)
     fresh = [task for task in tasks if task.started >= begin - 1]
-    titles = {f"drizzle-{layer.name}": layer_title(layer.name) for layer in record.plan.layers}
+    titles = {drizzle_task(layer.name): layer_title(layer.name) for layer in record.plan.layers}
     return {
         "record": record,
         "plan": record.plan,
@@ -115,9 +116,9 @@ def verdict(record: RunRecord) -> tuple[str, str]:
 def read_tasks(record: RunRecord) -> list[TaskBar]:
     """Read what tasks have taken, those of earlier starts too, in the order in which they began."""
     given = {event["task"]: event for event in record.told("running")}
-    estimates = {f"drizzle-{layer.name}": layer.estimate.memory_mb for layer in record.plan.layers}
+    estimates = {drizzle_task(layer.name): layer.estimate.memory_mb for layer in record.plan.layers}
     found = []
-    for folder in sorted((record.run / "tasks").glob("*")):
+    for folder in sorted(record.directory.tasks.glob("*")):
         measured, name = read_measured(folder), folder.name
         if measured is None:
             continue
@@ -144,7 +145,7 @@ def read_pictures(record: RunRecord) -> list[Shown]:
     """Read the pictures that belong to the report."""
     shown = []
     for picture in record.pictures.get("embedded", []):
-        data = base64.b64encode((record.run / PICTURES_FOLDER / picture["file"]).read_bytes()).decode()
+        data = base64.b64encode((record.directory.pictures / picture["file"]).read_bytes()).decode()
         uri = f"data:image/webp;base64,{data}"
         size = picture["width"], picture["height"]
         shown.append(Shown(uri, picture["alt"], *size, picture["whole"], picture["layer"], picture["kind"]))

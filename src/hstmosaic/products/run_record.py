@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.names import PLAN_FILE, json_manifest_name
-from hstmosaic.plan.outlines import OUTLINES_FILE, Outline, read_outlines
+from hstmosaic.plan.names import json_manifest_name
+from hstmosaic.plan.outlines import Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
+from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
+from hstmosaic.store.task_names import drizzle_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hstmosaic.plan.layers import Layer
 
-PICTURES_FILE = "pictures.json"
-PICTURES_FOLDER = "pictures"
 _START = "planned"
 _WRITTEN_ANEW = "run the same command again: it is written anew"
 
@@ -51,9 +51,14 @@ class RunRecord:
     """Of the last start, in the order in which they were told."""
 
     @property
+    def directory(self) -> RunDirectory:
+        """The paths of the run."""
+        return RunDirectory(self.run)
+
+    @property
     def output(self) -> Path:
         """Where the products are."""
-        return self.run.parent
+        return self.directory.output
 
     @property
     def started(self) -> float:
@@ -112,18 +117,18 @@ class RunRecord:
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
         """Where the exposures lie; none in run directories of older versions."""
-        path = self.run / OUTLINES_FILE
+        path = self.directory.outlines_file
         return read_outlines(path) if path.is_file() else ()
 
     @cached_property
     def alignment(self) -> dict[str, Any]:
         """What came out of the alignment; empty if none was tried."""
-        return _read_if_there(self.run / "alignment.json") if list(self.told("aligned", "not aligned")) else {}
+        return _read_if_there(self.directory.alignment_file) if list(self.told("aligned", "not aligned")) else {}
 
     @cached_property
     def pictures(self) -> dict[str, Any]:
         """What `hstmosaic.products.pictures.make_pictures` has written down; empty where it has not."""
-        return _read_if_there(self.run / PICTURES_FILE)
+        return _read_if_there(self.directory.pictures_file)
 
     def used(self, layer: Layer) -> tuple[str, ...]:
         """Return the names of the exposures in a layer's products."""
@@ -148,14 +153,15 @@ def read_record(run: Path) -> RunRecord:
     OutputError
         If it is none, or its plan is damaged.
     """
+    directory = RunDirectory(run)
     try:
-        plan = plan_from_json((run / PLAN_FILE).read_text())
+        plan = plan_from_json(directory.plan_file.read_text())
     except OSError as error:
         raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
     except (ValueError, KeyError, TypeError) as error:
         cause = f"{type(error).__name__}: {error}"
-        raise OutputError(f"{run / PLAN_FILE} cannot be read: {cause}", _WRITTEN_ANEW) from error
-    log = run / "logs" / "run.jsonl"
+        raise OutputError(f"{directory.plan_file} cannot be read: {cause}", _WRITTEN_ANEW) from error
+    log = directory.log_file
     told = list(_events(log.read_bytes())) if log.is_file() else []
     last = max((i for i, event in enumerate(told) if event["kind"] == _START), default=0)
     return RunRecord(run.absolute(), plan, tuple(told[last:]))
@@ -164,7 +170,7 @@ def read_record(run: Path) -> RunRecord:
 def read_measured(task: Path) -> dict[str, Any] | None:
     """Return what a task took, from its folder; None where that was not written, or not to the end."""
     try:
-        found: dict[str, Any] = json.loads((task / "measured.json").read_text())
+        found: dict[str, Any] = json.loads(TaskDirectory(task).measured_file.read_text())
     except (FileNotFoundError, ValueError):  # the disk was full
         return None
     return found
@@ -181,7 +187,7 @@ def _events(log: bytes) -> Iterator[dict[str, Any]]:
 def _from_event(event: dict[str, Any], run: Path) -> Failed:
     """Read the digest of a failure, or what was told before there was one."""
     layer = event["layer"]
-    log = run / "tasks" / f"drizzle-{layer}" / "log.txt"
+    log = RunDirectory(run).task(drizzle_task(layer)).log
     said = event["message"].removeprefix(f"{layer} failed: ").split(" (log: ")[0]
     return Failed(
         layer=layer,

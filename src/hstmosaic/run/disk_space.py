@@ -8,13 +8,13 @@ import shutil
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.plan.tasks import drizzle_task
+from hstmosaic.store.task_names import drizzle_task
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.driver import RunOptions
+    from hstmosaic.run.options import RunOptions
     from hstmosaic.store.run_directory import RunDirectory
 
 

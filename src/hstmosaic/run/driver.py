@@ -5,24 +5,23 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
+from hstmosaic.plan.outlines import write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.disk_space import check_room, room_needed, unusable
-from hstmosaic.run.drawing import draw_on_worker
-from hstmosaic.run.ending import Outcome, as_told, end_run
+from hstmosaic.run.ending import end_run
 from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.history import learned_for, learning, place_of
 from hstmosaic.run.node.zygote import warm_zygote
-from hstmosaic.run.pool.local import open_pool
+from hstmosaic.run.open_pool import open_pool
+from hstmosaic.run.options import RunOptions, command_record
+from hstmosaic.run.outcome import Outcome, as_user_error
+from hstmosaic.run.pictures import draw_on_worker
 from hstmosaic.run.profiles.image import folders_of
-from hstmosaic.run.profiles.profile import Profile
-from hstmosaic.run.showing import asked
 from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
@@ -42,53 +41,6 @@ if TYPE_CHECKING:
 
 _MANY = 100
 """So many exposures take seconds to read."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What the user asks for."""
-
-    source: str | tuple[str, ...]
-    """Search pattern, list, or ``@`` and list; or names of exposures."""
-    prefix: str | None = None
-    """Prefix of the products; the documented default when None."""
-    skip_alignment: bool = False
-    catalog: Path | None = None
-    """Catalogue to align to; the catalogue service is asked when None."""
-    require_alignment: bool = False
-    """Make it an error if there is no good fit."""
-    log_level: str = "info"
-    """Of drizzlepac's logs and trailers."""
-    output: Path = field(default_factory=Path)
-    """Where the products go."""
-    workers: int | None = None
-    """Tasks at a time; the number of usable cores when None."""
-    keep: tuple[str, ...] = ()
-    """Names of exposures to use whatever screening says."""
-    strict: bool = False
-    """Turn every exclusion into an error."""
-    keep_work: bool = False
-    """Keep the working directories of finished tasks."""
-    stub: bool = False
-    """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
-    notes: tuple[str, ...] = ()
-    """Warnings to begin with."""
-    profile: Profile = field(default_factory=lambda: Profile("local"))
-    """Where tasks run."""
-    learning: bool = True
-    """Estimate by what earlier runs have measured, and keep what this one measures."""
-
-    @property
-    def aligned(self) -> bool:
-        """Whether an alignment will be tried."""
-        return not (self.skip_alignment or self.stub)
-
-    @property
-    def product_prefix(self) -> str | None:
-        """Prefix of what is made: what is only pretended never comes in the place of a mosaic."""
-        if not self.stub:
-            return self.prefix
-        return f"stub-{self.prefix}" if self.prefix else "stub"
 
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
@@ -153,7 +105,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
             with heartbeat(tell), taught:
                 _run_plan(work, options, tell, client)
         except BaseException as caught:
-            error = as_told(caught, directory.output)
+            error = as_user_error(caught, directory.output)
             try:
                 end_run(work.outcome(error), options, directory, tell)
             finally:
@@ -218,12 +170,12 @@ class _Work:
 def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
     plan, directory = work.plan, work.directory
     directory.plan_file.write_text(plan.to_json())
-    write_outlines(directory.path / OUTLINES_FILE, plan)
+    write_outlines(directory.outlines_file, plan)
     names = ", ".join(layer.name for layer in plan.layers)
     tell(
         "planned",
         f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
-        asked=asked(options),
+        asked=command_record(options),
         **announced(plan, aligned=options.aligned, stub=options.stub),
     )
     for exclusion in plan.excluded:

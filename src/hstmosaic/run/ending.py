@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import platform
 import shlex
 import sys
 import uuid
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
+from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
 from hstmosaic.products.digest import FailureDigest, digest, digests_text
 from hstmosaic.products.manifest import (
@@ -26,8 +25,10 @@ from hstmosaic.products.manifest import (
     manifest_text,
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
-from hstmosaic.run.repeat import options_record
-from hstmosaic.run.showing import draw_pictures, report, stop_words, tell_stop
+from hstmosaic.products.report import write_report
+from hstmosaic.run.options import options_record
+from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
+from hstmosaic.run.pictures import REMADE, draw_pictures
 from hstmosaic.store.files import write_whole
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
@@ -35,67 +36,10 @@ from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hstmosaic.plan.checks import Exclusion
-    from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
-    from hstmosaic.run.driver import RunOptions
+    from hstmosaic.run.options import RunOptions
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended."""
-
-    plan: Plan
-    products: tuple[Gathered, ...]
-    left_out: tuple[Exclusion, ...]
-    """By header checks and by screening."""
-    failures: tuple[Failure, ...]
-    directory: Path
-    """The run directory."""
-    started: float
-    """Seconds since 1970."""
-    ended: float
-    checksums: dict[str, str]
-    """SHA-256 of the exposures that were screened, by name."""
-    alignment: dict[str, Any] = field(default_factory=dict)
-    """How the alignment went; empty where there was none."""
-    error: BaseException | None = None
-    """What has ended it early."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it took."""
-        return self.ended - self.started
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """What the shell is told."""
-        if self.error is not None:
-            return code_of(self.error)
-        if not self.failures:
-            return ExitCode.OK
-        screened = {exclusion.name for exclusion in self.left_out}
-        nothing_left = all(exposure.name in screened for exposure in self.plan.exposures)
-        return ExitCode.NOTHING_LEFT if nothing_left else ExitCode.LAYER_FAILED
-
-
-def as_told(error: BaseException, output: Path) -> BaseException:
-    """Return what has ended a run as it is told to the user: a full disk is no error of the program's."""
-    if isinstance(error, OSError) and error.errno in _FULL:
-        what = error.filename or output
-        return OutputError(f"{what}: {error.strerror}", "free some space, and run the same command again")
-    return error
-
-
-def code_of(error: BaseException) -> ExitCode:
-    """Return the exit code of what has ended a run early."""
-    if isinstance(error, HstMosaicError):
-        return error.exit_code
-    return ExitCode.INTERRUPTED if isinstance(error, KeyboardInterrupt) else ExitCode.FAILED
 
 
 def end_run(
@@ -135,7 +79,7 @@ def end_run(
     try:
         _write_files(outcome, options, directory, digests, pictures)
     except OSError as error:
-        raise as_told(error, directory.output) from error
+        raise as_user_error(error, directory.output) from error
     finally:
         report(directory, tell)
 
@@ -204,7 +148,7 @@ def manifest_of(outcome: Outcome, directory: RunDirectory) -> Manifest:
     layers = {name: layer.name for layer in plan.layers for name in layer.exposures}
     failures = outcome.failures
     if outcome.error is not None:
-        words = stop_words(outcome.error).splitlines()[0]
+        words = stop_message(outcome.error).splitlines()[0]
         failures = (*failures, Failure(None, words, str(directory.log_file)))
     return Manifest(
         prefix=plan.prefix,
@@ -242,3 +186,36 @@ def _tell_end(outcome: Outcome, digests: Sequence[FailureDigest], tell: Teller) 
     made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
     verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
     tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+
+
+def report(directory: RunDirectory, tell: Teller) -> Path | None:
+    """Write the report of a run that has ended.
+
+    Parameters
+    ----------
+    directory : RunDirectory
+        The run.
+    tell : Teller
+        Hears where the report is, or why there is none.
+
+    Returns
+    -------
+    pathlib.Path or None
+        The report, if it could be written.
+    """
+    try:
+        path = write_report(directory.path)
+    except Exception as cause:
+        again = REMADE.format(run=directory.path)
+        tell("report", f"the report could not be written: {type(cause).__name__}: {cause}; {again}", "warning")
+        return None
+    tell("report", f"report: {path}", "info", path=str(path))
+    return path
+
+
+def tell_stop(error: BaseException, code: int, tell: Teller) -> None:
+    """Leave in the run log what the user is told on the screen when an error ends a run."""
+    if isinstance(error, HstMosaicError):
+        tell("stopped", error.message, "debug", exit_code=code, next_step=error.next_step)
+        return
+    tell("stopped", stop_message(error), "debug", exit_code=code, next_step="the same command goes on where it stopped")

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import dask.config
 
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.tasks import stage_of
 from hstmosaic.run.history import learned_for, place_of
 from hstmosaic.run.pool.placement import Need, pack
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.store.run_directory import run_directory
+from hstmosaic.store.task_names import stage_of
 
 if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.driver import RunOptions
+    from hstmosaic.run.options import RunOptions
 
 
 def shown_jobs(options: RunOptions) -> str:
@@ -41,7 +41,7 @@ def shown_jobs(options: RunOptions) -> str:
     directory = run_directory(options.output.absolute(), plan.prefix)
     stages: dict[str, list[Estimate]] = {}
     for task, estimate in plan.tasks(aligned=options.aligned).items():
-        stages.setdefault(stage_of(task), []).append(estimate)
+        stages.setdefault(stage_of(task).label, []).append(estimate)
     shown, slots = [], options.workers or math.inf
     with dask.config.set(dict(profile.seeing(folders_of(plan, directory.output)).dask)):
         limits = job_limits(profile)
@@ -57,6 +57,6 @@ def shown_jobs(options: RunOptions) -> str:
                 pack(needs, limits, profile.max_jobs, slots), key=lambda size: (-size.memory_mb, -size.seconds)
             )
             for size, same in groupby(sizes):
-                script = job_script(size, job_name(directory), directory.path / "logs" / "jobs", profile)
+                script = job_script(size, job_name(directory), directory.job_logs, profile)
                 shown.append(f"# {stage}: {len(list(same))} job(s) for {len(needs)} task(s)\n{script}")
     return "\n".join(shown)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from contextlib import AbstractContextManager
 
-    from hstmosaic.run.driver import RunOptions
-
     Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
 _THREADS = 8
@@ -28,24 +26,6 @@ _ELSEWHERE = "put it back, or name where the exposures are now: hstmosaic run LI
 _OTHER_CATALOG = "put back the one that was used, name another with --catalog FILE, or add -s to align to none"
 _RECORDED = {"prefix", "skip_alignment", "catalog", "require_alignment", "log_level", "keep", "strict", "stub"}
 _CHANGED = "get the file again that was used, or start a run of its own without --like"
-
-
-def options_record(options: RunOptions) -> dict[str, Any]:
-    """Return what provenance records of a run's options: all that decides about its products."""
-    catalog = None
-    if options.catalog is not None and not options.skip_alignment:
-        path = options.catalog.absolute()
-        catalog = {"path": str(path), "sha256": sha256(path) if path.is_file() else None}
-    return {
-        "prefix": options.prefix,
-        "skip_alignment": options.skip_alignment,
-        "catalog": catalog,
-        "require_alignment": options.require_alignment,
-        "log_level": options.log_level,
-        "keep": list(options.keep),
-        "strict": options.strict,
-        "stub": options.stub,
-    }
 
 
 def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[str] = ()) -> dict[str, Any]:
@@ -65,7 +45,7 @@ def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[s
     Returns
     -------
     dict
-        Fields of `hstmosaic.run.driver.RunOptions`.
+        Fields of `hstmosaic.run.options.RunOptions`.
 
     Raises
     ------

@@ -9,7 +9,8 @@ from astropy.io import fits
 
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.run.doctor import Finding
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
 

@@ -1,4 +1,4 @@
-"""The run directory: one folder that holds all state of a run."""
+"""Paths of a run directory, which holds all state of a run, and of its tasks; its lock; keys of finished tasks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hstmosaic.errors import OutputError, RunBusyError
-from hstmosaic.plan.names import PLAN_FILE, RUN_FOLDER
 from hstmosaic.store.files import sha256
-from hstmosaic.store.task_specs import SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
+from hstmosaic.store.task_specs import LOG_FILE, SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+RUN_FOLDER = "_run"
+"""Suffix of a run directory; its name begins with the prefix of the products."""
 _KEY_FILE = "key.txt"
-_MEASURED_FILE = "measured.json"
-_LOCK_FILE = "lock"
 _LOCK_SECONDS = 1.0
 _BLOCK = 512
 """Bytes in a block of `os.stat`."""
@@ -45,7 +44,12 @@ class TaskDirectory:
     @property
     def log(self) -> Path:
         """What the task printed."""
-        return self.path / "log.txt"
+        return self.path / LOG_FILE
+
+    @property
+    def measured_file(self) -> Path:
+        """Wall time, CPU time and memory of the last attempt."""
+        return self.path / "measured.json"
 
     @property
     def name(self) -> str:
@@ -102,7 +106,7 @@ class TaskDirectory:
 
     def write_measured(self, measured: Mapping[str, Any]) -> None:
         """Record what the task took."""
-        (self.path / _MEASURED_FILE).write_text(json.dumps(measured))
+        self.measured_file.write_text(json.dumps(measured))
 
     def remove_work(self) -> None:
         """Delete the working copies."""
@@ -115,13 +119,61 @@ class RunDirectory:
 
     path: Path
     """The run directory."""
-    output: Path
-    """Where the products go."""
+
+    @property
+    def output(self) -> Path:
+        """The output directory, in which the products are."""
+        return self.path.parent
 
     @property
     def plan_file(self) -> Path:
         """The plan."""
-        return self.path / PLAN_FILE
+        return self.path / "plan.json"
+
+    @property
+    def outlines_file(self) -> Path:
+        """Outlines of the exposures on the sky."""
+        return self.path / "footprints.json"
+
+    @property
+    def alignment_file(self) -> Path:
+        """Results of the alignment."""
+        return self.path / "alignment.json"
+
+    @property
+    def pictures_file(self) -> Path:
+        """List of the pictures, and what was measured while they were drawn."""
+        return self.path / "pictures.json"
+
+    @property
+    def pictures(self) -> Path:
+        """Folder of pictures that only the report uses."""
+        return self.path / "pictures"
+
+    @property
+    def catalogs(self) -> Path:
+        """Folder of replies of the catalogue service."""
+        return self.path / "catalogs"
+
+    @property
+    def tasks(self) -> Path:
+        """Folder of the tasks."""
+        return self.path / "tasks"
+
+    @property
+    def job_logs(self) -> Path:
+        """Folder of the logs of Slurm jobs."""
+        return self.path / "logs" / "jobs"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the certificates and keys of this run's Dask scheduler."""
+        return self.path / "tls"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that the driver locks while it works."""
+        return self.path / "lock"
 
     @property
     def log_file(self) -> Path:
@@ -135,7 +187,7 @@ class RunDirectory:
 
     def task(self, name: str) -> TaskDirectory:
         """Return the directory of a task."""
-        return TaskDirectory(self.path / "tasks" / name)
+        return TaskDirectory(self.tasks / name)
 
     def create(self) -> None:
         """Make the folders.
@@ -149,8 +201,8 @@ class RunDirectory:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             # other users could have a run do what they like by what they write here
             self.path.chmod(0o700)
-            (self.path / "tasks").mkdir(exist_ok=True)
-            (self.path / "logs").mkdir(exist_ok=True)
+            self.tasks.mkdir(exist_ok=True)
+            self.log_file.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.path}: {error.strerror}", "choose another --output-dir") from error
 
@@ -165,7 +217,7 @@ class RunDirectory:
         OutputError
             If the file system has no locks.
         """
-        with (self.path / _LOCK_FILE).open("a+") as lock:
+        with self.lock_file.open("a+") as lock:
             try:
                 _lock(lock)
             except BlockingIOError as error:
@@ -202,7 +254,7 @@ def _lock(file: TextIO) -> None:
 
 def run_directory(output: Path, prefix: str) -> RunDirectory:
     """Return the run directory that belongs to a prefix in an output directory."""
-    return RunDirectory(path=output / f"{prefix}{RUN_FOLDER}", output=output)
+    return RunDirectory(output / f"{prefix}{RUN_FOLDER}")
 
 
 def task_key(spec: TaskSpec, inputs: Mapping[str, tuple[int, int]], versions: Mapping[str, str]) -> str:
@@ -219,3 +271,8 @@ def task_key(spec: TaskSpec, inputs: Mapping[str, tuple[int, int]], versions: Ma
     """
     text = json.dumps([spec_to_json(spec), sorted(inputs.items()), sorted(versions.items())])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_run_directory(path: Path) -> bool:
+    """Tell whether a folder is a run directory."""
+    return path.name.endswith(RUN_FOLDER) and RunDirectory(path).plan_file.is_file()

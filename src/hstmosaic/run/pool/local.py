@@ -23,8 +23,6 @@ from hstmosaic.store.events import Teller
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.store.run_directory import RunDirectory
 
 MEMORY = "MB"
 """Name of the Dask resource by which a worker says what memory its tasks may take, 10^6 bytes each."""
@@ -95,50 +93,6 @@ class FixedStaff:
         """Hire nobody, but give up where nobody is left."""
         if waiting and not self.rooms():
             raise ClusterError("all workers are lost", "the same command goes on where this run stopped")
-
-
-@contextmanager
-def open_pool(
-    profile: Profile,
-    directory: RunDirectory,
-    tell: Teller,
-    workers: int | None = None,
-    client: Client | None = None,
-    *,
-    keep_work: bool = False,
-) -> Iterator[Pool]:
-    """Open the pool of a profile.
-
-    Parameters
-    ----------
-    profile : Profile
-        Where tasks run.
-    directory : RunDirectory
-        Of the run.
-    tell : Teller
-        Hears of jobs and retries.
-    workers : int, optional
-        Tasks at a time.
-    client : distributed.Client, optional
-        Of the allocation, where the run is in one.
-    keep_work : bool
-        Keep all that tasks have written.
-    """
-    place = Workplace(profile.scratch, keep_work)
-    if profile.cluster == "slurm":
-        from hstmosaic.run.slurm.pool import slurm_pool
-
-        with slurm_pool(profile, directory, tell, place, workers) as pool:
-            yield pool
-    elif client is not None:
-        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, place)
-        try:
-            yield pool
-        finally:
-            pool.close()
-    else:
-        with local_cluster(workers, tell=tell, place=place) as pool:
-            yield pool
 
 
 @contextmanager

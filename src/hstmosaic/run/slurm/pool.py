@@ -73,7 +73,7 @@ def slurm_pool(
         If the path of the run cannot be used.
     """
     check_path(directory.path)
-    keys, logs = directory.path / "tls", directory.path / "logs" / "jobs"
+    keys, logs = directory.keys, directory.job_logs
     with dask.config.set(QUIET | dict(profile.dask)):
         name, limits = job_name(directory), job_limits(profile)
         # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.names import COARSE_DETECTORS, file_key, product_stem
-from hstmosaic.plan.outlines import OUTLINES_FILE, write_outlines
+from hstmosaic.plan.outlines import write_outlines
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.run.stages.alignment import AlignedRun, AlignOptions, align_exposures
@@ -64,11 +64,11 @@ class Aligner:
         AlignmentError
             If alignment is required and there was none.
         """
-        outcome = self.directory.path / "alignment.json"
+        outcome = self.directory.alignment_file
         outcome.unlink(missing_ok=True)  # of an earlier start
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell, self._stage)
         write_whole(outcome, json.dumps(self.said(), indent=1))
-        write_outlines(self.directory.path / OUTLINES_FILE, self.run.plan)
+        write_outlines(self.directory.outlines_file, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
     def said(self) -> dict[str, Any]:

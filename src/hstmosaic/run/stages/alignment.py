@@ -12,11 +12,11 @@ from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, fit_cone, stars_around
 from hstmosaic.plan.estimates import estimate_fit
 from hstmosaic.plan.replan import replan
-from hstmosaic.plan.tasks import ALIGN_TASK
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.stages.alignment_tasks import Stage, content_state, file_states, sources_task
 from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
 from hstmosaic.store.run_directory import task_key
+from hstmosaic.store.task_names import ALIGN_TASK
 from hstmosaic.store.task_specs import AlignSpec
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def align_exposures(
     cone = fit_cone(order)
     user_reply = catalog_reply(read_catalog(options.catalog), cone) if options.catalog else None
     try:
-        store = partial(_store_replies, cone, directory.path / "catalogs", user_reply, options, tell)
+        store = partial(_store_replies, cone, directory.catalogs, user_reply, options, tell)
         replies = store()
         data, work = _fit(stage, order, cone, replies, options, tell)
         if not data["aligned"] and user_reply is None and replies != (more := store(everything=True)):

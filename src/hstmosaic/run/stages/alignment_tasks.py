@@ -6,9 +6,9 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan import tasks
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.estimates import estimate_sources
+from hstmosaic.store import task_names
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_specs import SourcesSpec, TaskResult
 
@@ -54,7 +54,7 @@ def sources_task(plan: Plan, exposure: Exposure, first: Exposure, fwhm: float | 
     """
     spec = SourcesSpec(str(exposure.path), first.instrument, first.detector, fwhm)
     key = task_key(spec, file_states([exposure]), plan.versions)
-    return SourcesTask(tasks.sources_task(exposure.name), spec, key, estimate_sources(exposure, plan.learned))
+    return SourcesTask(task_names.sources_task(exposure.name), spec, key, estimate_sources(exposure, plan.learned))
 
 
 class Stage:

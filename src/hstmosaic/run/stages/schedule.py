@@ -7,7 +7,6 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
-from hstmosaic.plan.tasks import drizzle_task, screen_task
 from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
 from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.products.manifest import Failure
@@ -16,6 +15,7 @@ from hstmosaic.run.stages.drizzle_tasks import drizzle_spec, listed_exposures
 from hstmosaic.store.events import is_milestone
 from hstmosaic.store.files import MadeFile
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory, task_key
+from hstmosaic.store.task_names import drizzle_task, screen_task
 from hstmosaic.store.task_specs import ScreenSpec, StubSpec, TaskResult
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from hstmosaic.run.driver import RunOptions
 from hstmosaic.run.job_preview import shown_jobs
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import profile_from_yaml
 from hstmosaic.run.slurm.jobs import job_name
 from hstmosaic.simulate import demo_field, simulate_field

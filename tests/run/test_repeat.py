@@ -13,7 +13,8 @@ from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.products.provenance import read_provenance
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import Profile
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store import image_identity as image

@@ -6,9 +6,10 @@ from concurrent.futures import Future
 import pytest
 
 from hstmosaic.products.run_record import read_measured, read_record
-from hstmosaic.run import drawing
-from hstmosaic.run.driver import RunOptions, run_mosaic
-from hstmosaic.run.pool.local import open_pool
+from hstmosaic.run import pictures
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.open_pool import open_pool
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Teller
@@ -30,12 +31,12 @@ def made(tmp_path_factory):
 def directory(made, tmp_path):
     output = tmp_path / "out"
     shutil.copytree(made.directory.parent, output)
-    return RunDirectory(output / made.directory.name, output)
+    return RunDirectory(output / made.directory.name)
 
 
 def draw(made, directory, tell):
     with open_pool(load_profile("local"), directory, tell, 1) as pool:
-        return drawing.draw_on_worker(made.plan, directory, pool, tell)
+        return pictures.draw_on_worker(made.plan, directory, pool, tell)
 
 
 def test_a_worker_draws_what_the_driver_would(made, directory):
@@ -49,7 +50,7 @@ def test_a_worker_draws_what_the_driver_would(made, directory):
     assert not directory.task("pictures").work.exists()
     # of 340 MB, most are the libraries
     took = read_measured(directory.task("pictures").path)["max_rss_mb"]
-    assert took < drawing.estimate_drawing(made.plan).memory_mb
+    assert took < pictures.estimate_drawing(made.plan).memory_mb
     assert [event.kind for event in told if event.level != "debug"] == []
 
 
@@ -70,6 +71,6 @@ def test_the_driver_draws_where_no_worker_comes(made, directory, monkeypatch):
         def submit(self, folder, estimate):
             return Future()
 
-    monkeypatch.setattr(drawing, "_PATIENCE", 0.0)
-    monkeypatch.setattr(drawing, "estimate_pictures", lambda grids: 0.0)
-    assert drawing.draw_on_worker(made.plan, directory, Idle(), Teller(lambda event: None)) is None
+    monkeypatch.setattr(pictures, "_PATIENCE", 0.0)
+    monkeypatch.setattr(pictures, "estimate_pictures", lambda grids: 0.0)
+    assert pictures.draw_on_worker(made.plan, directory, Idle(), Teller(lambda event: None)) is None

@@ -37,7 +37,7 @@ def counts(state):
 def test_every_stage_is_known_from_the_plan_on():
     state = add_up(until("planned"))
     assert counts(state) == {
-        "screening": (0, 0, 6), "finding stars": (0, 0, 6), "fitting": (0, 0, 1), "drizzling": (0, 0, 3)
+        "screening": (0, 0, 6), "finding stars": (0, 0, 6), "aligning": (0, 0, 1), "drizzling": (0, 0, 3)
     }  # fmt: skip
     assert set(state.layers.values()) == {WAITING}
 
@@ -45,7 +45,7 @@ def test_every_stage_is_known_from_the_plan_on():
 def test_what_runs_and_what_it_claims():
     state = add_up(until("running", task="align"))
     assert counts(state) == {
-        "screening": (6, 0, 6), "finding stars": (6, 0, 6), "fitting": (0, 1, 1), "drizzling": (0, 0, 3)
+        "screening": (6, 0, 6), "finding stars": (6, 0, 6), "aligning": (0, 1, 1), "drizzling": (0, 0, 3)
     }  # fmt: skip
     assert state.claimed_mb == state.tasks["align"].memory_mb
     assert (state.workers, state.slots) == (1, 2)
@@ -90,9 +90,9 @@ def test_without_an_alignment_its_tasks_are_dropped_and_drizzling_is_not():
     told = Event("not aligned", "NOT aligned: no network", "warning", {"cause": "no network"})
     state = add_up([*until("aligning"), told])
     assert counts(state)["finding stars"] == (6, 0, 6)
-    assert all(task.state == DROPPED for task in state.stages()["fitting"])
+    assert all(task.state == DROPPED for task in state.stages()["aligning"])
     assert all(state.tasks[name].state == WAITING for name in DRIZZLES)
-    assert stage_words(state.stages()["fitting"]) == "0 of 0 finished, 0 running, 0 failed"
+    assert stage_words(state.stages()["aligning"]) == "0 of 0 finished, 0 running, 0 failed"
     assert "NOT aligned: no network" in state.warnings
     single = Event("not aligned", "", "warning", {"exposure": "x_flc.fits"})
     assert add_up([*until("aligning"), single]).tasks == add_up(until("aligning")).tasks

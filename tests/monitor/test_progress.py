@@ -211,7 +211,7 @@ def test_status_of_a_run_that_was_killed(tmp_path):
     middle = next(i for i, event in enumerate(RECORDED) if event.kind == "running" and event.data["task"] == "align")
     status = read_status(written(tmp_path, LINES[: middle + 1]), RECORDED[middle].time)
     assert [(stage.name, stage.planned, stage.finished, stage.running, stage.failed) for stage in status.stages] == [
-        ("screening", 6, 6, 0, 0), ("finding stars", 6, 6, 0, 0), ("fitting", 1, 0, 0, 0), ("drizzling", 3, 0, 0, 0)
+        ("screening", 6, 6, 0, 0), ("finding stars", 6, 6, 0, 0), ("aligning", 1, 0, 0, 0), ("drizzling", 3, 0, 0, 0)
     ]  # fmt: skip
     assert "none; the same hstmosaic command goes on where it stopped" in str(status)
     assert "time left not known yet" in str(status)

@@ -1,12 +1,11 @@
 """What an alignment leaves in the headers of products and in the run directory."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from hstmosaic.errors import AlignmentError
 from hstmosaic.run.stages.aligner import Aligner, alignment_notes
 from hstmosaic.run.stages.alignment import AlignedRun
+from hstmosaic.store.run_directory import RunDirectory
 
 FIT = {"catalog": "GAIAeDR3", "fitgeom": "rscale"}
 
@@ -49,7 +48,7 @@ def test_an_alignment_that_fails_leaves_no_outcome_of_an_earlier_one(tmp_path, m
 
     monkeypatch.setattr("hstmosaic.run.stages.aligner.align_exposures", fails)
     (tmp_path / "alignment.json").write_text('{"aligned": true}')
-    aligner = Aligner(SimpleNamespace(path=tmp_path), None, None, None)
+    aligner = Aligner(RunDirectory(tmp_path), None, None, None)
     with pytest.raises(AlignmentError):
         aligner(None, [])
     assert not (tmp_path / "alignment.json").exists()

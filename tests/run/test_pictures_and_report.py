@@ -9,8 +9,9 @@ from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import read_manifest
 from hstmosaic.products.run_record import read_record
-from hstmosaic.run import driver, showing
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run import driver, ending, pictures
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import RunDirectory
@@ -34,7 +35,7 @@ def directory(pretended, tmp_path):
     """A copy of a pretended run, told as one that has made mosaics."""
     output = tmp_path / "out"
     shutil.copytree(pretended.directory.parent, output)
-    made = RunDirectory(output / pretended.directory.name, output)
+    made = RunDirectory(output / pretended.directory.name)
     log = made.log_file
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     log.write_text(
@@ -46,7 +47,7 @@ def directory(pretended, tmp_path):
 def test_pictures_that_fail_are_a_warning(directory):
     told = []
     # a stub's product is no FITS file
-    assert showing.draw_pictures(directory, Teller(told.append)) == []
+    assert pictures.draw_pictures(directory, Teller(told.append)) == []
     event = told[-1]
     assert (event.kind, event.level) == ("pictures", "warning")
     assert f"hstmosaic report {directory.path}" in event.message
@@ -56,7 +57,7 @@ def test_pictures_that_fail_are_a_warning(directory):
 def test_a_report_that_fails_is_a_warning(directory):
     directory.plan_file.write_text("{")
     told = []
-    assert showing.report(directory, Teller(told.append)) is None
+    assert ending.report(directory, Teller(told.append)) is None
     (event,) = told
     assert (event.kind, event.level) == ("report", "warning")
     assert "JSONDecodeError" in event.message
@@ -66,7 +67,7 @@ def test_the_exit_code_is_that_of_the_mosaics(exposures, tmp_path, monkeypatch):
     def broken(_):
         raise RuntimeError("no ink")
 
-    monkeypatch.setattr(showing, "write_report", broken)
+    monkeypatch.setattr(ending, "write_report", broken)
     events = []
     outcome = run_mosaic(RunOptions(str(exposures), "foo", stub=True, output=tmp_path), events.append)
     assert outcome.exit_code is ExitCode.OK
@@ -106,12 +107,12 @@ def test_what_was_asked_is_in_the_run_log(pretended):
 
 def test_a_stop_is_in_the_run_log_but_not_told_twice():
     told = []
-    showing.tell_stop(AlignmentError("no stars", "bring some"), 5, Teller(told.append))
+    ending.tell_stop(AlignmentError("no stars", "bring some"), 5, Teller(told.append))
     (event,) = told
     assert (event.level, event.data) == ("debug", {"exit_code": 5, "next_step": "bring some"})
 
 
 def test_who_interrupts_does_not_wait_for_pictures(directory):
     told = []
-    assert showing.draw_pictures(directory, Teller(told.append), KeyboardInterrupt()) == []
+    assert pictures.draw_pictures(directory, Teller(told.append), KeyboardInterrupt()) == []
     assert told == []

@@ -8,7 +8,8 @@ from alignment_fields import three_cameras
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Schedule

@@ -14,7 +14,7 @@ from hstmosaic.run.profiles.profile import Profile, load_profile, profile_from_y
 from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
 from hstmosaic.run.slurm.jobs import job_limits, job_script
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", profile_names())

@@ -1,0 +1,63 @@
+"""Opening the pool of a profile."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hstmosaic.run.node.task import Workplace
+from hstmosaic.run.pool.local import FixedStaff, local_cluster
+from hstmosaic.run.pool.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed import Client
+
+    from hstmosaic.run.profiles.profile import Profile
+    from hstmosaic.store.events import Teller
+    from hstmosaic.store.run_directory import RunDirectory
+
+
+@contextmanager
+def open_pool(
+    profile: Profile,
+    directory: RunDirectory,
+    tell: Teller,
+    workers: int | None = None,
+    client: Client | None = None,
+    *,
+    keep_work: bool = False,
+) -> Iterator[Pool]:
+    """Open the pool of a profile.
+
+    Parameters
+    ----------
+    profile : Profile
+        Where tasks run.
+    directory : RunDirectory
+        Of the run.
+    tell : Teller
+        Hears of jobs and retries.
+    workers : int, optional
+        Tasks at a time.
+    client : distributed.Client, optional
+        Of the allocation, where the run is in one.
+    keep_work : bool
+        Keep all that tasks have written.
+    """
+    place = Workplace(profile.scratch, keep_work)
+    if profile.cluster == "slurm":
+        from hstmosaic.run.slurm.pool import slurm_pool
+
+        with slurm_pool(profile, directory, tell, place, workers) as pool:
+            yield pool
+    elif client is not None:
+        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, place)
+        try:
+            yield pool
+        finally:
+            pool.close()
+    else:
+        with local_cluster(workers, tell=tell, place=place) as pool:
+            yield pool

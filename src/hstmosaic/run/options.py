@@ -1,0 +1,96 @@
+"""Options of a run, and how the run log and the provenance record them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from hstmosaic.run.profiles.profile import Profile
+from hstmosaic.store.files import sha256
+
+_SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}
+"""Options that the plan and the place of the run directory show."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the user asks for."""
+
+    source: str | tuple[str, ...]
+    """Search pattern, list, or ``@`` and list; or names of exposures."""
+    prefix: str | None = None
+    """Prefix of the products; the documented default when None."""
+    skip_alignment: bool = False
+    catalog: Path | None = None
+    """Catalogue to align to; the catalogue service is asked when None."""
+    require_alignment: bool = False
+    """Make it an error if there is no good fit."""
+    log_level: str = "info"
+    """Of drizzlepac's logs and trailers."""
+    output: Path = field(default_factory=Path)
+    """Where the products go."""
+    workers: int | None = None
+    """Tasks at a time; the number of usable cores when None."""
+    keep: tuple[str, ...] = ()
+    """Names of exposures to use whatever screening says."""
+    strict: bool = False
+    """Turn every exclusion into an error."""
+    keep_work: bool = False
+    """Keep the working directories of finished tasks."""
+    stub: bool = False
+    """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
+    notes: tuple[str, ...] = ()
+    """Warnings to begin with."""
+    profile: Profile = field(default_factory=lambda: Profile("local"))
+    """Where tasks run."""
+    learning: bool = True
+    """Estimate by what earlier runs have measured, and keep what this one measures."""
+
+    @property
+    def aligned(self) -> bool:
+        """Whether an alignment will be tried."""
+        return not (self.skip_alignment or self.stub)
+
+    @property
+    def product_prefix(self) -> str | None:
+        """Prefix of what is made: what is only pretended never comes in the place of a mosaic."""
+        if not self.stub:
+            return self.prefix
+        return f"stub-{self.prefix}" if self.prefix else "stub"
+
+
+def options_record(options: RunOptions) -> dict[str, Any]:
+    """Return what provenance records of a run's options: all that decides about its products."""
+    catalog = None
+    if options.catalog is not None and not options.skip_alignment:
+        path = options.catalog.absolute()
+        catalog = {"path": str(path), "sha256": sha256(path) if path.is_file() else None}
+    return {
+        "prefix": options.prefix,
+        "skip_alignment": options.skip_alignment,
+        "catalog": catalog,
+        "require_alignment": options.require_alignment,
+        "log_level": options.log_level,
+        "keep": list(options.keep),
+        "strict": options.strict,
+        "stub": options.stub,
+    }
+
+
+def command_record(options: RunOptions) -> dict[str, Any]:
+    """Return the command and every option that differs from its default, for the run log."""
+    chosen = {item.name: getattr(options, item.name) for item in fields(options) if item.name not in _SHOWN_ELSEWHERE}
+    usual = {item.name: item.default for item in fields(options)}
+    told = {name: _plain(value) for name, value in chosen.items() if value != usual[name]}
+    told["profile"] = options.profile.name
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return {"command": command, "stub": options.stub, "options": told}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
