@@ -65,6 +65,8 @@ class Outcome:
     """How the alignment went; empty where there was none."""
     error: BaseException | None = None
     """What has ended it early."""
+    fallbacks: dict[str, list[str]] = field(default_factory=dict)
+    """Fallbacks of the libraries, with the names of the layers or exposures of each."""
 
     @property
     def seconds(self) -> float:
@@ -242,3 +244,6 @@ def _tell_end(outcome: Outcome, digests: Sequence[FailureDigest], tell: Teller) 
     made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
     verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
     tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+    if outcome.fallbacks:
+        listed = "; ".join(f"{', '.join(names)}: {message}" for message, names in outcome.fallbacks.items())
+        tell("warnings", f"finished with warnings: {listed}", "warning")
