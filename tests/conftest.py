@@ -2,11 +2,16 @@
 
 import os
 
+import pytest
 from hypothesis import settings
+from known_messages import finished_logs, unknown_lines
 
 # the same examples every time, and none that is late on a busy machine
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.load_profile("same")
+
+_JUDGED = set()
+"""Logs that were read, and when they were written."""
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -18,3 +23,22 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_configure(config):
     """Neither learn from the runs of whoever tests, nor teach theirs; tests of learning name a file of their own."""
     os.environ["HSTMOSAIC_LEARNING"] = "off"
+
+
+@pytest.fixture(autouse=True)
+def _only_known_messages(request, tmp_path_factory):
+    """Fail a test with drizzlepac after which a log has warnings or errors that nobody has judged."""
+    yield
+    if request.node.get_closest_marker("upstream") is None:
+        return
+    # drizzlepac is imported only where it has run
+    from hstmosaic.tasks.fallbacks import FALLBACKS
+
+    patterns = [fallback.pattern for fallback in FALLBACKS]
+    unknown = []
+    for log in finished_logs(tmp_path_factory.getbasetemp()):
+        state = log, log.stat().st_mtime_ns
+        if state not in _JUDGED:
+            _JUDGED.add(state)
+            unknown += [f"{log.parent.name}/{log.name}: {line}" for line in unknown_lines(log.read_text(), patterns)]
+    assert not unknown, "judge these lines in tests/known_messages.py:\n" + "\n".join(unknown)

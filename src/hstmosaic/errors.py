@@ -112,6 +112,12 @@ class AlignmentError(HstMosaicError):
     exit_code = ExitCode.ALIGNMENT
 
 
+class FallbackError(HstMosaicError):
+    """A library did something else than its task, and ``--strict`` makes that an error."""
+
+    exit_code = ExitCode.ALIGNMENT
+
+
 class NothingLeftError(HstMosaicError):
     """Screening left no exposure to drizzle."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
+_STRICT_HELP = "Make every exposure that would be left out, and every fallback of a library, an error."
 _LEARNING_HELP = "Estimate without what earlier runs measured, and keep nothing of this one."
 
 
@@ -48,7 +49,7 @@ def same_input(function: Any) -> Any:
         click.option(
             "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever screening says. Repeatable."
         ),
-        click.option("--strict", is_flag=True, help="Make every exposure that would be left out an error."),
+        click.option("--strict", is_flag=True, help=_STRICT_HELP),
         click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
     ):
         function = option(function)

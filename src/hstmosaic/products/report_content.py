@@ -23,7 +23,7 @@ from hstmosaic.products.charts import (
 from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.run_record import read_measured
 from hstmosaic.store.task_names import drizzle_task
-from hstmosaic.store.task_specs import read_result
+from hstmosaic.store.task_specs import FALLBACK, read_result
 
 if TYPE_CHECKING:
     from hstmosaic.products.run_record import Failed, RunRecord
@@ -106,6 +106,8 @@ def verdict(record: RunRecord) -> tuple[str, str]:
     """Return how the run ended: a class for the style sheet, and words."""
     if record.exit_code is None:
         return "bad", "not finished"
+    if record.exit_code == ExitCode.OK and any(record.told(FALLBACK)):
+        return "good", "finished with warnings"
     words = _VERDICTS.get(ExitCode(record.exit_code), ("bad", "stopped by an error"))
     if record.exit_code == ExitCode.LAYER_FAILED:
         count = len(record.failures)

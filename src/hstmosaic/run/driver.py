@@ -27,6 +27,7 @@ from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
 from hstmosaic.store.events import Teller, is_milestone, log_to
 from hstmosaic.store.run_directory import RunDirectory, run_directory
+from hstmosaic.store.task_specs import FALLBACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +101,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     with directory.locked():
         tell.add(log_to(directory.log_file))
         work = _Work(plan, directory, options, started)
+        tell.add(work.note_fallback)
         taught = learning(plan.estimates, place, tell, wanted=options.learning and not options.stub)
         try:
             with heartbeat(tell), taught:
@@ -151,6 +153,12 @@ class _Work:
     progress: Progress = field(default_factory=Progress)
     aligned: tuple[Gathered, ...] = ()
     pictures: list[Gathered] | None = None
+    fallbacks: dict[str, list[str]] = field(default_factory=dict)
+
+    def note_fallback(self, event: Event) -> None:
+        """Keep what an event reports, if it is a fallback."""
+        if event.kind == FALLBACK:
+            self.fallbacks.setdefault(event.data["fallback"], []).append(event.data["name"])
 
     def outcome(self, error: BaseException | None = None) -> Outcome:
         return Outcome(
@@ -164,6 +172,7 @@ class _Work:
             checksums=dict(self.progress.sha256),
             alignment=self.aligner.said() if self.aligner is not None else {},
             error=error,
+            fallbacks=dict(self.fallbacks),
         )
 
 
@@ -193,7 +202,12 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
     with open_pool(profile, directory, tell, options.workers, client, keep_work=options.keep_work) as pool:
         pool.check(plan.tasks(aligned=options.aligned).values())
         if options.aligned:
-            how = AlignOptions(options.catalog, required=options.require_alignment, log_level=options.log_level)
+            how = AlignOptions(
+                options.catalog,
+                required=options.require_alignment,
+                strict=options.strict,
+                log_level=options.log_level,
+            )
             work.aligner = Aligner(directory, pool, how, tell)
             work.aligner.start_ahead(plan)
         Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=work.aligner).run()

@@ -37,7 +37,7 @@ class RunOptions:
     keep: tuple[str, ...] = ()
     """Names of exposures to use whatever screening says."""
     strict: bool = False
-    """Turn every exclusion into an error."""
+    """Turn every exclusion and every fallback of a library into an error."""
     keep_work: bool = False
     """Keep the working directories of finished tasks."""
     stub: bool = False

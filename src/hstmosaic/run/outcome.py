@@ -39,6 +39,8 @@ class Outcome:
     """How the alignment went; empty where there was none."""
     error: BaseException | None = None
     """What has ended it early."""
+    fallbacks: dict[str, list[str]] = field(default_factory=dict)
+    """Fallbacks of the libraries, with the names of the layers or exposures of each."""
 
     @property
     def seconds(self) -> float:

@@ -9,9 +9,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.store.task_specs import FALLBACK
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
+
+    from hstmosaic.store.task_specs import TaskWarning
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,29 @@ class Event:
 def is_milestone(done: int, total: int) -> bool:
     """Tell whether progress is worth a line: at every tenth of the whole."""
     return done == total or (done % -(-total // 10) == 0 and total >= 10)
+
+
+def report_warnings(name: str, warnings: Iterable[TaskWarning], tell: Teller) -> list[TaskWarning]:
+    """Emit an event for each warning of a task.
+
+    Parameters
+    ----------
+    name : str
+        The layer or the exposure.
+    warnings : iterable of TaskWarning
+        From the result of the task.
+    tell : Teller
+        Receives the events.
+
+    Returns
+    -------
+    list of TaskWarning
+        Those that are errors under ``--strict``.
+    """
+    found = list(warnings)
+    for warning in found:
+        tell(FALLBACK, f"{name}: {warning}", "warning", name=name, fallback=str(warning), step=warning.step)
+    return [warning for warning in found if warning.strict]
 
 
 class Teller:

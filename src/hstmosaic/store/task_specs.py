@@ -130,6 +130,25 @@ class StubSpec:
 TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | PicturesSpec | StubSpec
 
 
+FALLBACK = "fallback"
+"""Kind of the event that reports a `TaskWarning`."""
+
+
+@dataclass(frozen=True)
+class TaskWarning:
+    """Something that a library did instead of its task, or left undone, without an error."""
+
+    step: str
+    """Processing step, such as ``sky matching``."""
+    message: str
+    """What happened, in one sentence without its full stop."""
+    strict: bool = True
+    """Whether ``--strict`` makes it an error."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
 @dataclass(frozen=True)
 class TaskResult:
     """What a task answers."""
@@ -142,6 +161,8 @@ class TaskResult:
     """What went wrong, in one line."""
     retry: bool = False
     """Whether trying again could help (the cause is not in the data)."""
+    warnings: tuple[TaskWarning, ...] = ()
+    """Fallbacks of the libraries that did the task."""
 
     @property
     def files(self) -> dict[str, str]:
@@ -199,6 +220,7 @@ def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> N
 def read_result(folder: Path, name: str = RESULT_FILE) -> TaskResult | None:
     """Return a task's result (or with `ANSWER_FILE` its answer), or None where there is none."""
     try:
-        return TaskResult(**json.loads((folder / name).read_text()))
+        raw = json.loads((folder / name).read_text())
     except FileNotFoundError:
         return None
+    return TaskResult(**raw | {"warnings": tuple(TaskWarning(**warning) for warning in raw.get("warnings", ()))})

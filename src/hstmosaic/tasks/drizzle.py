@@ -12,14 +12,18 @@ from drizzlepac.haputils.analyze import Ret_code
 
 from hstmosaic.plan.header_records import software_cards, software_records
 from hstmosaic.store.image_identity import image_identity
-from hstmosaic.store.task_specs import TaskResult
+from hstmosaic.store.task_specs import TRAILERS, TaskResult
 from hstmosaic.tasks import upstream
+from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.parameters import note_parameters
+from hstmosaic.tasks.steps import watch_steps
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hstmosaic.store.files import MadeFile
-    from hstmosaic.store.task_specs import DrizzleSpec
+    from hstmosaic.store.task_specs import DrizzleSpec, TaskWarning
 
 MEANING = {
     Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
@@ -40,7 +44,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     -------
     TaskResult
         ``data`` holds ``files``, each as `hstmosaic.store.files.MadeFile` has it, which lie in the current directory,
-        and ``parameters``, what AstroDrizzle was called with, by name of the mosaic.
+        ``parameters``, what AstroDrizzle was called with, by name of the mosaic, and ``steps``, a
+        `hstmosaic.tasks.steps.Steps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
     """
     for name, path in spec.links:
         Path(name).symlink_to(path)
@@ -49,7 +54,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.copy_without_mode()
     upstream.compute_footprints_once()
     upstream.break_ties_in_order()
-    parameters = note_parameters()
+    parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
         skip_gaia_alignment=True,
@@ -64,14 +69,17 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     missing = [name for name in spec.products if not Path(name).is_file()]
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
-    files = [asdict(made) for made in _finish(spec)]
-    return TaskResult(ok=True, data={"files": files, "parameters": parameters})
+    trailers = [path.read_text(errors="replace") for path in sorted(Path().glob(TRAILERS))]
+    warnings = joined(steps.warnings(), read_warnings(trailers))
+    files = [asdict(made) for made in _finish(spec, warnings)]
+    data = {"files": files, "parameters": parameters, "steps": asdict(steps)}
+    return TaskResult(ok=True, data=data, warnings=warnings)
 
 
-def _finish(spec: DrizzleSpec) -> list[MadeFile]:
+def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning]) -> list[MadeFile]:
     image = image_identity()
     cards = [*software_cards(), *(image.cards() if image is not None else ()), *spec.cards]
-    history = [*software_records(), *spec.history]
+    history = [*software_records(), *spec.history, *(f"WARNING: {warning}" for warning in warnings)]
     areas = {name: (given, documented) for name, given, documented in spec.areas}
     files = []
     for path in map(Path, spec.products):

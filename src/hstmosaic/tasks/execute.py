@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import traceback
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from hstmosaic.plan.plan import installed_versions
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import (
     ANSWER_FILE,
+    LOG_FILE,
     SPEC_FILE,
     AlignSpec,
     DrizzleSpec,
@@ -25,6 +27,7 @@ from hstmosaic.store.task_specs import (
 )
 from hstmosaic.tasks.align import align
 from hstmosaic.tasks.drizzle import drizzle
+from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.pictures import draw
 from hstmosaic.tasks.screen import screen
 from hstmosaic.tasks.sources import find_sources
@@ -72,5 +75,14 @@ def execute(folder: Path, work: Path) -> bool:
         result = TaskResult(ok=False, error=f"{type(error).__name__}: {last[-1] if last else 'no message'}")
     image = image_identity()
     software = {"versions": installed_versions(), "image": None if image is None else asdict(image)}
-    write_result(folder, replace(result, data=result.data | {"software": software}), ANSWER_FILE)
+    warnings = joined(result.warnings, read_warnings([_log(folder)]))
+    write_result(folder, replace(result, data=result.data | {"software": software}, warnings=warnings), ANSWER_FILE)
     return result.ok
+
+
+def _log(folder: Path) -> str:
+    """Return the output of the task so far; empty where it goes elsewhere."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = folder / LOG_FILE
+    return log.read_text(errors="replace") if log.is_file() else ""

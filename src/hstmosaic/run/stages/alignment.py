@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.errors import AlignmentError
+from hstmosaic.errors import AlignmentError, FallbackError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, fit_cone, stars_around
 from hstmosaic.plan.estimates import estimate_fit
@@ -15,6 +15,7 @@ from hstmosaic.plan.replan import replan
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.stages.alignment_tasks import Stage, content_state, file_states, sources_task
 from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
+from hstmosaic.store.events import report_warnings
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_names import ALIGN_TASK
 from hstmosaic.store.task_specs import AlignSpec
@@ -41,6 +42,8 @@ class AlignOptions:
     """The user's catalogue; the service is asked when None."""
     required: bool = False
     """Whether an exposure that is not aligned is an error."""
+    strict: bool = False
+    """Whether a fallback of a library is an error."""
     service: Service = field(default_factory=Service)
     log_level: str = "info"
 
@@ -193,6 +196,8 @@ def _fit(
         found |= _find(stage, [leading], first, None)
         fwhm = found[leading.name][1].data.get("fwhm")
     found |= _find(stage, waiting, first, fwhm)
+    for name, (_, result) in found.items():
+        _report_fallbacks(name, result, options, tell)
     lost = {name: result.error for name, (_, result) in found.items() if not result.ok}
     if any(result.retry for _, result in found.values()):
         raise AlignmentError("; ".join(f"{name}: {cause}" for name, cause in lost.items()))
@@ -218,8 +223,15 @@ def _fit(
     result = stage.result(answer)
     if not result.ok:
         raise AlignmentError(f"the fit failed: {result.error} (log: {task.log})", _NEXT_STEP)
+    _report_fallbacks("alignment", result, options, tell)
     result.data["left_out"] |= lost
     return result.data, task.work
+
+
+def _report_fallbacks(name: str, result: TaskResult, options: AlignOptions, tell: Teller) -> None:
+    grave = report_warnings(name, result.warnings, tell)
+    if grave and options.strict:
+        raise FallbackError(f"{name}: {'; '.join(map(str, grave))}", "see the log of the task, or omit --strict")
 
 
 def _find(

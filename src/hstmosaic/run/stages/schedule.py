@@ -12,7 +12,7 @@ from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.products.manifest import Failure
 from hstmosaic.products.product_check import ProductError
 from hstmosaic.run.stages.drizzle_tasks import drizzle_spec, listed_exposures
-from hstmosaic.store.events import is_milestone
+from hstmosaic.store.events import is_milestone, report_warnings
 from hstmosaic.store.files import MadeFile
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory, task_key
 from hstmosaic.store.task_names import drizzle_task, screen_task
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hstmosaic.store.task_specs import TaskSpec
 
 _OVERRULE = "use it all the same with --keep {name}"
+_WITHOUT_STRICT = "see the log of its task, or omit --strict"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Settings:
     keep_work: bool = False
     """Keep working directories of finished tasks."""
     strict: bool = False
-    """Drizzle nothing if screening leaves anything out."""
+    """Drizzle nothing if screening leaves anything out, and publish no mosaic made with a fallback."""
     stub: bool = False
     """Only pretend."""
 
@@ -140,6 +141,8 @@ class Schedule:
 
     def _judge(self, exposure: Exposure, result: TaskResult, task: TaskDirectory, measured: Any = None) -> None:
         self._verdicts[exposure.name] = result
+        if (grave := report_warnings(exposure.name, result.warnings, self.tell)) and self.settings.strict:
+            self.progress.left_out.append(Exclusion(exposure.name, "; ".join(map(str, grave)), _WITHOUT_STRICT))
         if "sha256" in result.data:
             self.progress.sha256[exposure.name] = result.data["sha256"]
         done, total = len(self._verdicts), len(self.plan.exposures)
@@ -198,7 +201,9 @@ class Schedule:
         key = self._key(spec, listed_exposures(self.plan, layer))
         finished = task.finished(key)
         there = still_gathered(task.path, self.directory.output) if finished else None
-        if there is not None:
+        if finished is not None and there is not None:
+            if self._fails_strictly(layer, task, finished):
+                return
             self.progress.gathered += there
             self.tell("reused", f"{layer.name} was finished before", layer=layer.name, task=task.name)
             return
@@ -213,6 +218,8 @@ class Schedule:
         if not result.ok:
             self._fail(layer, result.error, task)
             return
+        if self._fails_strictly(layer, task, result):
+            return
         gather = gather_stub if self.settings.stub else gather_layer
         made = [MadeFile(**file) for file in result.data["files"]]
         try:
@@ -226,6 +233,14 @@ class Schedule:
         took = f" in {measured.wall_seconds:.0f} s with {measured.max_rss_mb / 1000:.1f} GB" if measured else ""
         names = ", ".join(product.name for product in layer.products)
         self.tell("gathered", f"{names} made{took}", layer=layer.name, measured=_as_dict(measured))
+
+    def _fails_strictly(self, layer: Layer, task: TaskDirectory, result: TaskResult) -> bool:
+        """Report the fallbacks of a layer; under ``--strict`` they fail it."""
+        grave = report_warnings(layer.name, result.warnings, self.tell)
+        if not (grave and self.settings.strict):
+            return False
+        self._fail(layer, f"{'; '.join(map(str, grave))}; {_WITHOUT_STRICT}", task)
+        return True
 
     def _fail(self, layer: Layer, cause: str, task: TaskDirectory) -> None:
         failure = Failure(layer.name, cause, str(task.log))
