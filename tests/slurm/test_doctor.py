@@ -130,4 +130,4 @@ def test_a_controller_that_is_away(slurm, tmp_path, monkeypatch):
 def test_this_machine_needs_no_slurm(tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "PATH", "")
     findings = examine(load_profile("local"), tmp_path)
-    assert [finding.what for finding in findings] == ["this installation", "output directory"]
+    assert [finding.what for finding in findings] == ["this installation", "output directory", "this machine"]

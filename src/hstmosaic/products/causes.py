@@ -24,6 +24,10 @@ class KnownCause:
     """What they can do."""
 
 
+_MORE_MEMORY = (
+    "Close other programs, raise the limit of the container or shell, or take a machine with more memory, "
+    "and run the same command again; on Slurm raise max-memory in the profile."
+)
 KNOWN_CAUSES = (
     KnownCause(
         "disk",
@@ -42,14 +46,14 @@ KNOWN_CAUSES = (
         "killed",
         r"SIGKILL",
         "The task's process was killed; nearly always that is the system, short of memory.",
-        "Run the same command again with fewer --workers; on Slurm raise max-memory in the profile.",
+        _MORE_MEMORY,
     ),
     KnownCause(
         "memory",
         r"MemoryError|Unable to allocate|[Cc]annot allocate memory|\[Errno 12\]|for want of memory|OUT_OF_MEMORY"
         r"|the most that can be had",
         "There was too little memory.",
-        "Run the same command again with fewer --workers; on Slurm raise max-memory in the profile.",
+        _MORE_MEMORY,
     ),
     KnownCause(
         "worker",

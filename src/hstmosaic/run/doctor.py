@@ -18,7 +18,9 @@ import dask.config
 from distributed.utils import get_ip, get_ip_interface
 
 from hstmosaic.errors import HstMosaicError, ProfileError
+from hstmosaic.plan.estimates import LEAST_MEMORY_MB
 from hstmosaic.run.disk_space import check_room
+from hstmosaic.run.pool.machine_limits import cores, usable_memory
 from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.profiles.image import versions_inside
@@ -70,7 +72,7 @@ def examine(profile: Profile, output: Path, image: str | None = None) -> list[Fi
     if image is not None:
         findings.append(_compare_with(image))
     if profile.cluster == "local":
-        return findings
+        return [*findings, _machine()]
     with dask.config.set(dict(profile.seeing([str(output)]).dask)):
         findings += _slurm(profile)
         if all(finding.good for finding in findings):
@@ -82,6 +84,14 @@ def _here() -> Finding:
     image = where_from()
     words = ", ".join(f"{name} {number}" for name, number in versions().items())
     return Finding("this installation", True, words + (f"; image {image}" if image else ""))
+
+
+def _machine() -> Finding:
+    memory = usable_memory()
+    words = f"tasks may use {cores()} core(s) and {memory}"
+    if memory.mb >= LEAST_MEMORY_MB:
+        return Finding("this machine", True, words)
+    return Finding("this machine", False, f"{words}; the smallest task needs {LEAST_MEMORY_MB} MB")
 
 
 def _compare_with(image: str) -> Finding:

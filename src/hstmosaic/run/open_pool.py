@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.run.node.task import Workplace
 from hstmosaic.run.pool.local import FixedStaff, local_cluster
+from hstmosaic.run.pool.machine_limits import SLURM_JOB
 from hstmosaic.run.pool.pool import Pool
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def open_pool(
         with slurm_pool(profile, directory, tell, place, workers) as pool:
             yield pool
     elif client is not None:
-        pool = Pool(client, FixedStaff(client, profile.attempts, strict=True), tell, place)
+        pool = Pool(client, FixedStaff(client, profile.attempts, limit=SLURM_JOB, strict=True), tell, place)
         try:
             yield pool
         finally:

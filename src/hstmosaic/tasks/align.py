@@ -131,6 +131,8 @@ class JointTable(align_utils.AlignmentTable):  # type: ignore[misc]
         self.tried = (catalog_name, method_name, options.get("fitgeom", ""))
         try:
             self.attempts.append(super().perform_fit(method_name, catalog_name, *args, **options))
+        except MemoryError as error:
+            raise upstream.OutOfMemoryError(str(error)) from error
         except Exception as error:
             self.errors.append(error)
             raise

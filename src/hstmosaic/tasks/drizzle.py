@@ -54,6 +54,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.copy_without_mode()
     upstream.compute_footprints_once()
     upstream.break_ties_in_order()
+    upstream.end_on_memory_error_in_sky()
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
@@ -62,6 +63,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         output_file_prefix=upstream.exact_prefix(spec.prefix),
         log_level=getattr(logging, spec.log_level.upper()),
     )
+    if isinstance(code, upstream.OutOfMemoryError):
+        raise code
     if isinstance(code, SystemExit):
         code = code.code
     if code != 0:

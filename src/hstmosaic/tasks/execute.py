@@ -32,6 +32,7 @@ from hstmosaic.tasks.pictures import draw
 from hstmosaic.tasks.screen import screen
 from hstmosaic.tasks.sources import find_sources
 from hstmosaic.tasks.stub import stub
+from hstmosaic.tasks.upstream import OutOfMemoryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,10 +70,11 @@ def execute(folder: Path, work: Path) -> bool:
                 result = draw(spec)
             case StubSpec() as spec:
                 result = stub(spec)
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, OutOfMemoryError) as error:
         traceback.print_exc()
+        kind = MemoryError if isinstance(error, OutOfMemoryError) else type(error)
         last = str(error).strip().splitlines()
-        result = TaskResult(ok=False, error=f"{type(error).__name__}: {last[-1] if last else 'no message'}")
+        result = TaskResult(ok=False, error=f"{kind.__name__}: {last[-1] if last else 'no message'}")
     image = image_identity()
     software = {"versions": installed_versions(), "image": None if image is None else asdict(image)}
     warnings = joined(result.warnings, read_warnings([_log(folder)]))

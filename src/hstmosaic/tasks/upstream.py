@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.wcs import WCS
-from drizzlepac import updatehdr
+from drizzlepac import sky, updatehdr
 from drizzlepac.haputils import align_utils, analyze, astrometric_utils, product
 from photutils.segmentation import SegmentationImage
 from scipy import ndimage
@@ -33,6 +33,24 @@ if TYPE_CHECKING:
 _NOT_DROPPED_CHARACTER = "x"
 NARROWEST = 2.0
 """Width (FWHM, pixels) from which `CentringFinder` finds the middle of stars, also of narrower ones."""
+
+
+class OutOfMemoryError(BaseException):
+    """A MemoryError of a step that drizzlepac goes on without; not an `Exception`, so that drizzlepac lets it pass."""
+
+
+def end_on_memory_error_in_sky() -> None:
+    """Let a MemoryError end sky matching and the task; drizzlepac would subtract each exposure's own sky instead."""
+    original = sky.skymatch
+
+    @functools.wraps(original)
+    def skymatch(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(*args, **kwargs)
+        except MemoryError as error:
+            raise OutOfMemoryError(str(error)) from error
+
+    sky.skymatch = skymatch
 
 
 def seed_guiding_check(seed: int) -> None:

@@ -4,6 +4,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.pool.machine_limits import Memory
 from hstmosaic.run.profiles.profile import Profile
 from hstmosaic.run.slurm import allocation
 from hstmosaic.run.slurm.allocation import local_directory, memory_per_task
@@ -23,10 +24,10 @@ def test_memory_of_a_worker(environment, memory_mb):
     assert memory_per_task(environment) == memory_mb
 
 
-def test_without_a_limit_the_node_is_shared_evenly():
+def test_without_a_limit_the_node_is_shared_evenly(monkeypatch):
+    monkeypatch.setattr(allocation, "usable_memory", lambda **_: Memory("cgroup", 8000))
     one, four = (memory_per_task({"SLURM_TASKS_PER_NODE": count, "SLURM_MEM_PER_NODE": "0"}) for count in ("1", "4"))
-    assert one > 100
-    assert one / four == pytest.approx(4, rel=0.01)
+    assert (one, four) == (8000, 2000)
 
 
 def test_the_directory_of_workers(monkeypatch, tmp_path):

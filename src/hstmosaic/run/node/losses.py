@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from hstmosaic.store.task_specs import TaskResult
 
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OSError: [Errno 12]")
+_MEMORY_LINE = re.compile(
+    r"^(?:[\w.]*MemoryError\b|OSError: \[Errno 12\]|.*Cannot allocate memory|.*std::bad_alloc).*", re.MULTILINE
+)
+SHORT_OF_MEMORY = "short_of_memory"
+"""Key of a result's data: its task's log shows a lack of memory, whatever drizzlepac made of it."""
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the file system of the run refuses to one worker it refuses to all."""
 
@@ -53,11 +59,17 @@ def is_want_of_memory(status: int | None, words: str) -> bool:
     return status == -signal.SIGKILL or words.startswith(_MEMORY_ERRORS)
 
 
+def memory_line(log: str) -> str:
+    """Return the first line of a task's log that shows a lack of memory, or nothing."""
+    found = _MEMORY_LINE.search(log)
+    return found.group().strip() if found else ""
+
+
 def cause_of(result: TaskResult) -> Cause | None:
     """Return why a task that has answered may be tried again, None if it succeeded or its data are at fault."""
     if result.ok:
         return None
-    if is_want_of_memory(result.data.get("status"), result.error):
+    if SHORT_OF_MEMORY in result.data or is_want_of_memory(result.data.get("status"), result.error):
         return Cause.MEMORY
     return Cause.WORKER if result.retry else None
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from distributed import get_worker
 
+from hstmosaic.run.node.losses import SHORT_OF_MEMORY, memory_line
 from hstmosaic.run.node.zygote import shared_zygote
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_specs import ANSWER_FILE, TRAILERS, TaskResult, read_result, write_result
@@ -79,9 +80,11 @@ def run_task(folder: str, place: Workplace | None = None, disk_mb: float = 0) ->
     try:
         if not result.error:
             (task.path / ANSWER_FILE).unlink(missing_ok=True)  # of an attempt whose worker was lost
+            logged = task.log.stat().st_size if task.log.exists() else 0  # by earlier attempts
             ended = zygote.run(task.path, work)
             cpu_seconds, max_rss_mb = ended.cpu_seconds, ended.max_rss_mb
             result = _checked(read_result(task.path, ANSWER_FILE) or _made_up(ended.status), work, place)
+            result = _checked_memory(result, task, logged)
             if result.ok and place.scratch:
                 result = _brought_home(task, result, work, place)
     finally:
@@ -122,6 +125,19 @@ def _checked(result: TaskResult, work: Path, place: Workplace) -> TaskResult:
     what = "the scratch directory" if place.scratch else "the file system of"
     # another node may have more room; the file system of the run is everybody's
     return replace(result, error=f"{what} {work.parent} of {_node()} is full ({result.error})", retry=place.scratch)
+
+
+def _checked_memory(result: TaskResult, task: TaskDirectory, logged: int) -> TaskResult:
+    """Say so where a task has failed for want of memory: of a MemoryError drizzlepac leaves only lines in the log."""
+    if result.ok or not task.log.exists():
+        return result
+    with task.log.open("rb") as log:
+        log.seek(logged)
+        line = memory_line(log.read().decode(errors="replace"))
+    if not line:
+        return result
+    error = result.error if line in result.error else f"{result.error} ({line})"
+    return replace(result, error=error, data=result.data | {SHORT_OF_MEMORY: True})
 
 
 def _brought_home(task: TaskDirectory, result: TaskResult, work: Path, place: Workplace) -> TaskResult:

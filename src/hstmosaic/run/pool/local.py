@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dask
-import psutil
-from distributed import Client, LocalCluster, system
+from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.node.losses import Cause, Lost
 from hstmosaic.run.node.task import Workplace
 from hstmosaic.run.node.zygote import close_zygote
 from hstmosaic.run.pool.dask_workers import workers_of
+from hstmosaic.run.pool.machine_limits import Memory, cores, usable_memory
 from hstmosaic.run.pool.placement import Need, Room
 from hstmosaic.run.pool.pool import Pool
 from hstmosaic.store.events import Teller
@@ -26,20 +25,9 @@ if TYPE_CHECKING:
 
 MEMORY = "MB"
 """Name of the Dask resource by which a worker says what memory its tasks may take, 10^6 bytes each."""
-_USABLE_MEMORY = 0.9
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
-def usable_memory_mb() -> int:
-    """Return the memory that tasks on this machine may claim together, 10^6 bytes.
-
-    This is the smaller of the available memory, which includes the page cache, and the limits of cgroup and rlimit.
-    """
-    return round(_USABLE_MEMORY * min(psutil.virtual_memory().available, int(system.memory_limit())) / 1e6)
+_GIVEN = "memory_mb"
+_ATTEMPTS_FOR_MEMORY = 2
+"""The second one has all the memory that a worker has, so it is alone there."""
 
 
 class FixedStaff:
@@ -51,15 +39,17 @@ class FixedStaff:
         Of the cluster.
     attempts : int
         How often a task is started at most.
+    limit : str
+        Name of what limits the memory of a worker.
     strict : bool
         Whether a task that is estimated to need more memory than a worker has is an error; else it may try it alone.
     """
 
     period = 0.5
 
-    def __init__(self, client: Client, attempts: int = 1, *, strict: bool = False) -> None:
-        self.client, self.attempts, self._strict = client, attempts, strict
-        self._largest = max(room.memory_mb for _, room in self.rooms().values())
+    def __init__(self, client: Client, attempts: int = 1, *, limit: str = _GIVEN, strict: bool = False) -> None:
+        self.client, self.attempts, self.memory_limit, self._strict = client, attempts, limit, strict
+        self.largest_mb: int = max(room.memory_mb for _, room in self.rooms().values())
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
         """Return address and capacity of the workers, by name."""
@@ -70,16 +60,20 @@ class FixedStaff:
 
     def adjust(self, need: Need) -> Need:
         """Return the need within what there is."""
-        if self._strict and need.memory_mb > self._largest:
+        if self._strict and need.memory_mb > self.largest_mb:
             raise ClusterError(
-                f"a task needs {need.memory_mb} MB, but a worker of this allocation has {self._largest} MB",
+                f"a task needs {need.memory_mb} MB, but a worker of this allocation has {self.largest_mb} MB",
                 "ask for more memory, or for fewer tasks in a node",
             )
-        return replace(need, memory_mb=min(need.memory_mb, self._largest))
+        return replace(need, memory_mb=min(need.memory_mb, self.largest_mb))
+
+    def attempts_for(self, cause: Cause) -> int:
+        """Return how often a task is started at most; one that was short of memory has one more attempt, alone."""
+        return max(self.attempts, _ATTEMPTS_FOR_MEMORY) if cause is Cause.MEMORY else self.attempts
 
     def more_memory(self, memory_mb: int) -> int | None:
-        """Return what there is."""
-        return self._largest if memory_mb < self._largest else None
+        """Return all the memory of the largest worker, None if the task had that."""
+        return self.largest_mb if memory_mb < self.largest_mb else None
 
     def more_time(self, seconds: float) -> float:
         """Return what is asked for."""
@@ -109,7 +103,7 @@ def local_cluster(
     workers : int, optional
         Number of tasks at a time; the number of usable cores when None.
     memory_mb : int, optional
-        Memory that tasks may claim together, 10^6 bytes; what is free when None.
+        Memory that tasks may claim together, 10^6 bytes; what the machine leaves when None.
     tell : Teller, optional
         Hears what happens.
     place : Workplace, optional
@@ -120,22 +114,23 @@ def local_cluster(
     Pool
         Of its one worker. On leaving, tasks that still run are killed.
     """
+    memory = usable_memory() if memory_mb is None else Memory(_GIVEN, memory_mb)
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
     with (
         dask.config.set(quiet),
         LocalCluster(
             n_workers=1,
-            threads_per_worker=workers or usable_cores(),
+            threads_per_worker=workers or cores(),
             processes=False,
             memory_limit=0,
             dashboard_address="127.0.0.1:0",
-            resources={MEMORY: memory_mb or usable_memory_mb()},
+            resources={MEMORY: memory.mb},
             protocol="inproc://",
             silence_logs=50,
         ) as cluster,
         Client(cluster) as client,
     ):
-        pool = Pool(client, FixedStaff(client), tell or Teller(), place)
+        pool = Pool(client, FixedStaff(client, limit=memory.limit), tell or Teller(), place)
         try:
             yield pool
         finally:

@@ -137,6 +137,23 @@ def place(needs: Sequence[Need], rooms: Sequence[Room]) -> list[str | None]:
     return chosen
 
 
+def short_of_memory(waiting: Sequence[Need], free: Sequence[Room]) -> Need | None:
+    """Return the first waiting task that some room could take if it had more memory, None if there is none.
+
+    Parameters
+    ----------
+    waiting : sequence of Need
+        Tasks that have no room.
+    free : sequence of Room
+        What the others have left.
+    """
+    for i in in_order(waiting):
+        need = waiting[i]
+        if any(replace(room, memory_mb=need.memory_mb).takes(need) for room in free):
+            return need
+    return None
+
+
 def pack(needs: Sequence[Need], limits: JobLimits, jobs: int, slots: float = math.inf) -> list[JobSize]:
     """Choose jobs for tasks that fit nowhere: small ones share a job, big ones get their own.
 

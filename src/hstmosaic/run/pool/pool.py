@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.run.node.losses import Cause, Lost, cause_of, in_words, lost_by
 from hstmosaic.run.node.task import Measured, Workplace, run_task
-from hstmosaic.run.pool.placement import Need, Room, in_order, place
+from hstmosaic.run.pool.placement import Need, Room, in_order, place, short_of_memory
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Pool:
         self._closing = False
         self._broken: BaseException | None = None
         self._known: dict[str, tuple[int, int]] = {}
+        self._memory_reported = False
         self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
         self._thread.start()
 
@@ -106,6 +107,12 @@ class Pool:
         """
         need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority, estimate.disk_mb))
         work = Work(folder, need, estimate.disk_mb)
+        if need.memory_mb < estimate.memory_mb:
+            words = (
+                f"{work.name} is estimated to need {estimate.memory_mb} MB; it is tried alone, with all "
+                f"{need.memory_mb} MB ({self.staff.memory_limit})"
+            )
+            self.tell("memory limit", words, limit=self.staff.memory_limit, memory_mb=need.memory_mb, task=work.name)
         self._inbox.put((work, None))
         return work.answer
 
@@ -170,6 +177,8 @@ class Pool:
         for work, name in placed:
             if name is not None:
                 self._start(work, name, rooms[name][0])
+        if self._waiting and not self._memory_reported and self.staff.largest_mb is not None:
+            self._report_memory(self._free({name: room for name, (_, room) in rooms.items()}))
         busy = {work.worker for work in [*self._running, *self._lost]}
         self.staff.tend([work.need for work in self._waiting], busy)
 
@@ -180,6 +189,21 @@ class Pool:
         slots, memory = (sum(numbers) for numbers in zip(*there.values(), strict=True)) if there else (0, 0)
         words = f"{len(there)} worker(s) for {slots} task(s) at a time with {memory} MB"
         self.tell("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
+
+    def _report_memory(self, free: list[Room]) -> None:
+        """Report once that a task waits for memory while a core is idle; those that must be alone wait in any case."""
+        needs = [work.need for work in self._waiting if work.need.memory_mb != self.staff.largest_mb]
+        need = short_of_memory(needs, free)
+        if need is None:
+            return
+        self._memory_reported = True
+        limit, running = self.staff.memory_limit, len(self._running)
+        cores, total = (sum(numbers) for numbers in zip(*self._known.values(), strict=True))
+        words = (
+            f"memory, not cores, limits the tasks at a time: {running} of {cores} run, the next one needs "
+            f"{need.memory_mb} MB, and all may use {total} MB ({limit})"
+        )
+        self.tell("memory limit", words, limit=limit, memory_mb=total, cores=cores, running=running)
 
     def _answer(self, work: Work, result: TaskResult, measured: Measured | None) -> None:
         took = None if measured is None else asdict(measured)
@@ -258,14 +282,17 @@ class Pool:
             seconds = self.staff.more_time(max(2 * seconds, lost.seconds))
         if lost.cause is Cause.MEMORY:
             memory = self.staff.more_memory(work.need.memory_mb)
-        if work.attempt >= self.staff.attempts or memory is None:
-            why = f" (attempt {work.attempt})" if memory is not None and self.staff.attempts > 1 else ""
+        attempts = self.staff.attempts_for(lost.cause)
+        if work.attempt >= attempts or memory is None:
+            why = f" (attempt {work.attempt})" if memory is not None and attempts > 1 else ""
             why = why or ("" if memory is not None else f" with {work.need.memory_mb} MB, the most that can be had")
             self._answer(work, TaskResult(ok=False, error=words + why, retry=True), measured)
             return
         (work.folder / RESULT_FILE).unlink(missing_ok=True)
         told = {"task": work.name, "cause": lost.cause.value, "attempt": work.attempt + 1, "memory_mb": memory}
         more = f" with {memory} MB" if lost.cause is Cause.MEMORY else ""
+        if lost.cause is Cause.MEMORY and memory == self.staff.largest_mb:
+            more = f" alone, with all {memory} MB"
         self.tell("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
         work.attempt += 1
         work.need = replace(work.need, memory_mb=memory, seconds=seconds)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from hstmosaic.run.node.losses import Lost
+    from hstmosaic.run.node.losses import Cause, Lost
     from hstmosaic.run.pool.placement import Need, Room
 
 
@@ -18,6 +18,12 @@ class Staff(Protocol):
     """Seconds between two looks."""
     attempts: int
     """How often a task is started at most."""
+    memory_limit: str
+    """Name of what limits the memory of workers."""
+
+    @property
+    def largest_mb(self) -> int | None:
+        """Memory of the largest worker, 10^6 bytes, None where larger ones can be had; who claims it is alone."""
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
         """Return address and capacity of the workers that are there, by name."""
@@ -30,6 +36,9 @@ class Staff(Protocol):
         ClusterError
             If no worker that can be had is large enough.
         """
+
+    def attempts_for(self, cause: Cause) -> int:
+        """Return how often a task is started at most that was lost for a cause."""
 
     def more_memory(self, memory_mb: int) -> int | None:
         """Return the memory for another attempt, None if there is no more."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.config
-import psutil
 from distributed import Client
 from distributed.core import rpc
 from distributed.diagnostics.plugin import SchedulerPlugin
@@ -25,6 +24,7 @@ from distributed.exceptions import WorkerStartTimeoutError
 from hstmosaic.errors import ClusterError, OutputError
 from hstmosaic.run.jobqueue import SLURMRunner
 from hstmosaic.run.pool.local import MEMORY
+from hstmosaic.run.pool.machine_limits import MB_PER_MIB, usable_memory
 from hstmosaic.run.pool.placement import WORKER_MEMORY_MB
 from hstmosaic.run.slurm.tls import read_keys, run_keys
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 300
 _ALONE_SECONDS = 30
-_MB_PER_MIB = 1.048576
 _NOT_OURS = "remove it and submit again, with an --output-dir that others cannot write to"
 
 
@@ -216,13 +215,13 @@ def memory_per_task(environment: Mapping[str, str]) -> int:
     Parameters
     ----------
     environment : mapping of str to str
-        With ``SLURM_MEM_PER_CPU`` or ``SLURM_MEM_PER_NODE``; where both are missing, Slurm sets no limit.
+        With ``SLURM_MEM_PER_CPU`` or ``SLURM_MEM_PER_NODE``; where both are missing, the node sets the limit.
     """
     cores = int(environment.get("SLURM_CPUS_PER_TASK", "1"))
     if "SLURM_MEM_PER_CPU" in environment:
-        return int(int(environment["SLURM_MEM_PER_CPU"]) * cores * _MB_PER_MIB)
+        return int(int(environment["SLURM_MEM_PER_CPU"]) * cores * MB_PER_MIB)
     counts = environment.get("SLURM_STEP_TASKS_PER_NODE", environment.get("SLURM_TASKS_PER_NODE", "1"))
     most = max(int(found) for found in re.findall(r"(\d+)(?:\(x\d+\))?", counts))
     if int(environment.get("SLURM_MEM_PER_NODE", "0")):
-        return int(int(environment["SLURM_MEM_PER_NODE"]) * _MB_PER_MIB / most)
-    return int(0.9 * psutil.virtual_memory().total / 1e6 / most)
+        return int(int(environment["SLURM_MEM_PER_NODE"]) * MB_PER_MIB / most)
+    return usable_memory(environment=environment).mb // most

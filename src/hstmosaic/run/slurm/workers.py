@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.node.losses import Cause, Lost
+from hstmosaic.run.pool.machine_limits import SLURM_JOB
 from hstmosaic.run.pool.placement import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
 from hstmosaic.run.slurm.commands import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
 from hstmosaic.run.slurm.jobs import Job, job_options
@@ -55,6 +56,8 @@ class SlurmStaff:
     """
 
     period = 0.5
+    largest_mb = None
+    memory_limit = SLURM_JOB
 
     def __init__(
         self,
@@ -103,6 +106,10 @@ class SlurmStaff:
         if refusal:
             raise ClusterError(f"a task {refusal}", "name a larger partition or larger limits in the profile")
         return need if self.profile.scratch_option else replace(need, disk_mb=0)
+
+    def attempts_for(self, cause: Cause) -> int:
+        """Return how often a task is started at most."""
+        return self.attempts
 
     def more_memory(self, memory_mb: int) -> int | None:
         """Return the memory for another attempt, None if there is no more."""
