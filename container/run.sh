@@ -10,6 +10,7 @@ set -euo pipefail
 shopt -s globstar
 [ $# -ge 2 ] || { echo "usage: $0 IMAGE VERB ..." >&2; exit 2; }
 image=$1; shift
+export PYTHONSAFEPATH=1 # Python imports nothing from the current directory
 
 expand() { # ~ and $VARIABLES of a name, as hstmosaic does, into REPLY
     local rest=$1 name
@@ -83,4 +84,4 @@ case ${engine##*/} in podman)
     options+=(--security-opt label=disable)
     [ "$(id -u)" = 0 ] || options+=(--userns=keep-id) ;;
 esac
-exec "$engine" run --rm --read-only --tmpfs /tmp --workdir "$PWD" --user "$(id -u):$(id -g)" "${options[@]}" "$image" "$@"
+exec "$engine" run --rm --read-only --tmpfs /tmp --env PYTHONSAFEPATH=1 --workdir "$PWD" --user "$(id -u):$(id -g)" "${options[@]}" "$image" "$@"

@@ -7,7 +7,6 @@ import secrets
 import shlex
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -186,12 +185,12 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     profile : Profile
         Of the jobs.
     """
-    from hstmosaic.run.slurm.jobs import config, job_script
+    from hstmosaic.run.slurm.jobs import config, job_script, worker_python
 
     script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder, profile)
     head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]
     log = [f"#SBATCH -o {folder}/job.log"]
-    python = config("python", shlex.quote(sys.executable))
+    python = worker_python()
     # expanded on the node, as in the command of a worker
     scratch = f' "{config("local-directory")}"' if config("local-directory") else ""
     command = f"{python} -m hstmosaic.run.probe {shlex.quote(str(folder))} {host} {port}{scratch}"

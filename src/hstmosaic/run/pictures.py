@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hstmosaic.child import child_environment, module_command
 from hstmosaic.errors import ClusterError, HstMosaicError
 from hstmosaic.plan.estimates import Estimate, estimate_pictures
 from hstmosaic.plan.names import json_manifest_name
@@ -101,8 +101,15 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
     if error is not None and not isinstance(error, HstMosaicError):
         return []
     tell_drawing(tell)
-    program = [sys.executable, "-m", PROGRAM, str(directory.path)]
-    ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        module_command(PROGRAM, str(directory.path)),
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if ended.returncode:
         words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
         tell_undrawn(directory, tell, words, ended.stderr)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+from hstmosaic.child import child_environment, module_command
 from hstmosaic.store.task_specs import TaskResult
 
 if TYPE_CHECKING:
@@ -25,7 +25,15 @@ def draw(spec: PicturesSpec) -> TaskResult:
     TaskResult
         ``data`` holds ``status``, the exit code or minus the signal, and ``details``, what it said, where it failed.
     """
-    ended = subprocess.run([sys.executable, "-m", spec.program, spec.run], capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        module_command(spec.program, spec.run),
+        env=child_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     if not ended.returncode:
         return TaskResult(ok=True)
     words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]

@@ -1,8 +1,9 @@
 """A process that has drizzlepac imported and forks once per task, so that the import is paid once.
 
-It speaks JSON lines. On standard input: ``{"folder": "...", "work": "..."}``; end of input ends it. On standard output:
-``{"folder": ..., "pid": ...}`` when a task starts, and the same with ``status`` (as of `os.waitstatus_to_exitcode`),
-``cpu_seconds`` and ``max_rss_mb`` when it has ended.
+Its messages are lines of JSON. It reads ``{"folder": "...", "work": "..."}`` on standard input and ends with it. It
+writes on the file descriptor whose number is its argument: ``{"ready": true}`` after the import, ``{"folder": ...,
+"pid": ...}`` when a task starts, and the same with ``status`` (as of `os.waitstatus_to_exitcode`), ``cpu_seconds`` and
+``max_rss_mb`` when it has ended.
 """
 
 from __future__ import annotations
@@ -69,8 +70,9 @@ def _reap(children: dict[int, str], answers: IO[str]) -> None:
 
 def main() -> None:
     """Serve until standard input ends; tasks still running then are killed."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    number = int(sys.argv[1])
+    os.set_inheritable(number, False)
+    answers = os.fdopen(number, "w", encoding="utf-8")
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)

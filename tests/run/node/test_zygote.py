@@ -144,7 +144,7 @@ def files_of(pid):
 
 def test_a_task_does_not_hold_the_zygotes_answers_open(tmp_path):
     running = Zygote()
-    answers = str(Path(f"/proc/self/fd/{running._process.stdout.fileno()}").readlink())
+    answers = str(Path(f"/proc/self/fd/{running._answers.fileno()}").readlink())
     folder = tmp_path / "stub"
     folder.mkdir()
     (folder / SPEC_FILE).write_text(spec_to_json(StubSpec(seconds=1000)))

@@ -187,4 +187,4 @@ def test_a_path_that_a_script_would_read_otherwise_is_refused(tmp_path, name):
 def test_python_is_called_where_its_path_has_blanks(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.executable", "/opt/my tools/bin/python")
     script = job_script(JobSize(1, 1000, 300.0), "mine", tmp_path, Profile("test"))
-    assert "'/opt/my tools/bin/python' -m distributed.cli.dask_worker" in script
+    assert "'/opt/my tools/bin/python' -P -m distributed.cli.dask_worker" in script

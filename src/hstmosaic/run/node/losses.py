@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import HstMosaicError
+from hstmosaic.errors import ClusterError, HstMosaicError
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import TaskResult
@@ -22,6 +22,8 @@ SHORT_OF_MEMORY = "short_of_memory"
 """Key of a result's data: its task's log shows a lack of memory, whatever drizzlepac made of it."""
 _LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """What the file system of the run refuses to one worker it refuses to all."""
+
+UNABLE_STEP = "hstmosaic doctor --self-test tries it out here; see docs/problems.md about the environment"
 
 
 class Cause(Enum):
@@ -46,8 +48,20 @@ class Lost:
     """Walltime that has not sufficed."""
 
 
-class ZygoteEndedError(HstMosaicError):
-    """The process that starts tasks has ended, and with it those that ran."""
+class ZygoteEndedError(ClusterError):
+    """The process that starts tasks has ended, and with it those that ran.
+
+    Parameters
+    ----------
+    message : str
+        What happened, with the last words of the process.
+    ready : bool
+        Whether it could ever start tasks.
+    """
+
+    def __init__(self, message: str, *, ready: bool = True) -> None:
+        super().__init__(message, "" if ready else UNABLE_STEP)
+        self.ready = ready
 
 
 class ZygoteKilledError(ZygoteEndedError):
@@ -99,5 +113,6 @@ def in_words(error: BaseException) -> str:
 
 def last_line(error: BaseException | None) -> str:
     """Return the last line of what an error says."""
-    lines = str(error).strip().splitlines() if error is not None else []
+    words = error.message if isinstance(error, HstMosaicError) else str(error or "")
+    lines = words.strip().splitlines()
     return lines[-1] if lines else ""

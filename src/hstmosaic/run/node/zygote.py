@@ -7,16 +7,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from hstmosaic.child import child_environment, module_command
 from hstmosaic.run.node.losses import ZygoteEndedError, ZygoteKilledError, is_want_of_memory
 
 if TYPE_CHECKING:
@@ -27,11 +27,14 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "MPLBACKEND": "Agg",
     # drizzlepac iterates over sets of names
     "PYTHONHASHSEED": "0",
+    # drizzlepac prints paths, which may have bytes that are not UTF-8
+    "PYTHONIOENCODING": "utf-8:backslashreplace",
     "PYTHONUNBUFFERED": "1",
 }
+_PROGRAM = "hstmosaic.tasks.zygote"
+_LAST_WORDS = 2000
 _UPSTREAM_SWITCHES = ("MVM_INCLUDE_SMALL", "MVM_ONLY_CTE", "MVM_QUALITY_TESTING", "DATA_PATH")
 
 
@@ -56,23 +59,38 @@ class Zygote:
     """
 
     def __init__(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if k not in _UPSTREAM_SWITCHES} | _ENVIRONMENT
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hstmosaic.tasks.zygote"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
+        try:
+            with ExitStack() as undo:
+                self._errors = undo.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
+                # what the child's imports print on standard output is no answer
+                answers, writing = os.pipe()
+                undo.callback(os.close, writing)
+                self._answers = undo.enter_context(os.fdopen(answers, encoding="utf-8"))
+                self._process = self._start(writing)
+                undo.pop_all()
+                os.close(writing)
+        except OSError as error:
+            raise ZygoteEndedError(f"the process that runs tasks cannot start: {error}", ready=False) from error
         self._lock = threading.Lock()
         self._ready = threading.Event()
+        self._was_ready = self._over = False
         self._waiting: dict[str, tuple[threading.Event, list[Ended]]] = {}
         self.pids: dict[str, int] = {}
         self._listener = threading.Thread(target=self._listen, daemon=True, name="zygote")
         self._listener.start()
+
+    def _start(self, answers: int) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in child_environment().items() if k not in _UPSTREAM_SWITCHES} | _ENVIRONMENT
+        return subprocess.Popen(
+            module_command(_PROGRAM, str(answers)),
+            stdin=subprocess.PIPE,
+            stdout=self._errors,
+            stderr=self._errors,
+            encoding="utf-8",
+            env=environment,
+            start_new_session=True,
+            pass_fds=(answers,),
+        )
 
     @property
     def alive(self) -> bool:
@@ -88,14 +106,19 @@ class Zygote:
         done = threading.Event()
         answer: list[Ended] = []
         with self._lock:
-            self._waiting[str(folder)] = done, answer
-            self._send({"folder": str(folder), "work": str(work)})
+            # a process that ends may close its standard input after its answers: what is sent then is lost
+            if not self._over:
+                self._waiting[str(folder)] = done, answer
+                self._send({"folder": str(folder), "work": str(work)})
+            else:
+                done.set()
         done.wait()
         if not answer:
             words = self._last_words()
             killed = is_want_of_memory(self._process.wait(), words.splitlines()[-1])
             kind = ZygoteKilledError if killed else ZygoteEndedError
-            raise kind(f"the process that starts tasks has ended: {words}")
+            what = "has ended" if self._was_ready else "cannot start"
+            raise kind(f"the process that runs tasks {what}: {words}", ready=self._was_ready)
         return answer[0]
 
     def close(self) -> None:
@@ -108,7 +131,7 @@ class Zygote:
         self._process.kill()
         self._process.wait()
         self._listener.join()
-        for stream in (self._process.stdin, self._process.stdout, self._errors):
+        for stream in (self._process.stdin, self._answers, self._errors):
             # a task that was just being sent stands in the way of closing
             with suppress(BrokenPipeError):
                 if stream is not None:
@@ -117,7 +140,8 @@ class Zygote:
     def _last_words(self) -> str:
         try:
             self._errors.seek(0)
-            return self._errors.read()[-2000:].strip() or "no message"
+            status = self._process.wait()
+            return self._errors.read()[-_LAST_WORDS:].strip() or _exit_words(status)
         except ValueError:  # it is being closed
             return "the run was stopped"
 
@@ -130,26 +154,33 @@ class Zygote:
             self._release_all()
 
     def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            message = json.loads(line)
+        try:
+            for line in self._answers:
+                message = json.loads(line)
+                self._was_ready = True
+                self._ready.set()
+                if "status" in message:
+                    with self._lock:
+                        done, answer = self._waiting.pop(message["folder"])
+                        self.pids.pop(message["folder"], None)
+                    answer.append(Ended(message["status"], message["cpu_seconds"], message["max_rss_mb"]))
+                    done.set()
+                elif "pid" in message:
+                    self.pids[message["folder"]] = message["pid"]
+        finally:
+            with self._lock:
+                self._over = True
+                self._release_all()
             self._ready.set()
-            if "status" in message:
-                with self._lock:
-                    done, answer = self._waiting.pop(message["folder"])
-                    self.pids.pop(message["folder"], None)
-                answer.append(Ended(message["status"], message["cpu_seconds"], message["max_rss_mb"]))
-                done.set()
-            elif "pid" in message:
-                self.pids[message["folder"]] = message["pid"]
-        self._ready.set()
-        with self._lock:
-            self._release_all()
 
     def _release_all(self) -> None:
         for done, _ in self._waiting.values():
             done.set()
         self._waiting.clear()
+
+
+def _exit_words(status: int) -> str:
+    return f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
 
 
 _current: Zygote | None = None

@@ -49,6 +49,7 @@ class FixedStaff:
 
     def __init__(self, client: Client, attempts: int = 1, *, limit: str = _GIVEN, strict: bool = False) -> None:
         self.client, self.attempts, self.memory_limit, self._strict = client, attempts, limit, strict
+        self._discarded: set[str] = set()
         self.largest_mb: int = max(room.memory_mb for _, room in self.rooms().values())
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
@@ -56,7 +57,13 @@ class FixedStaff:
         return {
             str(worker["name"]): (address, Room(str(worker["name"]), worker["nthreads"], worker["resources"][MEMORY]))
             for address, worker in workers_of(self.client).items()
+            if str(worker["name"]) not in self._discarded
         }
+
+    def discard(self, name: str) -> bool:
+        """Count on a worker no more, and tell whether others are there."""
+        self._discarded.add(name)
+        return bool(self.rooms())
 
     def adjust(self, need: Need) -> Need:
         """Return the need within what there is."""

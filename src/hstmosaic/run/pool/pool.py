@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.run.node.losses import Cause, Lost, cause_of, in_words, lost_by
+from hstmosaic.errors import ClusterError
+from hstmosaic.run.node.losses import UNABLE_STEP, Cause, Lost, ZygoteEndedError, cause_of, in_words, last_line, lost_by
 from hstmosaic.run.node.task import Measured, Workplace, run_task
 from hstmosaic.run.pool.placement import Need, Room, in_order, place, short_of_memory
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
@@ -28,6 +29,8 @@ Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
 _FETCH_SECONDS = 10.0
 _UNSAID = Lost(Cause.WORKER, "")
+_UNABLE_WORKERS = 3
+"""That many workers in a row whose processes cannot start end the run: the next one would be no better."""
 
 
 @dataclass(eq=False)
@@ -79,6 +82,8 @@ class Pool:
         self._broken: BaseException | None = None
         self._known: dict[str, tuple[int, int]] = {}
         self._memory_reported = False
+        self._unable: set[str] = set()
+        self._unable_in_a_row = 0
         self._thread = threading.Thread(target=self._serve, daemon=True, name="pool")
         self._thread.start()
 
@@ -210,6 +215,8 @@ class Pool:
         words = "has ended" if result.ok else f"has failed: {result.error}"
         self.tell("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
         self._unanswered.remove(work)
+        if measured is not None:
+            self._unable_in_a_row = 0
         work.answer.set_result((result, measured))
 
     def _free(self, rooms: dict[str, Room]) -> list[Room]:
@@ -231,6 +238,8 @@ class Pool:
     def _end(self, work: Work, ended: Any) -> None:
         error = ended.exception() if ended.status == "error" else None
         lost = lost_by(error)
+        if isinstance(error, ZygoteEndedError) and not error.ready:
+            self._discard(work.worker, error)
         if ended.status != "finished" and lost is not None:
             self._lose(work, lost)  # a worker that is going away may still be there
             return
@@ -252,6 +261,18 @@ class Pool:
             self._answer(work, *answer)
         else:
             self._again(work, Lost(cause, answer[0].error), answer[1])
+
+    def _discard(self, worker: str, error: ZygoteEndedError) -> None:
+        """Give a worker no more tasks, because the process that runs them cannot start there."""
+        if worker in self._unable:
+            return
+        self._unable.add(worker)
+        self._unable_in_a_row += 1
+        words = last_line(error)
+        said = {"worker": worker, "details": error.message}
+        self.tell("unable", f"worker {worker} cannot run tasks: {words}", "warning", **said)
+        if not self.staff.discard(worker) or self._unable_in_a_row >= _UNABLE_WORKERS:
+            raise ClusterError(f"no worker can run tasks: {words}", UNABLE_STEP)
 
     def _lose(self, work: Work, lost: Lost) -> None:
         self._running.remove(work)

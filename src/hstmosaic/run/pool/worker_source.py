@@ -49,6 +49,9 @@ class Staff(Protocol):
     def ending(self, name: str, since: float) -> Lost | None:
         """Return how a worker that is gone has ended, None while that is not known."""
 
+    def discard(self, name: str) -> bool:
+        """Give up a worker that cannot run tasks, and tell whether others are there or can be had."""
+
     def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
         """Get workers for what waits, give back those that have nothing to do.
 

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hstmosaic.child import SAFE_PATH_OPTION
 from hstmosaic.errors import ClusterError, ProfileError
 
 if TYPE_CHECKING:
@@ -98,9 +99,11 @@ def versions_inside(image: str) -> dict[str, str]:
         if engine is None:
             raise ClusterError(f"{image} is no file, and neither podman nor docker is found", "name a .sif file")
         command = [engine, "run", "--rm", "--entrypoint", "", image]
-    command += ["python3", "-m", "hstmosaic.run.probe"]
+    command += ["python3", SAFE_PATH_OPTION, "-m", "hstmosaic.run.probe"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_START_SECONDS, check=False
+        )
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         raise ClusterError(f"{image} cannot be started: {error}", "install what runs it, or load its module") from error
     if done.returncode != 0:

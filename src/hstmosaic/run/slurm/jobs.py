@@ -16,6 +16,7 @@ from dask.utils import parse_bytes
 from distributed import Scheduler
 from distributed.core import Status
 
+from hstmosaic.child import SAFE_PATH_OPTION, shell_environment
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.pool.placement import JobLimits, JobSize
@@ -211,7 +212,7 @@ def job_options(size: JobSize, name: str, logs: Path, profile: Profile) -> dict[
     return {
         "cores": size.cores,
         "processes": 1,
-        "python": config("python", shlex.quote(sys.executable)),
+        "python": worker_python(),
         "memory": f"{size.memory_mb}MB",
         "job_mem": f"{mib}M",
         "job_cpu": config("job-cpu"),
@@ -221,12 +222,21 @@ def job_options(size: JobSize, name: str, logs: Path, profile: Profile) -> dict[
         "nanny": False,
         # Slurm enforces memory and the driver restarts; Slurm's own requeueing would do things twice
         "job_extra_directives": ["--no-requeue", *_ask_for_scratch(size, profile), *config("job-extra-directives", [])],
-        "job_script_prologue": [*config("job-script-prologue", []), *_check_scratch(profile)],
+        "job_script_prologue": [
+            *config("job-script-prologue", []),
+            *shell_environment(),
+            *_check_scratch(profile),
+        ],
         "worker_extra_args": [
             *config("worker-extra-args", []),
             *("--memory-limit", "0", "--no-dashboard", "--preload", "hstmosaic.run.worker"),
         ],
     }
+
+
+def worker_python() -> str:
+    """Return the words that start Python in a job, without the current directory on its path."""
+    return f"{config('python', shlex.quote(sys.executable))} {SAFE_PATH_OPTION}"
 
 
 def _ask_for_scratch(size: JobSize, profile: Profile) -> list[str]:

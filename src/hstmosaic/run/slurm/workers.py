@@ -140,6 +140,13 @@ class SlurmStaff:
             return Lost(Cause.WALLTIME, words, job.size.seconds)
         return Lost(Cause.WORKER, words)
 
+    def discard(self, name: str) -> bool:
+        """End the job of a worker; another one can be submitted."""
+        job = self.jobs.get(name)
+        if job is not None:
+            self._dismiss(job)
+        return True
+
     def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
         """Hire for what waits, dismiss what is over or idle."""
         now = time.monotonic()
