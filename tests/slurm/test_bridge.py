@@ -66,7 +66,7 @@ def test_what_is_answered_and_what_is_refused(slurm, bridge, tmp_path):
 def test_jobs_get_the_variables_of_the_site_but_not_those_that_the_driver_decides(bridge, programs, tmp_path):
     program(programs / "sbatch", "#!/bin/sh\nenv\n")
     (tmp_path / "job.sh").touch()
-    told = bridge_call(bridge, "sbatch", tmp_path / "job.sh").stdout.splitlines()
+    told = bridge_call(bridge, "sbatch", "--parsable", tmp_path / "job.sh").stdout.splitlines()
     assert [line for line in told if line.startswith(("SBATCH_", "SLURM_MEM_"))] == ["SBATCH_ACCOUNT=ast1"]
 
 
