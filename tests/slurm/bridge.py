@@ -5,6 +5,8 @@ import subprocess
 
 from mini_slurm import ask, wait_until
 
+from hstmosaic.run.slurm.answers import QUEUE_FORMAT, parse_queue
+
 
 def bridge_call(bridge, *words, stdin=None):
     """Call a command as the driver inside does."""
@@ -27,12 +29,13 @@ def check_bridge(slurm, bridge, folder):
     assert "Invalid job id" in bridge_call(bridge, "scontrol", "show", "job", "-o", "999999").stderr
     name = "hstmosaic-mine-0123abcd"
     ours = int(ask("sbatch", "--parsable", "-J", name, "-o", "/dev/null", "--hold", "--wrap", "sleep 300"))
-    listed = bridge_call(bridge, "squeue", "-h", "-u", user, "--name", name, "-o", "%i|%T|%r|%L")
-    assert listed.stdout.startswith(f"{ours}|")
+    listed = bridge_call(bridge, "squeue", "-u", user, "--name", name, "-o", QUEUE_FORMAT)
+    assert list(parse_queue(listed.stdout, name)) == [str(ours)]
     script = folder / "job.sh"
     script.write_text("#!/bin/sh\ntrue\n")
     for refused in (
-        ("scancel", other),  # not submitted through the bridge
+        ("scancel", other),
+        ("scancel", ours),  # a number needs a name
         ("scancel", "-u", user),
         ("scancel", "-u", "daemon", "--name", "other"),
         ("scancel", "-u", user, "--name", "other; id"),
@@ -43,15 +46,16 @@ def check_bridge(slurm, bridge, folder):
         ("scancel", "--signal=KILL", other),
         ("squeue",),
         ("squeue", "\x1b[2J"),
-        ("squeue", "-h", "-u", user, "--name", name, "-o", "%all"),
-        ("squeue", "-h", "-u", user, "--name", "other", "-o", "%i|%T|%r|%L"),
+        ("squeue", "-u", user, "--name", name, "-o", "%all"),
+        ("squeue", "-u", user, "--name", "other", "-o", QUEUE_FORMAT),
         ("scontrol", "update", f"jobid={other}", "timelimit=1"),
         ("scontrol", "show", "config"),
         ("sbatch", "--version"),
         ("sbatch", "--wrap", "id"),
         ("sbatch", "--uid=1", script),
         ("sbatch", "--parsable", "--hold", script),
-        ("sbatch", folder / "no-script"),
+        ("sbatch", script),
+        ("sbatch", "--parsable", folder / "no-script"),
     ):
         answer = bridge_call(bridge, *refused)
         assert answer.returncode == 1, refused

@@ -10,7 +10,7 @@ import pytest
 from bridge import bridge_call, check_bridge
 from mini_slurm import wait_until
 
-from hstmosaic.run.slurm.commands import NOT_FOR_SBATCH
+from hstmosaic.run.slurm.commands import NOT_FOR_SBATCH, PARSABLE
 from hstmosaic.run.slurm.jobs import SizedJob
 
 pytestmark = pytest.mark.slurm
@@ -66,7 +66,7 @@ def test_what_is_answered_and_what_is_refused(slurm, bridge, tmp_path):
 def test_jobs_get_the_variables_of_the_site_but_not_those_that_the_driver_decides(bridge, programs, tmp_path):
     program(programs / "sbatch", "#!/bin/sh\nenv\n")
     (tmp_path / "job.sh").touch()
-    told = bridge_call(bridge, "sbatch", tmp_path / "job.sh").stdout.splitlines()
+    told = bridge_call(bridge, "sbatch", "--parsable", tmp_path / "job.sh").stdout.splitlines()
     assert [line for line in told if line.startswith(("SBATCH_", "SLURM_MEM_"))] == ["SBATCH_ACCOUNT=ast1"]
 
 
@@ -106,7 +106,7 @@ def test_an_sbatch_without_answer_has_ended_when_the_driver_gives_it_up(bridge, 
     script.write_text("#!/bin/sh\ntrue\n")
     program(programs / "sbatch", f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")
     inside = os.environ | {"HSTMOSAIC_BRIDGE": str(bridge), "PATH": f"{bridge}/bin{os.pathsep}{os.environ['PATH']}"}
-    command = [*SizedJob.submit_command.split(), str(script)]
+    command = [*SizedJob.submit_command.split(), *PARSABLE, str(script)]
     assert subprocess.run(command, env=inside, timeout=300, check=False).returncode == 124
     # else it could submit a job that the driver has submitted again
     assert not Path("/proc", pid.read_text().strip()).exists()

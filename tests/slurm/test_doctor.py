@@ -9,7 +9,7 @@ from stubs import profile
 from hstmosaic.run import doctor
 from hstmosaic.run.doctor import examine
 from hstmosaic.run.profiles.profile import load_profile
-from hstmosaic.run.slurm.commands import SlurmSilentError
+from hstmosaic.run.slurm.answers import SlurmSilentError
 
 pytestmark = pytest.mark.slurm
 
@@ -60,14 +60,12 @@ def test_the_directory_that_workers_keep_their_files_in_is_looked_at(slurm, tmp_
 
 
 def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, monkeypatch):
-    def call(*command):
-        said = slurm_call(*command)
-        if command[0] == "scancel":
-            raise SlurmSilentError("scancel has not answered")
-        return said
+    def cancel(name):
+        slurm_cancel(name)
+        raise SlurmSilentError("scancel has not answered")
 
-    slurm_call = doctor.call
-    monkeypatch.setattr(doctor, "call", call)
+    slurm_cancel = doctor.cancel
+    monkeypatch.setattr(doctor, "cancel", cancel)
     *found, last = examine(profile(), tmp_path)
     assert [finding.what for finding in found][-1] == "network"
     assert all(finding.good for finding in found)

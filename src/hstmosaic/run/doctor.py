@@ -23,14 +23,9 @@ from hstmosaic.run.pool.machine_limits import cores, usable_memory
 from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.profiles.image import versions_inside
-from hstmosaic.run.slurm.commands import (
-    SlurmSilentError,
-    call,
-    job_state,
-    partition_limits,
-    partition_names,
-    partition_of,
-)
+from hstmosaic.run.slurm.answers import SlurmSilentError, parse_version
+from hstmosaic.run.slurm.commands import call, cancel, job_state, submit
+from hstmosaic.run.slurm.partitions import partition_limits, partition_names, partition_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,7 +109,7 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
     from hstmosaic.run.slurm.jobs import config
 
     try:
-        yield Finding("sbatch", True, call("sbatch", "--version").strip())
+        yield Finding("sbatch", True, parse_version(call("sbatch", "--version")))
         name = partition_of(config("queue"))
         limits = partition_limits(name)
     except SlurmSilentError as error:
@@ -149,25 +144,29 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
     host = get_ip_interface(interface) if interface else get_ip()
     with socket.create_server((host, 0)) as listening:
         port = listening.getsockname()[1]
-        job = ""
         try:
             (folder / "probe.sbatch").write_text(probe_script(folder, host, port, profile))
-            job = call("sbatch", "--parsable", str(folder / "probe.sbatch")).strip().split(";")[0]
+            job = submit(str(folder / "probe.sbatch"), _job_name(folder))
             seen = _wait_for(folder / PROBE_FILE, job)
             yield from _compare(seen, token) if isinstance(seen, dict) else [Finding("job", False, seen)]
         except SlurmSilentError as error:
             yield Finding("job", False, error.message)
         finally:
-            left = _cancel(job) if job else ""
+            left = _cancel(_job_name(folder))
             shutil.rmtree(folder, ignore_errors=True)
     if left:
-        yield Finding("job", False, f"it may be left, so call scancel {job} ({left})")
+        yield Finding("job", False, f"it may be left, so call scancel --name {_job_name(folder)} ({left})")
 
 
-def _cancel(job: str) -> str:
-    """Cancel a job, and return what is wrong if that cannot be done."""
+def _job_name(folder: Path) -> str:
+    """Return the name of the job that looks around, which no other job has."""
+    return folder.name.removeprefix(".")
+
+
+def _cancel(name: str) -> str:
+    """Cancel a job, whatever its number, and return what is wrong if that cannot be done."""
     try:
-        call("scancel", job)
+        cancel(name)
     except SlurmSilentError as error:
         return error.message
     return ""
@@ -187,7 +186,7 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     """
     from hstmosaic.run.slurm.jobs import config, job_script, worker_python
 
-    script = job_script(JobSize(1, 1000, 300.0), "hstmosaic-doctor", folder, profile)
+    script = job_script(JobSize(1, 1000, 300.0), _job_name(folder), folder, profile)
     head = [line for line in script.rstrip().splitlines() if "distributed.cli.dask_worker" not in line]
     log = [f"#SBATCH -o {folder}/job.log"]
     python = worker_python()

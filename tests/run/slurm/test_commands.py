@@ -11,16 +11,9 @@ from hstmosaic.errors import ProfileError
 from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.profiles.profile import Profile, profile_from_yaml
 from hstmosaic.run.slurm import commands as slurm
-from hstmosaic.run.slurm.commands import (
-    JobState,
-    PartitionLimits,
-    SlurmSilentError,
-    parse_job,
-    parse_nodes,
-    parse_partitions,
-    parse_queue,
-)
+from hstmosaic.run.slurm.answers import JobState, SlurmSilentError, is_transient, parse_job, parse_queue
 from hstmosaic.run.slurm.jobs import check_path, job_name, job_script
+from hstmosaic.run.slurm.partitions import PartitionLimits, parse_nodes, parse_partitions
 from hstmosaic.store.run_directory import run_directory
 
 JOB = (
@@ -30,15 +23,23 @@ JOB = (
 )
 
 
+HEADING = "hstmosaic|JOBID|STATE|TIME_LEFT|NAME|REASON|end\n"
+
+
 def test_the_queue():
-    text = "7|RUNNING|None|4:57\n8|PENDING|Resources|5:00\n9|PENDING|Priority|INVALID\n10|RUNNING|None|UNLIMITED\n"
-    assert parse_queue(text) == {
-        "7": JobState("RUNNING", reason="None", seconds_left=297),
-        "8": JobState("PENDING", reason="Resources", seconds_left=300),
-        "9": JobState("PENDING", reason="Priority"),
-        "10": JobState("RUNNING", reason="None", seconds_left=math.inf),
+    text = (
+        HEADING
+        + "hstmosaic|7|RUNNING|4:57|mine|None|end\nhstmosaic|8|PENDING|5:00|mine|Resources|end\n"
+        + "hstmosaic|9|PENDING|INVALID|mine|ReqNodeNotAvail, UnavailableNodes:node[1-2]|end\n"
+        + "hstmosaic|10|RUNNING|UNLIMITED|mine|None|end\nhstmosaic|11|RUNNING|1:00|other|None|end\n"
+    )
+    assert parse_queue(text, "mine") == {
+        "7": JobState("RUNNING", reason="None", seconds_left=297, name="mine"),
+        "8": JobState("PENDING", reason="Resources", seconds_left=300, name="mine"),
+        "9": JobState("PENDING", reason="ReqNodeNotAvail, UnavailableNodes:node[1-2]", name="mine"),
+        "10": JobState("RUNNING", reason="None", seconds_left=math.inf, name="mine"),
     }
-    assert parse_queue("") == {}
+    assert parse_queue(HEADING, "mine") == {}
 
 
 @pytest.mark.parametrize(
@@ -56,14 +57,14 @@ def test_the_queue():
     ],
 )
 def test_want_of_memory_has_several_signs(state, code, log, memory):
-    job = parse_job(JOB.format(state=state, code=code, reason="None"))
+    job = parse_job(JOB.format(state=state, code=code, reason="None"), "7")
     assert (job.state, job.exit_code, job.ended) == (state, code, True)
     assert job.for_want_of_memory(log) == memory
 
 
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED"])
 def test_jobs_that_have_not_ended(state):
-    assert not parse_job(JOB.format(state=state, code="0:0", reason="None")).ended
+    assert not parse_job(JOB.format(state=state, code="0:0", reason="None"), "7").ended
 
 
 PARTITIONS = """\
@@ -104,13 +105,13 @@ def test_limits_of_partitions(wanted, limits):
         ("Unable to contact slurm controller (connect failure)", True),
         ("AssocMaxSubmitJobLimit Batch job submission failed: Job violates accounting/QOS policy", True),
         ("Batch job submission failed: Socket timed out on send/recv operation", True),
-        ("Command exited with non-zero exit code. Exit code: 124", True),
+        ("sbatch: no answer in time", True),
         ("invalid partition specified: nowhere", False),
         ("Invalid account or account/partition combination specified", False),
     ],
 )
 def test_refusals_that_waiting_may_help(words, transient):
-    assert slurm.is_transient(words) == transient
+    assert is_transient(words) == transient
 
 
 def test_a_command_without_answer_is_given_up(monkeypatch):

@@ -1,7 +1,7 @@
 """What is asked of a Slurm that does not answer, and what the user hears of it."""
 
 from hstmosaic.run.slurm import polling as slurm_questions
-from hstmosaic.run.slurm.commands import SlurmSilentError
+from hstmosaic.run.slurm.answers import SlurmSilentError
 from hstmosaic.run.slurm.polling import Questions
 from hstmosaic.store.events import Teller
 

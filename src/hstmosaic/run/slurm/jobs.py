@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import math
 import re
 import shlex
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +23,9 @@ from hstmosaic.errors import ProfileError
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.pool.placement import JobLimits, JobSize
 from hstmosaic.run.profiles.walltime import format_walltime, parse_walltime
-from hstmosaic.run.slurm.commands import (
-    CALL_SECONDS,
-    NOT_FOR_SBATCH,
-    NOT_FOR_SCANCEL,
-    SlurmSilentError,
-    partition_limits,
-    partition_of,
-    refusal_words,
-)
+from hstmosaic.run.slurm.answers import SlurmSilentError, plain, refusal_words
+from hstmosaic.run.slurm.commands import CALL_SECONDS, NOT_FOR_SBATCH, NOT_FOR_SCANCEL, PARSABLE, own_jobs
+from hstmosaic.run.slurm.partitions import partition_limits, partition_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,19 +76,36 @@ class SizedJob(SLURMJob):
     cancel_command = f"env {' '.join(f'-u {name}' for name in NOT_FOR_SCANCEL)} timeout -k 5 {CALL_SECONDS} scancel"
     refusal: str = ""
     """What sbatch said instead of a number."""
+    answer: str | None = None
+    """What sbatch printed when it submitted the job."""
 
     async def start(self) -> None:
         """Submit the job."""
         try:
-            await super().start()
-        except (RuntimeError, ValueError, OSError) as error:
-            self.refusal = refusal_words(str(error))
-            self.status = Status.running
+            with self.job_file() as script:
+                code, out, err = await _output_of(*shlex.split(self.submit_command), *PARSABLE, script)
+        except OSError as error:
+            self.refusal = str(error)
+        else:
+            if code:
+                self.refusal = refusal_words(code, out, err)
+            else:
+                self.answer = out
+        self.status = Status.running
 
     async def close(self) -> None:
-        """Cancel the job."""
-        await super().close()
+        """Cancel the job, if its number is known; a number that is not that of a job of this name cancels nothing."""
+        if self.job_id:
+            await _output_of(*shlex.split(self.cancel_command), *own_jobs(self.job_name), self.job_id)
         self.status = Status.closed
+
+
+async def _output_of(*command: str) -> tuple[int, str, str]:
+    """Return exit code, standard output and standard error of a command."""
+    process = await asyncio.create_subprocess_exec(*command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate()
+    code = await process.wait()
+    return code, plain(out), plain(err)
 
 
 class QuietScheduler(Scheduler):
@@ -134,18 +147,24 @@ class SizedCluster(SLURMCluster):
         self.worker_spec[name] = spec
         self.scale(len(self.worker_spec))  # submits what is not yet submitted, in the background
 
-    def dismiss(self, name: str) -> None:
-        """End a job and forget it."""
-        self.sync(self._dismiss, name)
+    def dismiss(self, name: str, number: str) -> None:
+        """End a job and forget it.
 
-    async def _dismiss(self, name: str) -> None:
+        Parameters
+        ----------
+        name : str
+            Of its worker.
+        number : str
+            Of the job, empty where it is not known.
+        """
+        self.sync(self._dismiss, name, number)
+
+    async def _dismiss(self, name: str, number: str) -> None:
+        job = self.job(name)
+        if job is not None:
+            job.job_id = number
         self.worker_spec.pop(name, None)
         self.scale(len(self.worker_spec))
-
-    def spare_jobs(self) -> None:
-        """Do not cancel the jobs that there are, on closing: they have been cancelled all at once."""
-        for job in self.workers.values():
-            job.job_id = None
 
     def staff(self) -> dict[str, Any]:
         """Return what the scheduler, which is in this process, knows of the workers that are there, by name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from hstmosaic.run.slurm.commands import SlurmSilentError
+from hstmosaic.run.slurm.answers import SlurmSilentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,8 @@ import dask.config
 from distributed import Client
 
 from hstmosaic.run.pool.pool import Pool
-from hstmosaic.run.slurm.commands import SlurmSilentError, cancel, queue
+from hstmosaic.run.slurm.answers import SlurmSilentError
+from hstmosaic.run.slurm.commands import cancel, queue
 from hstmosaic.run.slurm.jobs import (
     QUIET,
     QuietScheduler,
@@ -95,8 +96,7 @@ def slurm_pool(
                 finally:
                     with _undisturbed():
                         pool.close()
-                        if _cancel_all(name):
-                            cluster.spare_jobs()
+                        _cancel_all(name)
         finally:
             with _undisturbed():
                 with suppress(TimeoutError):  # what Slurm has not answered until then is told below
@@ -105,13 +105,10 @@ def slurm_pool(
                 shutil.rmtree(keys, ignore_errors=True)
 
 
-def _cancel_all(name: str) -> bool:
-    """Cancel all jobs of the run, if Slurm listens."""
-    try:
+def _cancel_all(name: str) -> None:
+    """Cancel all jobs of the run, if Slurm answers."""
+    with suppress(SlurmSilentError):  # `_clear` tries again, and reports what is left
         cancel(name)
-    except SlurmSilentError:
-        return False
-    return True
 
 
 def _clear(name: str, tell: Teller) -> None:

@@ -12,7 +12,8 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.run.node.losses import Cause, Lost
 from hstmosaic.run.pool.machine_limits import SLURM_JOB
 from hstmosaic.run.pool.placement import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
-from hstmosaic.run.slurm.commands import JobState, SlurmSilentError, cancel, is_transient, job_state, queue
+from hstmosaic.run.slurm.answers import JobState, SlurmSilentError, is_transient, parse_submitted, unclear
+from hstmosaic.run.slurm.commands import cancel, job_state, numbers_of, queue
 from hstmosaic.run.slurm.jobs import Job, job_options
 from hstmosaic.run.slurm.pending import PendingWatch
 from hstmosaic.run.slurm.polling import ASK_SECONDS, Questions
@@ -91,7 +92,7 @@ class SlurmStaff:
             if job.came is None:
                 known = worker.identity()
                 check_versions(known)
-                if not job.number and known.get(JOB):  # sbatch is slower than the job
+                if known.get(JOB) and known[JOB] != job.number:  # sbatch is slower than the job
                     self._has_number(job, known[JOB])
                 job.came = job.idle_since = now
                 job.until = now + job.size.seconds - START_SECONDS
@@ -127,7 +128,9 @@ class SlurmStaff:
         state = self._ended(job)
         if state is None:
             if since > _ENDING_SECONDS / 2:
-                self.cluster.dismiss(name)  # it may still run the task, which must not be done twice at a time
+                self.cluster.dismiss(
+                    name, job.number
+                )  # it may still run the task, which must not be done twice at a time
             if since < _ENDING_SECONDS:
                 return None
             state = JobState("RUNNING", reason="worker lost")
@@ -179,18 +182,29 @@ class SlurmStaff:
 
     def _dismiss(self, job: Job) -> None:
         del self.jobs[job.name]
-        self.cluster.dismiss(job.name)
+        self.cluster.dismiss(job.name, job.number)
 
     def _hear_sbatch(self, now: float) -> None:
         for job in [job for job in self.jobs.values() if not job.number]:
             submitted = self.cluster.job(job.name)
             if submitted is None:
                 continue
-            if submitted.job_id:
-                self._has_number(job, submitted.job_id)
+            if submitted.answer is not None:
+                self._find_number(job, submitted.answer)
             elif submitted.refusal:
                 self._dismiss(job)
                 self._refused(submitted.refusal, now)
+
+    def _find_number(self, job: Job, answer: str) -> None:
+        """Take the number that is that of a job of this run; what else a site prints may look like a number."""
+        taken = {other.number for other in self.jobs.values()}
+        candidates = [number for number in parse_submitted(answer) if number not in taken]
+        found = self._questions.ask(numbers_of, self.name, *candidates)
+        if found is None:
+            return
+        if len(found) != 1:
+            raise unclear("sbatch", answer)
+        self._has_number(job, found[0])
 
     def _has_number(self, job: Job, number: str) -> None:
         job.number, size = number, job.size
