@@ -14,7 +14,7 @@ from own_records import without_own
 
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import corner_field, simulate_field
+from hstmosaic.simulate import Pointing, Visit, build_field, corner_field, simulate_field, sky_cell_corner
 
 pytestmark = pytest.mark.upstream
 
@@ -37,7 +37,16 @@ def simulated_exposures(folder: Path) -> None:
     simulate_field(corner_field(subarray=(900, 900), seed=11), folder)
 
 
-@pytest.fixture(scope="module", params=[real_exposures, simulated_exposures], ids=["goods-s", "sky cell corner"])
+def small_detectors(folder: Path) -> None:
+    """Layers of ACS/HRC and ACS/SBC, the latter with a filter whose parameters drizzlepac finds."""
+    visits = [Visit("acs_hrc", "F606W", exposures=3), Visit("acs_sbc", "F115LP")]
+    simulate_field(build_field("small", Pointing(*sky_cell_corner(), 30.0), visits, seed=5), folder)
+
+
+FIELDS = {"goods-s": real_exposures, "sky cell corner": simulated_exposures, "ACS/HRC and ACS/SBC": small_detectors}
+
+
+@pytest.fixture(scope="module", params=FIELDS.values(), ids=FIELDS.keys())
 def mosaics(request, tmp_path_factory):
     """Directories of both runs on the same exposures."""
     upstream = tmp_path_factory.mktemp("upstream")

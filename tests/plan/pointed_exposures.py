@@ -15,7 +15,7 @@ from hstmosaic.simulate import Camera, ExposurePlan, Pointing, Scene, camera, cu
 from hstmosaic.simulate.attitude import chip_aims
 from hstmosaic.simulate.geometry import chip_wcs
 
-FILTERS = {"wfc3_ir": "F160W", "wfc3_uvis": "F606W", "acs_wfc": "F814W"}
+FILTERS = {"wfc3_ir": "F160W", "wfc3_uvis": "F606W", "acs_wfc": "F814W", "acs_hrc": "F606W", "acs_sbc": "F125LP"}
 EMPTY_SKY = Scene(*[np.empty(0)] * 7)
 
 

@@ -68,6 +68,24 @@ def test_depth_decides_the_parameter_set(shifts, depth, parameter_set, close_cal
     assert (layer.parameter_set, layer.close_call) == (parameter_set, close_call)
 
 
+@pytest.mark.parametrize(
+    ("camera", "name", "exposures", "sky_matched"),
+    [
+        ("acs_wfc", "F606W", 2, True),
+        ("acs_wfc", "F606W", 1, False),
+        ("acs_hrc", "F606W", 2, True),
+        ("acs_sbc", "F115LP", 2, True),
+        ("acs_sbc", "F125LP", 2, False),
+    ],
+)
+def test_skies_that_are_matched(camera, name, exposures, sky_matched):
+    aims = [
+        Aim(RA, DEC, camera=camera, shape=(200, 200), more=visit(1, k + 1) | {"filter": name}) for k in range(exposures)
+    ]
+    (layer,), _ = layers_of(*aims)
+    assert layer.sky_matched is sky_matched
+
+
 def test_close_calls_are_told():
     """The overlap of two identical chips that is a third of both makes 1.5."""
     height = 128 * 0.121

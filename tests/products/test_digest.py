@@ -137,4 +137,4 @@ def test_every_return_code_of_drizzlepac_has_a_cause():
     from hstmosaic.tasks.drizzle import MEANING
 
     names = {code: find_cause([words]).name for code, words in MEANING.items()}
-    assert names == {15: "header update", 55: "small detector", 65: "no viable data"}
+    assert names == {15: "header update", 65: "no viable data"}

@@ -52,10 +52,13 @@ def small_plan(name="wfc3_uvis", filter_name="F606W", **options):
     return ExposurePlan(camera=body, filter=filter_name, **{"exptime": 100.0, "pointing": Pointing(10, 20), **options})
 
 
-@pytest.mark.parametrize(("name", "filter_name"), [("wfc3_uvis", "F606W"), ("acs_wfc", "F814W"), ("wfc3_ir", "F160W")])
+@pytest.mark.parametrize(
+    ("name", "filter_name"),
+    [("wfc3_uvis", "F606W"), ("acs_wfc", "F814W"), ("acs_hrc", "F606W"), ("acs_sbc", "F125LP"), ("wfc3_ir", "F160W")],
+)
 def test_star_is_where_the_wcs_of_the_file_says(tmp_path, name, filter_name):
     plan = small_plan(name, filter_name, pointing=Pointing(359.9999, -89.0, 50.0), cosmic_rays=0.0)
-    scene = one_star(plan.pointing.ra, plan.pointing.dec)
+    scene = one_star(plan.pointing.ra, plan.pointing.dec, magnitude=15.0 if name == "acs_sbc" else 19.0)
     simulate_exposure(plan, scene).writeto(tmp_path / plan.filename)
     with fits.open(tmp_path / plan.filename) as hdus:
         x, y = WCS(hdus["SCI"].header, hdus).all_world2pix(scene.ra, scene.dec, 0)
@@ -69,10 +72,11 @@ def test_star_is_where_the_wcs_of_the_file_says(tmp_path, name, filter_name):
     assert rate == pytest.approx(scene.flux(plan.camera.filter(filter_name))[0], rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["acs_wfc", "wfc3_uvis", "wfc3_ir"])
+@pytest.mark.parametrize("name", ["acs_wfc", "acs_hrc", "acs_sbc", "wfc3_uvis", "wfc3_ir"])
 def test_structure_is_that_of_a_calibrated_exposure(name):
     whole = camera(name)
     full = {"acs_wfc": (2048, 4096), "wfc3_uvis": (2051, 4096), "wfc3_ir": (1014, 1014)}
+    full |= dict.fromkeys(("acs_hrc", "acs_sbc"), (1024, 1024))
     assert {chip.shape for chip in whole.chips} == {full[name]}
     whole = replace(whole, chips=tuple(replace(chip, shape=(50, 70)) for chip in whole.chips))
     plan = ExposurePlan(whole, next(iter(whole.filters)), 50.0, Pointing(1.0, 2.0), cosmic_rays=0.0)
@@ -85,13 +89,45 @@ def test_structure_is_that_of_a_calibrated_exposure(name):
             assert np.isfinite(hdus["ERR", number].data).all()
         primary = hdus[0].header
     per_chip = [(kind, number) for number in range(1, len(whole.chips) + 1) for kind in ("SCI", "ERR", "DQ")]
+    kinds = {"acs_hrc": ["WCSDVARR"], "acs_sbc": [], "wfc3_ir": []}.get(name, ["D2IMARR", "WCSDVARR"])
+    tables = [(kind, number) for kind in kinds for number in range(1, 2 * len(whole.chips) + 1)]
     if name == "wfc3_ir":
         tables = [("SAMP", 1), ("TIME", 1)]
-    else:
-        tables = [(kind, number) for kind in ("D2IMARR", "WCSDVARR") for number in range(1, 5)]
     assert names == [("PRIMARY", 1), *per_chip, *tables]
     assert (primary["SUBARRAY"], primary["MTFLAG"].strip(), primary["OBSTYPE"]) == (False, "", "IMAGING")
-    assert ("FILTER1" in primary) == (name == "acs_wfc")
+    assert ("FILTER1" in primary) == name.startswith("acs_")
+
+
+@pytest.mark.parametrize(
+    ("name", "filter_name", "wheels"),
+    [
+        ("acs_wfc", "F606W", ("F606W", "CLEAR2L")),
+        ("acs_hrc", "F606W", ("F606W", "CLEAR2S")),
+        ("acs_hrc", "F814W", ("CLEAR1S", "F814W")),
+        ("acs_sbc", "F125LP", ("F125LP", "N/A")),
+    ],
+)
+def test_filter_wheels_of_acs(name, filter_name, wheels):
+    with simulate_exposure(small_plan(name, filter_name), one_star(10, 20)) as hdus:
+        assert (hdus[0].header["FILTER1"], hdus[0].header["FILTER2"]) == wheels
+
+
+def test_amplifiers_are_those_of_the_detector():
+    with simulate_exposure(small_plan("acs_hrc", "F606W"), one_star(10, 20)) as hdus:
+        header = hdus[0].header
+    assert header["CCDAMP"] == "C"
+    assert [header[f"ATODGN{amplifier}"] for amplifier in "ABCD"] == [0.0, 0.0, 2.216, 0.0]
+    with simulate_exposure(small_plan("acs_sbc", "F125LP"), one_star(10, 20)) as hdus:
+        assert not [key for key in hdus[0].header if key.startswith(("CCDAMP", "CCDGAIN", "ATODGN", "READNSE"))]
+
+
+def test_acs_sbc_counts_photons():
+    plan = small_plan("acs_sbc", "F125LP", exptime=1000.0, cosmic_rays=50.0)
+    with simulate_exposure(plan, one_star(190.0, 0.0)) as hdus:
+        counts = hdus["SCI"].data[hdus["DQ"].data == 0] + np.float32(plan.camera.dark * plan.exptime)
+    np.testing.assert_allclose(counts, np.rint(counts), atol=1e-4)
+    assert counts.mean() == pytest.approx(6.0, rel=0.02)
+    assert counts.var() == pytest.approx(6.0, rel=0.05)
 
 
 def test_noise_is_that_of_sky_and_detector():

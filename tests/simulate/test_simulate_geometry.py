@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hstmosaic.simulate import Pointing, PointingError, camera, cut
 from hstmosaic.simulate.attitude import chip_aims, sky_vectors
 from hstmosaic.simulate.geometry import chip_wcs
 
-CAMERAS = ["acs_wfc", "wfc3_uvis", "wfc3_ir"]
+CAMERAS = ["acs_wfc", "acs_hrc", "acs_sbc", "wfc3_uvis", "wfc3_ir"]
 HEADERS = Path(__file__).parents[2] / ".." / "shared" / "data" / "headers"
 REAL = {
     "acs_wfc": "acs_wfc_jbt122x8q_flc.fits",
@@ -43,7 +44,7 @@ def simulated_geometry(name, pointing):
     return inner_products(rigid_body(aim.crval, aim.cd) for aim in chip_aims(camera(name), pointing))
 
 
-@pytest.mark.parametrize("name", CAMERAS)
+@pytest.mark.parametrize("name", REAL)
 def test_geometry_is_that_of_the_real_headers(name):
     path = HEADERS / REAL[name]
     if not path.exists():
@@ -64,6 +65,32 @@ def test_geometry_is_that_of_the_real_headers(name):
         assert {key: header[key] for key in chip.sip} == chip.sip
         assert {key: header[key] for key in chip.linear} == chip.linear
         assert chip.crpix == (header["CRPIX1"], header["CRPIX2"])
+
+
+def test_acs_hrc_has_the_scale_and_skew_of_a_real_exposure():
+    # the linear WCS of an exposure of 2002, which spherical_geometry tests itself with
+    path = Path(str(files("spherical_geometry"))) / "tests" / "data" / "j8bt06nyq_flt.fits"
+    if not path.exists():
+        pytest.skip("spherical_geometry comes without its test data")
+    header = fits.getheader(path, "SCI")
+    real = np.array([[header[f"CD{i}_{j}"] for j in (1, 2)] for i in (1, 2)])
+    (aim,) = chip_aims(camera("acs_hrc"), Pointing(10.0, -20.0))
+    simulated = np.array(aim.cd)
+    assert (header["CRPIX1"], header["CRPIX2"]) == camera("acs_hrc").chips[0].crpix
+    assert np.linalg.det(simulated) == pytest.approx(np.linalg.det(real), rel=1e-3)
+    np.testing.assert_allclose(simulated.T @ simulated, real.T @ real, rtol=0, atol=1e-3 * (real.T @ real).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height"), [("acs_hrc", 29.1, 25.6), ("acs_sbc", 34.6, 30.6)], ids=["ACS/HRC", "ACS/SBC"]
+)
+def test_small_detectors_see_as_much_sky_as_the_handbook_says(name, width, height):
+    body = camera(name)
+    wcs = chip_wcs(body, chip_aims(body, Pointing(10.0, -20.0)), 0)
+    x, y = np.array([0.5, 1023.5, 512, 512]), np.array([512, 512, 0.5, 1023.5])
+    left, right, low, high = SkyCoord(*wcs.all_pix2world(x, y, 0), unit="deg")
+    assert left.separation(right).arcsec == pytest.approx(width, rel=0.02)
+    assert low.separation(high).arcsec == pytest.approx(height, rel=0.02)
 
 
 @given(ra=st.floats(0, 360), dec=st.floats(-90, 90), orient=st.floats(-180, 360))

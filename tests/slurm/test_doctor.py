@@ -2,8 +2,10 @@
 
 import os
 import socket
+import sys
 
 import pytest
+from mini_slurm import ask
 from stubs import profile
 
 from hstmosaic.run import doctor
@@ -129,3 +131,11 @@ def test_this_machine_needs_no_slurm(tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "PATH", "")
     findings = examine(load_profile("local"), tmp_path)
     assert [finding.what for finding in findings] == ["this installation", "output directory", "this machine"]
+
+
+def test_the_local_profile_in_a_job_stays_within_its_memory(slurm, tmp_path):
+    log = tmp_path / "log.txt"
+    doctor_in_job = f"{sys.executable} -m hstmosaic.cli doctor --output-dir {tmp_path}"
+    ask("sbatch", "--wait", "--mem=1500", "-c", "1", "-o", str(log), "--wrap", doctor_in_job)
+    # 0.9 of (1500 MiB less 500 MB for the driver)
+    assert "1 core(s) and 965 MB (Slurm job)" in log.read_text()

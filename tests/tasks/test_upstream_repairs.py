@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from drizzlepac import hapmultisequencer, sky
-from drizzlepac.haputils import analyze, product
+from drizzlepac.haputils import analyze, config_utils, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photutils.segmentation import detect_sources
@@ -200,3 +200,39 @@ def test_what_drizzlepac_let_pass_is_answered_as_a_memory_error(tmp_path, monkey
     (tmp_path / SPEC_FILE).write_text(spec_to_json(StubSpec()))
     assert not execute.execute(tmp_path, tmp_path / "work")
     assert read_result(tmp_path, ANSWER_FILE).error == "MemoryError: 3 GiB"
+
+
+@pytest.fixture
+def sbc_parameters(monkeypatch):
+    """Return a function for drizzlepac's AstroDrizzle parameters of a layer of ACS/SBC."""
+    monkeypatch.setattr(config_utils, "read_index", config_utils.read_index)
+    monkeypatch.setattr(config_utils.HapConfig, "_update_ci_values_from_file", lambda *_, **__: 0)
+
+    def parameters(exposures, filter_name):
+        layer = SimpleNamespace(instrument="acs", detector="sbc", skycell=None, mask_kws={"MEANNEXP": [exposures]})
+        layer.edp_list = [SimpleNamespace(filters=filter_name)]
+        return config_utils.HapConfig(layer, hap_pipeline_name="mvm").pars["astrodrizzle"].outpars
+
+    return parameters
+
+
+def test_upstream_rejects_cosmic_rays_in_a_detector_that_sees_none(sbc_parameters):
+    parameters = sbc_parameters(3, "f150lp")
+    assert parameters["driz_cr"], "drizzlepac finds the parameters now: drop find_sbc_parameters"
+    assert not sbc_parameters(3, "f115lp")["driz_cr"]
+
+
+@pytest.mark.parametrize("filter_name", ["f125lp", "f140lp", "f150lp", "f165lp"])
+def test_layers_of_acs_sbc_get_their_parameters(sbc_parameters, filter_name):
+    upstream.find_sbc_parameters()
+    parameters = sbc_parameters(3, filter_name)
+    assert not parameters["driz_cr"]
+    assert not parameters["skysub"]
+    assert parameters["final_fillval"] is None
+
+
+def test_parameters_of_other_cameras_stay(monkeypatch):
+    before = config_utils.read_index("wfc3", "ir", "mvm")
+    monkeypatch.setattr(config_utils, "read_index", config_utils.read_index)
+    upstream.find_sbc_parameters()
+    assert config_utils.read_index("wfc3", "ir", "mvm") == before

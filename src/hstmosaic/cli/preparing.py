@@ -14,7 +14,10 @@ from hstmosaic.errors import ExitCode
 
 FIELDS = ("demo", "corner", "three-camera")
 _OF_CAMERAS = ("at", "dither", "pointing_error", "roll_error")
-_CAMERA_HELP = "A visit of N exposures (2) instead of a ready-made field: acs_wfc, wfc3_uvis or wfc3_ir. Repeatable."
+_CAMERA_HELP = (
+    "A visit of N exposures (2) instead of a ready-made field: acs_wfc, acs_hrc, acs_sbc, wfc3_uvis or wfc3_ir. "
+    "Repeatable."
+)
 
 
 @click.command(context_settings=CONTEXT)

@@ -32,6 +32,9 @@ class Product:
     """Number of pixels of the documented limits at its scale, which NPIXFRAC refers to."""
 
 
+_SBC_WITH_SKY = ("f115lp", "f122m")
+
+
 @dataclass(frozen=True)
 class Layer:
     """The exposures of one instrument, detector and filter."""
@@ -58,6 +61,11 @@ class Layer:
     def name(self) -> str:
         """Name in messages and of the task, e.g. ``wfc3_ir_f160w``."""
         return "_".join([self.instrument, self.detector, self.filter])
+
+    @property
+    def sky_matched(self) -> bool:
+        """Whether these parameters match skies; for ACS/SBC they do so with the filters that see the geocorona only."""
+        return self.parameter_set == "n2" and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
 
 
 @dataclass(frozen=True)

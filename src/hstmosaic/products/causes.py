@@ -105,12 +105,6 @@ KNOWN_CAUSES = (
         "Look at the exposures of this layer with `hstmosaic plan`; grism, dark and failed exposures cannot be used.",
     ),
     KnownCause(
-        "small detector",
-        r"only ACS/SBC or ACS/HRC|Return condition 55\b",
-        "All exposures are of ACS/SBC or ACS/HRC, which drizzlepac leaves out of multi-visit mosaics (return code 55).",
-        "Take them out of the list.",
-    ),
-    KnownCause(
         "header update",
         r"header could not be updated|Return condition 15\b",
         "drizzlepac could not update the header of a product (its return code 15); often that is a full disk.",

@@ -38,21 +38,21 @@ def detect(
     Returns
     -------
     science, error : ndarray of float32
-        In electrons, dark current subtracted and sky not.
+        In electrons (counts of ACS/SBC), dark current subtracted and sky not.
     quality : ndarray of int16
         DQ flags; cosmic rays are not flagged, as in single exposures.
     """
     camera, exptime = plan.camera, plan.exptime
     sky = camera.filter(plan.filter).sky
     electrons = rng.poisson((rate + (sky + camera.dark)) * exptime).astype(np.float32)
-    if not camera.is_infrared:  # the ramp of an infrared exposure shows them up
+    if camera.is_ccd:  # the ramp of an infrared exposure shows them up, and ACS/SBC does not see them
         _add_cosmic_rays(electrons, rng.poisson(plan.cosmic_rays * exptime * electrons.size / 1e6), rng)
     electrons += np.float32(camera.read_noise) * rng.standard_normal(electrons.shape, dtype=np.float32)
     quality = bad_pixels(camera, number)
     hot = quality == HOT
     electrons[hot] += 5 * camera.read_noise * rng.standard_normal(int(hot.sum()), dtype=np.float32)
     electrons[quality == DEAD] = 0
-    if not camera.is_infrared:
+    if camera.is_ccd:
         quality[electrons >= camera.full_well] |= SATURATED
         np.minimum(electrons, np.float32(camera.full_well), out=electrons)
     error = np.sqrt(np.maximum(electrons, 0) + np.float32(camera.read_noise**2))

@@ -113,8 +113,8 @@ def simulate_exposure(plan: ExposurePlan, scene: Scene) -> fits.HDUList:
     Returns
     -------
     astropy.io.fits.HDUList
-        PRIMARY; SCI, ERR and DQ per chip; SAMP and TIME for WFC3/IR, else the tables D2IMARR and
-        WCSDVARR. In electrons (CCDs) or electrons per second (WFC3/IR).
+        PRIMARY; SCI, ERR and DQ per chip; SAMP and TIME for WFC3/IR; the tables D2IMARR and WCSDVARR that the camera
+        has. In electrons (CCDs), electrons per second (WFC3/IR) or counts (ACS/SBC).
     """
     camera, said, rng = plan.camera, plan.header_pointing, np.random.default_rng(plan.seed)
     true_aims, said_aims = chip_aims(camera, plan.pointing), chip_aims(camera, said)

@@ -35,7 +35,7 @@ class Visit:
     """Exposures with one camera through one filter that share their pointing error."""
 
     camera: str
-    """``acs_wfc``, ``wfc3_uvis`` or ``wfc3_ir``."""
+    """``acs_wfc``, ``acs_hrc``, ``acs_sbc``, ``wfc3_uvis`` or ``wfc3_ir``."""
     filter: str
     exposures: int = 2
     exptime: float = 500.0
@@ -230,6 +230,8 @@ def _spread(exposures: int) -> float:
 def _half_diagonal(plan: ExposurePlan) -> float:
     """Return half the diagonal of an exposure in arcsec, a little too large rather than too small."""
     chips = plan.camera.chips
-    scale = chips[0].linear["IDCSCALE"]
-    height = sum(chip.shape[0] for chip in chips) + 60
-    return float(scale * np.hypot(height, chips[0].shape[1]) / 2 * 1.05 + 2)
+    linear = chips[0].linear
+    height, width = sum(chip.shape[0] for chip in chips) + 60, chips[0].shape[1]
+    skewed = abs(linear["OCY10"]) * height + abs(linear["OCY11"]) * width
+    drizzled = linear["IDCSCALE"] * np.hypot(height, width) * 1.05  # pixels of ACS/SBC are larger than those
+    return float(max(drizzled, np.hypot(linear["OCX11"] * width, skewed)) / 2 + 2)

@@ -87,16 +87,12 @@ def primary_header(plan: ExposurePlan, pointing: Pointing) -> fits.Header:
         ("DARKCORR", "COMPLETE", "Subtract dark image"),
         ("FLATCORR", "COMPLETE", "flat field data"),
         ("PHOTCORR", "COMPLETE", "populate photometric header keywords"),
-        ("PCTECORR", "OMIT" if camera.is_infrared else "COMPLETE", "cte correction"),
+        ("PCTECORR", "COMPLETE" if camera.suffix == "flc" else "OMIT", "cte correction"),
         ("DRIZCORR", "COMPLETE", "drizzle processing"),
         *((key, value, "reference file") for key, value in camera.reference_files.items()),
         ("CHINJECT", "NONE", "charge injection mode"),
         ("PATTERN1", "NONE", "primary pattern type"),
-        ("CCDAMP", "ABCD", "CCD amplifier readout configuration"),
-        ("CCDGAIN", camera.gain, "commanded gain of CCD"),
-        *((f"ATODGN{amplifier}", camera.gain, "calibrated gain") for amplifier in "ABCD"),
-        *((f"READNSE{amplifier}", camera.read_noise, "read noise in electrons") for amplifier in "ABCD"),
-        *((f"BIASLEV{amplifier}", 0.0, "bias level") for amplifier in "ABCD"),
+        *_amplifier_records(camera),
         ("ASN_ID", "NONE", "unique identifier assigned to association"),
         ("ASN_TAB", "NONE", "name of the association table"),
         ("CRDS_CTX", "N/A", "calibration context"),
@@ -166,10 +162,33 @@ def companion_header(plan: ExposurePlan, name: str, number: int, aims: Sequence[
     return header
 
 
+def _amplifier_records(camera: Camera) -> list[Record]:
+    if not camera.amplifiers:
+        return []
+    facts = (
+        ("ATODGN", camera.gain, "calibrated gain"),
+        ("READNSE", camera.read_noise, "read noise in electrons"),
+        ("BIASLEV", 0.0, "bias level"),
+    )
+    return [
+        ("CCDAMP", camera.amplifiers, "CCD amplifier readout configuration"),
+        ("CCDGAIN", camera.gain, "commanded gain of CCD"),
+        *(
+            (f"{stem}{amplifier}", value if amplifier in camera.amplifiers else 0.0, comment)
+            for stem, value, comment in facts
+            for amplifier in "ABCD"
+        ),
+    ]
+
+
 def _filter_records(camera: Camera, name: str) -> list[Record]:
     if camera.instrument != "ACS":
         return [("FILTER", name, "element selected from filter wheel")]
-    wheels = ("CLEAR1L", name) if name in {"F435W", "F814W"} else (name, "CLEAR2L")
+    clear = "L" if camera.detector == "WFC" else "S"
+    if camera.detector == "SBC":
+        wheels = (name, "N/A")
+    else:
+        wheels = (f"CLEAR1{clear}", name) if name in {"F435W", "F814W"} else (name, f"CLEAR2{clear}")
     return [(f"FILTER{k + 1}", wheel, f"element selected from filter wheel {k + 1}") for k, wheel in enumerate(wheels)]
 
 
@@ -190,6 +209,8 @@ def _photmode(plan: ExposurePlan, number: int) -> str:
     camera = plan.camera
     if camera.is_infrared:
         return f"WFC3 IR {plan.filter}"
+    if camera.detector in ("HRC", "SBC"):
+        return f"ACS {camera.detector} {plan.filter}"
     detector = camera.detector + str(camera.chips[number].ccdchip if camera.instrument == "WFC3" else 1)
     return f"{camera.instrument} {detector} {plan.filter} MJD#{plan.start:.4f}"
 

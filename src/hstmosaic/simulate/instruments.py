@@ -1,7 +1,8 @@
 """The cameras that can be simulated: geometry, distortion, filters and detector properties.
 
 The distortion (SIP polynomials, chip positions on the sky of one real observation each) is in
-``distortion.json``; the few numbers that describe detectors and filters are here.
+``distortion.json``; the few numbers that describe detectors and filters are here. The polynomials of ACS/HRC and
+ACS/SBC are those of HST's Science Instrument Aperture File, which pysiaf distributes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from hstmosaic.errors import HstMosaicError
 
@@ -69,12 +72,14 @@ class Camera:
     detector: str
     suffix: Literal["flc", "flt"]
     """Kind of calibrated exposure: with (``flc``) or without (``flt``) CTE correction."""
-    bunit: Literal["ELECTRONS", "ELECTRONS/S"]
+    bunit: Literal["ELECTRONS", "ELECTRONS/S", "COUNTS"]
     read_noise: float
     """Read noise of one exposure in electrons."""
     dark: float
     """Dark current in electrons per second and pixel."""
     gain: float
+    amplifiers: str
+    """Those that read the detector, such as ``ABCD``; empty for ACS/SBC, which counts photons."""
     full_well: float
     """Electrons above which a pixel is flagged as saturated."""
     psf_fwhm: float
@@ -103,6 +108,11 @@ class Camera:
         """Whether the exposure is a ramp in electrons per second."""
         return self.detector == "IR"
 
+    @property
+    def is_ccd(self) -> bool:
+        """Whether cosmic rays and saturation show in an exposure."""
+        return not self.is_infrared and bool(self.amplifiers)
+
     def filter(self, name: str) -> Filter:
         """Return the facts of filter `name`.
 
@@ -125,7 +135,7 @@ def _filters(*rows: tuple[str, float, float, float, float]) -> dict[str, Filter]
 _BODIES: dict[str, dict[str, Any]] = {
     "acs_wfc": {
         "instrument": "ACS", "detector": "WFC", "suffix": "flc", "bunit": "ELECTRONS",
-        "read_noise": 4.2, "dark": 0.006, "gain": 2.0, "full_well": 80000.0, "psf_fwhm": 2.0,
+        "read_noise": 4.2, "dark": 0.006, "gain": 2.0, "amplifiers": "ABCD", "full_well": 80000.0, "psf_fwhm": 2.0,
         "npol": 0.12, "d2im": 0.05, "pa_v3": 182.452, "apertures": ("WFC", "WFC1-1K"),
         "reference_files": {"IDCTAB": "jref$4bb1536cj_idc.fits", "D2IMFILE": "jref$4bb15371j_d2i.fits",
                             "NPOLFILE": "jref$4bb1536lj_npl.fits", "MDRIZTAB": "jref$37g1550cj_mdz.fits"},
@@ -135,9 +145,31 @@ _BODIES: dict[str, dict[str, Any]] = {
             ("F814W", 8045.5, 7.0769e-20, 653.1, 0.11), ("F850LP", 9031.5, 1.507e-19, 525.9, 0.04),
         ),
     },
+    "acs_hrc": {
+        "instrument": "ACS", "detector": "HRC", "suffix": "flt", "bunit": "ELECTRONS",
+        "read_noise": 4.71, "dark": 0.0012, "gain": 2.216, "amplifiers": "C", "full_well": 155000.0, "psf_fwhm": 2.1,
+        "npol": 0.1, "d2im": 0.0, "pa_v3": 0.279, "apertures": ("HRC", "HRC-512"),
+        "reference_files": {"IDCTAB": "jref$n721640fj_idc.fits", "D2IMFILE": "N/A",
+                            "NPOLFILE": "jref$simulated_npl.fits", "MDRIZTAB": "jref$o7811184j_mdz.fits"},
+        "filters": _filters(
+            ("F435W", 4311.0, 5.36e-19, 310.0, 0.005), ("F555W", 5356.0, 3.01e-19, 358.0, 0.012),
+            ("F606W", 5887.9316, 1.2781042e-19, 664.8866, 0.03), ("F814W", 8115.0, 1.29e-19, 703.0, 0.025),
+        ),
+    },
+    "acs_sbc": {
+        "instrument": "ACS", "detector": "SBC", "suffix": "flt", "bunit": "COUNTS",
+        "read_noise": 0.0, "dark": 1.2e-5, "gain": 1.0, "amplifiers": "", "full_well": np.inf, "psf_fwhm": 2.0,
+        "npol": 0.0, "d2im": 0.0, "pa_v3": 0.05, "apertures": ("SBC", "SBC"),
+        "reference_files": {"IDCTAB": "jref$simulated_idc.fits", "D2IMFILE": "N/A", "NPOLFILE": "N/A",
+                            "MDRIZTAB": "jref$simulated_mdz.fits"},
+        "filters": _filters(
+            ("F115LP", 1406.0, 1.60e-17, 87.0, 0.018), ("F125LP", 1438.0, 1.72e-17, 87.0, 0.006),
+            ("F150LP", 1611.0, 3.25e-17, 82.0, 3e-5), ("F165LP", 1763.0, 1.36e-16, 61.0, 2e-5),
+        ),
+    },
     "wfc3_uvis": {
         "instrument": "WFC3", "detector": "UVIS", "suffix": "flc", "bunit": "ELECTRONS",
-        "read_noise": 3.1, "dark": 0.002, "gain": 1.5, "full_well": 65000.0, "psf_fwhm": 1.9,
+        "read_noise": 3.1, "dark": 0.002, "gain": 1.5, "amplifiers": "ABCD", "full_well": 65000.0, "psf_fwhm": 1.9,
         "npol": 0.12, "d2im": 0.05, "pa_v3": 315.272, "apertures": ("UVIS", "UVIS1-C1K1C-SUB"),
         "reference_files": {"IDCTAB": "iref$2731450pi_idc.fits", "D2IMFILE": "iref$y7b1516hi_d2i.fits",
                             "NPOLFILE": "iref$y7b1516qi_npl.fits", "MDRIZTAB": "iref$ubi1853qi_mdz.fits"},
@@ -149,7 +181,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     },
     "wfc3_ir": {
         "instrument": "WFC3", "detector": "IR", "suffix": "flt", "bunit": "ELECTRONS/S",
-        "read_noise": 14.0, "dark": 0.05, "gain": 2.5, "full_well": 78000.0, "psf_fwhm": 1.15,
+        "read_noise": 14.0, "dark": 0.05, "gain": 2.5, "amplifiers": "ABCD", "full_well": 78000.0, "psf_fwhm": 1.15,
         "npol": 0.0, "d2im": 0.0, "pa_v3": 315.353, "apertures": ("IR", "IRSUB512"),
         "reference_files": {"IDCTAB": "iref$w3m18525i_idc.fits", "D2IMFILE": "N/A", "NPOLFILE": "N/A",
                             "MDRIZTAB": "iref$3562021pi_mdz.fits"},
@@ -183,7 +215,7 @@ def camera(name: str) -> Camera:
     Parameters
     ----------
     name : str
-        ``acs_wfc``, ``wfc3_uvis`` or ``wfc3_ir``, in any case.
+        ``acs_wfc``, ``acs_hrc``, ``acs_sbc``, ``wfc3_uvis`` or ``wfc3_ir``, in any case.
 
     Raises
     ------

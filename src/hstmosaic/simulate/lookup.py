@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SHAPE = (32, 64)
 _STEP = 64.0
+_FILES: dict[Kind, tuple[str, str]] = {"D2IMARR": ("D2IMEXT", "D2IMFILE"), "WCSDVARR": ("NPOLEXT", "NPOLFILE")}
 _RECORDS: dict[Kind, tuple[str, str, str]] = {
     "D2IMARR": ("D2IM", "D2IMDIS", "D2IMERR"),
     "WCSDVARR": ("DP", "CPDIS", "CPERR"),
@@ -58,7 +59,7 @@ def table_values(camera: Camera, chip: Chip, kind: Kind, axis: int) -> NDArray[n
 
 
 def table_hdus(camera: Camera) -> list[fits.ImageHDU]:
-    """Return the table extensions of all chips of a camera, D2IMARR first; none for WFC3/IR."""
+    """Return the table extensions of all chips of a camera, D2IMARR first; none for WFC3/IR and ACS/SBC."""
     hdus = []
     for kind in _kinds(camera):
         for number, chip in enumerate(camera.chips):
@@ -92,9 +93,9 @@ def table_records(camera: Camera, number: int) -> list[tuple[str, str | float, s
                 ("AXIS.2: 2", "Axis number of the 2nd variable"),
             ):
                 records.append((f"{name}{axis}", text, comment))
-    if records:
-        records.append(("D2IMEXT", camera.reference_files["D2IMFILE"], ""))
-        records.append(("NPOLEXT", camera.reference_files["NPOLFILE"], ""))
+    for kind in _kinds(camera):
+        keyword, file = _FILES[kind]
+        records.append((keyword, camera.reference_files[file], ""))
     return records
 
 

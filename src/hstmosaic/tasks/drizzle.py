@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MEANING = {
     Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
-    Ret_code.SBCHRC_DATA.value: "only ACS/SBC or ACS/HRC exposures, which are switched off",
     Ret_code.NO_VIABLE_DATA.value: "no exposure that drizzlepac can use",
 }
 
@@ -55,6 +54,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.compute_footprints_once()
     upstream.break_ties_in_order()
     upstream.end_on_memory_error_in_sky()
+    upstream.find_sbc_parameters()
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,

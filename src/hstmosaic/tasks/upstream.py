@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.wcs import WCS
 from drizzlepac import sky, updatehdr
-from drizzlepac.haputils import align_utils, analyze, astrometric_utils, product
+from drizzlepac.haputils import align_utils, analyze, astrometric_utils, config_utils, product
 from photutils.segmentation import SegmentationImage
 from scipy import ndimage
 from scipy.sparse import coo_array
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from astropy.io import fits
 
+SBC_SOUGHT, _SBC_INDEXED = "acs_sbc_any_any", "acs_sbc_any_n2"
+"""Condition of ACS/SBC that drizzlepac looks for, and its name in the index of parameters."""
 _NOT_DROPPED_CHARACTER = "x"
 NARROWEST = 2.0
 """Width (FWHM, pixels) from which `CentringFinder` finds the middle of stars, also of narrower ones."""
@@ -51,6 +53,26 @@ def end_on_memory_error_in_sky() -> None:
             raise OutOfMemoryError(str(error)) from error
 
     sky.skymatch = skymatch
+
+
+def find_sbc_parameters() -> None:
+    """Drizzle layers of ACS/SBC with the parameters that drizzlepac has for them.
+
+    It looks for the condition ``acs_sbc_any_any``, but its index has ``acs_sbc_any_n2``. Filters other than F115LP and
+    F122M get general parameters instead, which reject photons as cosmic rays, although ACS/SBC sees none, and fill
+    holes with 0.
+    """
+    original = config_utils.read_index
+
+    @functools.wraps(original)
+    def read_index(*args: Any, **kwargs: Any) -> tuple[dict[str, Any], str]:
+        index, folder = original(*args, **kwargs)
+        found = index["astrodrizzle"]
+        if _SBC_INDEXED in found:
+            found.setdefault(SBC_SOUGHT, found[_SBC_INDEXED])
+        return index, folder
+
+    config_utils.read_index = read_index
 
 
 def seed_guiding_check(seed: int) -> None:
