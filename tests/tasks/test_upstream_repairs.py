@@ -1,25 +1,34 @@
 """Each repair of drizzlepac is still needed, and does what it says."""
 
+import json
+import os
 import stat
 from collections import defaultdict
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from drizzlepac import hapmultisequencer, sky
+from drizzlepac import hapmultisequencer, imageObject, sky, staticMask
 from drizzlepac.haputils import analyze, config_utils, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from photutils.segmentation import detect_sources
 from simplify_polyline import simplifiers
+from stsci.tools import fileutil
+from stsci.tools.bitmask import interpret_bit_flags
 
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_specs import ANSWER_FILE, SPEC_FILE, StubSpec, read_result, spec_to_json
 from hstmosaic.tasks import align, execute, upstream
+from hstmosaic.tasks.working_copy import FILLED_KEYWORD
 
 pytestmark = pytest.mark.upstream
+
+ALL_FLAGS = 65535
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +117,63 @@ def test_copies_of_read_only_exposures_are_read_only_upstream(exposure, tmp_path
     name = member.copy_exposure(original.name)
     assert (tmp_path / name).stat().st_mode & stat.S_IWUSR
     assert fits.getval(name, "HAPLEVEL") == 1
+
+
+def parameter_sets():
+    """Return the DQ flags that are accepted, by parameter set of drizzlepac: for skies, and for mosaics."""
+    folder = Path(hapmultisequencer.__file__).parent / "pars" / "hap_pars" / "mvm_parameters"
+    for path in [*folder.glob("acs/*/*_astrodrizzle_*_n?.json"), *folder.glob("wfc3/*/*_astrodrizzle_*_n?.json")]:
+        parameters = json.loads(path.read_text())
+        sky, final = parameters["STEP 2: SKY SUBTRACTION"], parameters["STEP 7: DRIZZLE FINAL COMBINED IMAGE"]
+        yield path.stem, interpret_bit_flags(sky["sky_bits"]), interpret_bit_flags(final["final_bits"])
+
+
+def test_the_flag_of_filled_pixels_is_accepted_only_with_all_others():
+    sets = list(parameter_sets())
+    assert len(sets) > 8
+    for name, sky_bits, final_bits in sets:
+        assert not sky_bits & FILLED_FLAG, name
+        assert not final_bits & FILLED_FLAG or (final_bits == ALL_FLAGS and name.endswith("n1")), name
+
+
+@pytest.fixture
+def mask_of(monkeypatch):
+    """Return a function that builds the mask of a chip with DQ of 0, 4, 2 and 6."""
+    monkeypatch.setattr(imageObject.baseImageObject, "buildMask", imageObject.baseImageObject.buildMask)
+    flags = np.array([[0, 4, FILLED_FLAG, 4 | FILLED_FLAG]], "i2")
+
+    def build(bits, header):
+        image = imageObject.baseImageObject("icab01a0q_flc.fits")
+        image._image = {("DQ", 1): SimpleNamespace(header=header)}
+        image.getData = lambda exten: {"DQ,1": flags}[exten]
+        return image.buildMask(1, bits).tolist()
+
+    return build
+
+
+def test_filled_pixels_count_where_all_flags_are_accepted_upstream(mask_of):
+    assert mask_of(ALL_FLAGS, {FILLED_KEYWORD: 2}) == [[1, 1, 1, 1]]
+
+
+def test_filled_pixels_of_working_copies_never_count(mask_of):
+    upstream.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
+    assert mask_of(ALL_FLAGS, {FILLED_KEYWORD: 2}) == [[1, 1, 0, 0]]
+    assert mask_of(4, {FILLED_KEYWORD: 2}) == [[1, 1, 0, 0]]
+    assert mask_of(ALL_FLAGS, {}) == [[1, 1, 1, 1]]
+
+
+def test_the_path_of_a_static_mask_becomes_absolute_upstream():
+    name = staticMask.constructFilename(["WFC3/UVIS", (400, 400), 1])
+    assert not Path(name).is_absolute()
+    assert Path(fileutil.osfn(name)).is_absolute(), "see whether keep_paths_relative is still needed"
+
+
+def test_paths_stay_relative(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "getcwd", os.getcwd)
+    upstream.keep_paths_relative()
+    assert fileutil.osfn("./a_flc.fits") == os.path.realpath("a_flc.fits") == "a_flc.fits"
+    assert fileutil.osfn("/data/a_flc.fits") == "/data/a_flc.fits"
 
 
 def product_names(prefix):

@@ -23,6 +23,8 @@ class Exclusion:
     """Why, in one clause."""
     next_step: str
     """What the user can do about it."""
+    crashed: bool = False
+    """Whether its screening crashed, so that nothing is known against it."""
 
 
 @dataclass(frozen=True)

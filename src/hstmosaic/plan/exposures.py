@@ -99,6 +99,8 @@ class Exposure:
     """``QUALITY``; drizzlepac's guiding check rejects GSFAIL and TDF-DOWN."""
     subarray: bool
     """``SUBARRAY``."""
+    needs_repair: bool = False
+    """Whether its pixels have faults that working copies must not have; known when it was screened."""
     chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
     """One per ``SCI`` extension; none if the exposure came out of a JSON file, or has no ``WCSNAME`` because
     its ``EXPTIME`` is 0."""

@@ -16,6 +16,7 @@ from hstmosaic.plan.plan import installed_versions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from hstmosaic.store.pixel_repair import PixelRepair
     from hstmosaic.store.task_specs import Card, DrizzleSpec
 
 _DIGITS = 16
@@ -52,6 +53,21 @@ def input_records(inputs: Mapping[str, str], left_out: Iterable[str]) -> Iterato
         yield f"  {sha256 or 'unknown'}"
     for name in left_out:
         yield f"{name} was left out"
+
+
+def repair_records(names: Iterable[str], repairs: Mapping[str, PixelRepair]) -> Iterator[str]:
+    """Return HISTORY records about the pixels of exposures that were repaired in working copies.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Exposures in the mosaic.
+    repairs : mapping of str to PixelRepair
+        By name of the exposure.
+    """
+    for name in names:
+        if name in repairs:
+            yield from textwrap.wrap(f"{name}: {repairs[name]}", _RECORD_LENGTH, subsequent_indent="  ")
 
 
 def spec_digest(spec: DrizzleSpec, inputs: Mapping[str, str]) -> str:

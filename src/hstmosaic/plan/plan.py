@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -61,6 +61,11 @@ class Plan:
     def exposure(self, name: str) -> Exposure:
         """Return the exposure of a file name."""
         return next(exposure for exposure in self.exposures if exposure.name == name)
+
+    def with_repair(self, name: str) -> Plan:
+        """Return the plan after screening found faults in the pixels of an exposure."""
+        exposures = tuple(replace(e, needs_repair=True) if e.name == name else e for e in self.exposures)
+        return replace(self, exposures=exposures)
 
     def tasks(self, *, aligned: bool) -> dict[str, Estimate]:
         """Return the estimates of the tasks of a run, with an alignment or without."""

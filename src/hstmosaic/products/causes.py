@@ -93,6 +93,12 @@ KNOWN_CAUSES = (
         "Look at the exposures of this layer, take the empty one out of the list, and run again.",
     ),
     KnownCause(
+        "screening crashed",
+        r"screening crashed",
+        "The check of an exposure crashed, so that nothing is known against it.",
+        "Look at the lines and at the log; --keep NAME uses the exposure without the check.",
+    ),
+    KnownCause(
         "screened",
         r"screening left out all",
         "Screening left out every exposure of this layer.",

@@ -11,6 +11,7 @@ from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import Gathered, gathered_from_dict
 from hstmosaic.store.files import sha256
+from hstmosaic.store.pixel_repair import PixelRepair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +49,8 @@ class UsedExposure:
     """As screening read it; None if it was not read to its end."""
     layer: str | None
     """Name of the layer that it belongs to; None if it was left out."""
+    repair: PixelRepair | None = None
+    """Faults in its pixels that the mosaic does not have; None if there were none."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def manifest_from_json(text: str) -> Manifest:
     try:
         parts = {
             "products": tuple(gathered_from_dict(product) for product in raw["products"]),
-            "exposures": tuple(UsedExposure(**exposure) for exposure in raw["exposures"]),
+            "exposures": tuple(_used_exposure(exposure) for exposure in raw["exposures"]),
             "left_out": tuple(Exclusion(**exclusion) for exclusion in raw["left_out"]),
             "failures": tuple(Failure(**failure) for failure in raw["failures"]),
         }
@@ -105,6 +108,11 @@ def manifest_from_json(text: str) -> Manifest:
         if not _is_sound(product):
             raise ValueError(f"what it says of the product {product.name!r} is damaged")
     return manifest
+
+
+def _used_exposure(raw: dict[str, Any]) -> UsedExposure:
+    repair = raw.get("repair")
+    return UsedExposure(**raw | {"repair": None if repair is None else PixelRepair.from_dict(repair)})
 
 
 def _is_sound(product: Gathered) -> bool:

@@ -137,6 +137,7 @@ def _add_exposures(document: RunDocument, manifest: Manifest) -> None:
             "hm:sha256": exposure.sha256,
             "hm:layer": exposure.layer,
             "hm:leftOut": left_out.get(exposure.name),
+            "hm:repair": str(exposure.repair) if exposure.repair is not None else None,
         }
         document.file(exposure.name, "hm:Exposure", exposure.path, told)
         document.used("run", exposure.name)

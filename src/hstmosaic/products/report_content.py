@@ -106,7 +106,8 @@ def verdict(record: RunRecord) -> tuple[str, str]:
     """Return how the run ended: a class for the style sheet, and words."""
     if record.exit_code is None:
         return "bad", "not finished"
-    if record.exit_code == ExitCode.OK and any(record.told(FALLBACK)):
+    crashed = any(exclusion.crashed for exclusion in record.left_out)
+    if record.exit_code == ExitCode.OK and (crashed or any(record.told(FALLBACK))):
         return "good", "finished with warnings"
     words = _VERDICTS.get(ExitCode(record.exit_code), ("bad", "stopped by an error"))
     if record.exit_code == ExitCode.LAYER_FAILED:

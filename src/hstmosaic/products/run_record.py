@@ -14,6 +14,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.plan.outlines import Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
+from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
 from hstmosaic.store.task_names import drizzle_task
 
@@ -102,8 +103,13 @@ class RunRecord:
         screened = (event for event in self.told("left out") if "exposure" in event)
         return (
             *self.plan.excluded,
-            *(Exclusion(e["exposure"], e["reason"], f"use it with --keep {e['exposure']}") for e in screened),
+            *(_excluded(event) for event in screened),
         )
+
+    @cached_property
+    def repairs(self) -> dict[str, PixelRepair]:
+        """Faults in the pixels of exposures, by name, that the mosaics do not have."""
+        return {event["exposure"]: PixelRepair.from_dict(event["repair"]) for event in self.told("repaired")}
 
     @cached_property
     def failures(self) -> tuple[Failed, ...]:
@@ -196,6 +202,11 @@ def _from_event(event: dict[str, Any], run: Path) -> Failed:
         lines=tuple(event.get("lines", ())),
         next_step=event.get("next_step", ""),
     )
+
+
+def _excluded(event: dict[str, Any]) -> Exclusion:
+    name = event["exposure"]
+    return Exclusion(name, event["reason"], f"use it with --keep {name}", crashed=event.get("crashed", False))
 
 
 def _listed(failure: Failure) -> Failed:

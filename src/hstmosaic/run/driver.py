@@ -173,6 +173,7 @@ class _Work:
             alignment=self.aligner.said() if self.aligner is not None else {},
             error=error,
             fallbacks=dict(self.fallbacks),
+            repairs=dict(self.progress.repairs),
         )
 
 

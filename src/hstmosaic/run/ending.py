@@ -163,6 +163,7 @@ def manifest_of(outcome: Outcome, directory: RunDirectory) -> Manifest:
                 size=exposure.size,
                 sha256=outcome.checksums.get(exposure.name),
                 layer=None if exposure.name in left_out else layers[exposure.name],
+                repair=outcome.repairs.get(exposure.name),
             )
             for exposure in plan.exposures
         ),
@@ -184,8 +185,20 @@ def _tell_end(outcome: Outcome, digests: Sequence[FailureDigest], tell: Teller) 
     for found in digests:
         tell("failed", str(found), "error", **asdict(found))
     made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
-    verdict = "finished" if not outcome.failures else f"{len(outcome.failures)} layer(s) failed"
+    warnings = _warnings(outcome)
+    if warnings:
+        tell("warnings", f"warnings: {'; '.join(warnings)}", "warning")
+    verdict = "finished with warnings" if warnings else "finished"
+    if outcome.failures:
+        verdict = f"{len(outcome.failures)} layer(s) failed"
     tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+
+
+def _warnings(outcome: Outcome) -> list[str]:
+    """Return what a run went on after although something did not work: fallbacks, and crashes of screening."""
+    fallbacks = [f"{', '.join(names)}: {message}" for message, names in outcome.fallbacks.items()]
+    crashed = [f"{item.name} is left out: {item.reason}" for item in outcome.left_out if item.crashed]
+    return [*fallbacks, *crashed]
 
 
 def report(directory: RunDirectory, tell: Teller) -> Path | None:

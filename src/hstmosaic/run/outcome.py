@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
     from hstmosaic.products.manifest import Failure
+    from hstmosaic.store.pixel_repair import PixelRepair
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -41,6 +42,8 @@ class Outcome:
     """What has ended it early."""
     fallbacks: dict[str, list[str]] = field(default_factory=dict)
     """Fallbacks of the libraries, with the names of the layers or exposures of each."""
+    repairs: dict[str, PixelRepair] = field(default_factory=dict)
+    """Faults in the pixels of exposures that working copies do not have, by name."""
 
     @property
     def seconds(self) -> float:
@@ -54,7 +57,7 @@ class Outcome:
             return code_of(self.error)
         if not self.failures:
             return ExitCode.OK
-        screened = {exclusion.name for exclusion in self.left_out}
+        screened = {exclusion.name for exclusion in self.left_out if not exclusion.crashed}
         nothing_left = all(exposure.name in screened for exposure in self.plan.exposures)
         return ExitCode.NOTHING_LEFT if nothing_left else ExitCode.LAYER_FAILED
 

@@ -23,6 +23,8 @@ TRAILERS = "*_trl.*"
 
 GUIDING_SEED = 20231
 """Seed of the guiding check, so that one file gets one verdict."""
+PIXEL_RULES = 1
+"""Version of the repair of pixels in working copies; results that another version made are made again."""
 
 
 Card = tuple[str, str | int | float | bool, str]
@@ -36,6 +38,7 @@ class ScreenSpec:
     path: str
     """The exposure."""
     seed: int = GUIDING_SEED
+    pixel_rules: int = PIXEL_RULES
     kind: str = "screen"
 
 
@@ -61,7 +64,10 @@ class DrizzleSpec:
     """Records for the primary headers of the mosaics."""
     history: tuple[str, ...] = ()
     """HISTORY records for the same."""
+    repaired: tuple[str, ...] = ()
+    """Names of exposures whose pixels need repair."""
     log_level: str = "info"
+    pixel_rules: int = PIXEL_RULES
     kind: str = "drizzle"
 
 
@@ -77,6 +83,7 @@ class SourcesSpec:
     """... and detector of the first exposure of the fit."""
     fwhm: float | None = None
     """Width of a star in the first exposure of the fit, arcsec; None for that exposure itself."""
+    pixel_rules: int = PIXEL_RULES
     kind: str = "sources"
 
 
@@ -98,7 +105,10 @@ class AlignSpec:
     """... and detector of its first exposure."""
     prefix: str
     """Prefix of the reference catalogue's file name."""
+    repaired: tuple[str, ...] = ()
+    """Names of exposures whose pixels need repair."""
     log_level: str = "info"
+    pixel_rules: int = PIXEL_RULES
     kind: str = "align"
 
 
@@ -194,6 +204,7 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["cards"] = tuple(tuple(card) for card in raw["cards"])
             raw["history"] = tuple(raw["history"])
             raw["products"] = tuple(raw["products"])
+            raw["repaired"] = tuple(raw["repaired"])
             return DrizzleSpec(**raw)
         case "sources":
             return SourcesSpec(**raw)
@@ -202,6 +213,7 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["sources"] = tuple((name, tuple(tables)) for name, tables in raw["sources"])
             raw["replies"] = tuple((catalog, path) for catalog, path in raw["replies"])
             raw["cone"] = tuple(raw["cone"])
+            raw["repaired"] = tuple(raw["repaired"])
             return AlignSpec(**raw)
         case "pictures":
             return PicturesSpec(**raw)

@@ -22,6 +22,7 @@ from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file, finish_fits
 from hstmosaic.tasks.outcome import exposure_outcome
 from hstmosaic.tasks.sources import alignment_parameters, read_sources
+from hstmosaic.tasks.working_copy import repair_copy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,8 @@ def align(spec: AlignSpec) -> TaskResult:
     """
     for name, path in spec.exposures:
         shutil.copyfile(path, name)
+        if name in spec.repaired:
+            repair_copy(Path(name))
     tables = {name: functools.partial(read_sources, paths) for name, paths in spec.sources}
     upstream.default_moving_target_flag()
     upstream.name_multivisit_fits()

@@ -12,12 +12,14 @@ from drizzlepac.haputils.analyze import Ret_code
 
 from hstmosaic.plan.header_records import software_cards, software_records
 from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.parameters import note_parameters
 from hstmosaic.tasks.steps import watch_steps
+from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +49,10 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         `hstmosaic.tasks.steps.Steps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
     """
     for name, path in spec.links:
-        Path(name).symlink_to(path)
+        if name in spec.repaired:
+            link_exposure(Path(path))
+        else:
+            Path(name).symlink_to(path)
     Path(spec.poller_name).write_text(spec.poller)
     upstream.trust_screening()
     upstream.copy_without_mode()
@@ -55,6 +60,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.break_ties_in_order()
     upstream.end_on_memory_error_in_sky()
     upstream.find_sbc_parameters()
+    upstream.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,

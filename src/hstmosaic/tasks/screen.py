@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from astropy.io import fits
 from drizzlepac.haputils import analyze
 
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
+from hstmosaic.tasks.working_copy import link_exposure
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import ScreenSpec
@@ -28,28 +28,31 @@ def screen(spec: ScreenSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``usable`` (bool), ``reason`` (str, empty for a usable exposure without remarks) and ``sha256``,
-        the checksum of the file that was judged.
+        ``data`` holds ``usable`` (bool), ``reason`` (str, empty for a usable exposure without remarks), ``sha256``,
+        the checksum of the file that was judged, and ``repair``, a `hstmosaic.store.pixel_repair.PixelRepair`.
     """
+    path = Path(spec.path)
     upstream.seed_guiding_check(spec.seed)
     upstream.default_moving_target_flag()
     upstream.detect_sources_fast()
-    table, _ = analyze.analyze_data([spec.path], type="MVM")
+    repair = link_exposure(path)
+    usable, reason = (False, _blank(repair.blank)) if repair.blank else _judge(path.name)
+    data = {"usable": usable, "reason": reason, "sha256": sha256(path), "repair": asdict(repair)}
+    return TaskResult(ok=True, data=data)
+
+
+def _judge(name: str) -> tuple[bool, str]:
+    """Return drizzlepac's verdict on an exposure in the current directory, and the reason or a remark."""
+    table, _ = analyze.analyze_data([name], type="MVM")
     row = table[0]
     remark = str(row["processMsg"]).strip()
     if not row["doProcess"]:
-        usable, reason = False, f"not fit for mosaics ({remark})"
-    elif blank := _blank_chips(Path(spec.path)):
-        usable, reason = False, f"{', '.join(blank)} has no pixel that is not NaN"
-    elif analyze.verify_guiding(spec.path):
-        usable, reason = False, "guiding: stars are trailed"
-    else:
-        usable, reason = True, remark
-    return TaskResult(ok=True, data={"usable": usable, "reason": reason, "sha256": sha256(Path(spec.path))})
+        return False, f"not fit for mosaics ({remark})"
+    if analyze.verify_guiding(name):
+        return False, "guiding: stars are trailed"
+    return True, remark
 
 
-def _blank_chips(path: Path) -> list[str]:
-    """Name the science extensions over which drizzlepac's static mask fails, and with it the whole layer."""
-    with fits.open(path) as hdus:
-        chips = [hdu for hdu in hdus if hdu.name == "SCI" and hdu.data is not None]
-        return [f"SCI,{chip.ver}" for chip in chips if np.isnan(chip.data).all()]
+def _blank(chips: tuple[str, ...]) -> str:
+    """Give the reason for leaving out an exposure of which a chip is blank."""
+    return f"no pixel of {', '.join(chips)} is finite in SCI and ERR"

@@ -14,6 +14,7 @@ from drizzlepac.haputils import align_utils, config_utils
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file
+from hstmosaic.tasks.working_copy import link_exposure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +40,7 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
         `hstmosaic.store.files.MadeFile` has it.
     """
     name = Path(spec.path).name
-    Path(name).symlink_to(spec.path)
+    link_exposure(Path(spec.path))
     upstream.default_moving_target_flag()
     upstream.remember_backgrounds()
     upstream.centre_narrow_stars()

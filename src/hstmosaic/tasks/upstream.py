@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 import re
 import shutil
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.wcs import WCS
-from drizzlepac import sky, updatehdr
+from drizzlepac import imageObject, sky, updatehdr
 from drizzlepac.haputils import align_utils, analyze, astrometric_utils, config_utils, product
 from photutils.segmentation import SegmentationImage
 from scipy import ndimage
@@ -73,6 +74,16 @@ def find_sbc_parameters() -> None:
         return index, folder
 
     config_utils.read_index = read_index
+
+
+def keep_paths_relative() -> None:
+    """Let absolute paths of files in the current directory be relative ones, in this process.
+
+    drizzlepac's libraries take blanks, commas, ``[`` and ``$`` in the path of a file for separators, extensions and
+    variables. Exposures have plain names in the task's directory, but `stsci.tools` makes the names of static masks
+    absolute.
+    """
+    os.getcwd = lambda: os.curdir
 
 
 def seed_guiding_check(seed: int) -> None:
@@ -173,6 +184,31 @@ def copy_without_mode() -> None:
     ``shutil.copy`` hands the mode on to the copy, whose header drizzlepac then cannot update.
     """
     product.shutil = SimpleNamespace(copy=shutil.copyfile, move=shutil.move)
+
+
+def reject_filled_pixels(keyword: str, flag: int) -> None:
+    """Give pixels no weight that were filled in a working copy, also where all flags are accepted.
+
+    The parameter set for few exposures accepts every flag (``final_bits`` is 65535): exposures then count with all
+    pixels, and no flag of 16 bits could keep a pixel out.
+
+    Parameters
+    ----------
+    keyword : str
+        Keyword in the header of DQ of a working copy with filled pixels.
+    flag : int
+        Flag of such pixels.
+    """
+    original = imageObject.baseImageObject.buildMask
+
+    @functools.wraps(original)
+    def build_mask(self: Any, chip: int, bits: Any = 0, write: bool = False) -> np.ndarray:
+        mask: np.ndarray = original(self, chip, bits, write)
+        if keyword in self._image[self.maskExt, chip].header:
+            mask[(self.getData(f"{self.maskExt},{chip}") & flag) != 0] = 0
+        return mask
+
+    imageObject.baseImageObject.buildMask = build_mask
 
 
 def exact_prefix(prefix: str) -> str:

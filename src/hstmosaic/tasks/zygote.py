@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from hstmosaic.store.task_specs import LOG_FILE
 from hstmosaic.tasks.execute import execute
+from hstmosaic.tasks.upstream import keep_paths_relative
 
 _PR_SET_PDEATHSIG = 1
 
@@ -46,6 +47,7 @@ def _child(folder: Path, work: Path, parent: int, answers: IO[str]) -> None:
     os.dup2(log, 2)
     status = 1
     try:
+        keep_paths_relative()
         status = 0 if execute(folder, work) else 1
     finally:
         sys.stdout.flush()

@@ -213,6 +213,7 @@ def _fit(
         instrument=first.instrument,
         detector=first.detector,
         prefix=stage.plan.prefix,
+        repaired=tuple(exposure.name for exposure in members if exposure.needs_repair),
         log_level=options.log_level,
     )
     files = [path for _, path in replies] + [path for paths in tables.values() for path in paths if path]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.header_records import input_records, spec_digest
+from hstmosaic.plan.header_records import input_records, repair_records, spec_digest
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.products.gather import product_names
 from hstmosaic.store.task_specs import DrizzleSpec
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.limits import Limits
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.header_notes import HeaderNotes
+    from hstmosaic.store.pixel_repair import PixelRepair
 
 
 def listed_exposures(plan: Plan, layer: Layer) -> list[Exposure]:
@@ -27,7 +28,13 @@ def listed_exposures(plan: Plan, layer: Layer) -> list[Exposure]:
 
 
 def drizzle_spec(
-    plan: Plan, layer: Layer, used: Collection[str], notes: HeaderNotes, checksums: Mapping[str, str], log_level: str
+    plan: Plan,
+    layer: Layer,
+    used: Collection[str],
+    notes: HeaderNotes,
+    checksums: Mapping[str, str],
+    repairs: Mapping[str, PixelRepair],
+    log_level: str,
 ) -> DrizzleSpec:
     """Return what the task of a layer is told.
 
@@ -43,6 +50,8 @@ def drizzle_spec(
         Records for the headers of the mosaics.
     checksums : mapping of str to str
         SHA-256 of the exposures as given, by name.
+    repairs : mapping of str to PixelRepair
+        Repairs of exposures as given, by name, for HISTORY.
     log_level : str
         Of drizzlepac's log and trailers.
     """
@@ -57,6 +66,7 @@ def drizzle_spec(
         areas=tuple((product.name, _area(product, limits), product.documented_size) for product in layer.products),
         cards=notes.keywords(used),
         history=notes.records(used),
+        repaired=tuple(exposure.name for exposure in listed if exposure.needs_repair and exposure.name in used),
         log_level=log_level,
     )
     inputs = {name: checksums.get(name, "") for name in used}
@@ -64,7 +74,7 @@ def drizzle_spec(
     return replace(
         spec,
         cards=(*spec.cards, ("HMPLAN", spec_digest(spec, inputs), "digest of inputs and parameters")),
-        history=(*spec.history, *input_records(inputs, left_out)),
+        history=(*spec.history, *input_records(inputs, left_out), *repair_records(used, repairs)),
     )
 
 

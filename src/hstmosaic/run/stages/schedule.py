@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from hstmosaic.products.product_check import ProductError
 from hstmosaic.run.stages.drizzle_tasks import drizzle_spec, listed_exposures
 from hstmosaic.store.events import is_milestone, report_warnings
 from hstmosaic.store.files import MadeFile
+from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory, task_key
 from hstmosaic.store.task_names import drizzle_task, screen_task
 from hstmosaic.store.task_specs import ScreenSpec, StubSpec, TaskResult
@@ -27,9 +28,12 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.events import Teller
-    from hstmosaic.store.task_specs import TaskSpec
+    from hstmosaic.store.task_specs import DrizzleSpec, TaskSpec
 
 _OVERRULE = "use it all the same with --keep {name}"
+_CRASHED = "screening crashed"
+_AFTER_CRASH = "see {log}, or use it without screening with --keep {name}"
+_ALL_LEFT_OUT = "screening left out all of its exposures; see the warnings above"
 _WITHOUT_STRICT = "see the log of its task, or omit --strict"
 
 
@@ -58,6 +62,8 @@ class Progress:
     gathered: list[Gathered] = field(default_factory=list)
     sha256: dict[str, str] = field(default_factory=dict)
     """Of exposures, by name, as screening has read them."""
+    repairs: dict[str, PixelRepair] = field(default_factory=dict)
+    """Faults in the pixels of exposures, by name, which working copies do not have."""
 
 
 class Schedule:
@@ -145,12 +151,15 @@ class Schedule:
             self.progress.left_out.append(Exclusion(exposure.name, "; ".join(map(str, grave)), _WITHOUT_STRICT))
         if "sha256" in result.data:
             self.progress.sha256[exposure.name] = result.data["sha256"]
+        if "repair" in result.data:
+            self._note_repair(exposure, PixelRepair.from_dict(result.data["repair"]))
         done, total = len(self._verdicts), len(self.plan.exposures)
         if is_milestone(done, total):
             self.tell("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
-        reason = result.data.get("reason", "") if result.ok else f"screening failed: {result.error}"
+        crashed = not result.ok and not result.retry
+        reason = result.data.get("reason", "") if result.ok else f"{_CRASHED}: {result.error}"
         kept = {exposure.name, exposure.rootname} & self.settings.keep
-        told = {"exposure": exposure.name, "measured": _as_dict(measured), "reason": reason}
+        told = {"exposure": exposure.name, "measured": _as_dict(measured), "reason": reason, "crashed": crashed}
         if _usable(result) and not reason:
             self.tell("screened", f"{exposure.name} can be used", "debug", **told)
         elif _usable(result):
@@ -158,9 +167,18 @@ class Schedule:
         elif kept:
             self.tell("kept", f"{exposure.name} is kept on request, though {reason}", "warning", **told)
         elif not result.retry:
-            next_step = _OVERRULE.format(name=exposure.name)
-            self.progress.left_out.append(Exclusion(exposure.name, reason, next_step))
+            next_step = (_AFTER_CRASH if crashed else _OVERRULE).format(name=exposure.name, log=task.log)
+            self.progress.left_out.append(Exclusion(exposure.name, reason, next_step, crashed=crashed))
             self.tell("left out", f"{exposure.name} is left out: {reason}; {next_step}", "warning", **told)
+
+    def _note_repair(self, exposure: Exposure, repair: PixelRepair) -> None:
+        """Report faults in the pixels of an exposure, and have its working copies repaired."""
+        if not repair.needed:
+            return
+        self.plan = self.plan.with_repair(exposure.name)
+        self.progress.repairs[exposure.name] = repair
+        level = "warning" if repair.not_finite else "info"
+        self.tell("repaired", f"{exposure.name}: {repair}", level, exposure=exposure.name, repair=asdict(repair))
 
     def _start_layers(self) -> None:
         if self.settings.strict or self._before_drizzling is not None:
@@ -190,14 +208,9 @@ class Schedule:
         task = self.directory.task(drizzle_task(layer.name))
         used = self._used(layer)
         if not used:
-            cause = "screening left out all of its exposures; see the warnings above"
-            self._fail(layer, cause, self.directory.task(screen_task(layer.exposures[0])))
+            self._fail_without_exposures(layer)
             return
-        spec = (
-            StubSpec(products=product_names(layer))
-            if self.settings.stub
-            else drizzle_spec(self.plan, layer, used, self._notes, self.progress.sha256, self.settings.log_level)
-        )
+        spec = StubSpec(products=product_names(layer)) if self.settings.stub else self._drizzle_spec(layer, used)
         key = self._key(spec, listed_exposures(self.plan, layer))
         finished = task.finished(key)
         there = still_gathered(task.path, self.directory.output) if finished else None
@@ -213,6 +226,19 @@ class Schedule:
             return
         self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
         self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))
+
+    def _drizzle_spec(self, layer: Layer, used: tuple[str, ...]) -> DrizzleSpec:
+        progress = self.progress
+        return drizzle_spec(
+            self.plan, layer, used, self._notes, progress.sha256, progress.repairs, self.settings.log_level
+        )
+
+    def _fail_without_exposures(self, layer: Layer) -> None:
+        """Fail a layer of which screening has left nothing; a crash is a cause, and more than a verdict."""
+        crashed = [item for item in self.progress.left_out if item.crashed and item.name in layer.exposures]
+        name = crashed[0].name if crashed else layer.exposures[0]
+        cause = f"no exposure is left; {name}: {crashed[0].reason}" if crashed else _ALL_LEFT_OUT
+        self._fail(layer, cause, self.directory.task(screen_task(name)))
 
     def _end_layer(self, layer: Layer, task: TaskDirectory, result: TaskResult, measured: Any) -> None:
         if not result.ok:
