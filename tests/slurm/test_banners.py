@@ -86,6 +86,19 @@ def test_the_doctor_at_such_a_site(slurm, other, site, tmp_path, monkeypatch):
     assert "there are batch, short" in next(finding.words for finding in unknown if not finding.good)
 
 
+def test_a_job_is_cancelled_by_number_and_name_together(slurm, other, tmp_path):
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
+        on.start("task")
+        (job,) = wait_until(lambda: on.told("job"))
+        (name,) = on.pool.staff.jobs
+        submitted = on.pool.staff.cluster.job(name)
+        number, submitted.job_id = job.data["job"], other
+        on.pool.staff.cluster.sync(submitted.close)
+        assert slurm.jobs() == {int(other): "PENDING", int(number): "PENDING"}
+        on.pool.staff.cluster.dismiss(name, number)
+        wait_until(lambda: int(number) not in slurm.jobs())
+
+
 UNCLEAR = "#!/bin/sh\n{path} \"$@\" > /dev/null && echo 'Your job is on its way'\n"
 
 

@@ -16,6 +16,7 @@ from hstmosaic.run.disk_space import check_room, room_needed, unusable
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.heartbeat import announced, heartbeat
 from hstmosaic.run.history import learned_for, learning, place_of
+from hstmosaic.run.library_log import library_log
 from hstmosaic.run.node.zygote import warm_zygote
 from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.options import RunOptions, command_record
@@ -98,7 +99,7 @@ def _run(options: RunOptions, tell: Teller, started: float, client: Client | Non
     directory = run_directory(options.output.absolute(), plan.prefix)
     check_room(directory.output, room_needed(plan, directory, options))
     directory.create()
-    with directory.locked():
+    with directory.locked(), library_log(directory.library_log):
         tell.add(log_to(directory.log_file))
         work = _Work(plan, directory, options, started)
         tell.add(work.note_fallback)

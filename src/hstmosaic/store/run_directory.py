@@ -181,6 +181,11 @@ class RunDirectory:
         return self.path / "logs" / "run.jsonl"
 
     @property
+    def library_log(self) -> Path:
+        """Warnings and errors that Dask logs in the driver; only there when it has."""
+        return self.path / "logs" / "dask.log"
+
+    @property
     def failures_file(self) -> Path:
         """What failed in the last run, and what to do; only there when something has."""
         return self.path / "failures.txt"

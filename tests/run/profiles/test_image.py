@@ -1,5 +1,6 @@
 """How Python in an image is called, and what is seen in there."""
 
+import json
 import re
 import shlex
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 
 from hstmosaic.errors import ClusterError, ProfileError
 from hstmosaic.run import worker
+from hstmosaic.run.probe import versions
 from hstmosaic.run.profiles.image import IMAGE_VARIABLE, folders_of, versions_inside, worker_python
 from hstmosaic.run.profiles.profile import profile_from_yaml
 
@@ -44,6 +46,31 @@ def test_a_file_that_is_not_there_is_no_name_of_an_image(image, monkeypatch):
     monkeypatch.setattr("subprocess.run", None)
     with pytest.raises(ClusterError, match=f"{image}: there is no such file"):
         versions_inside(image)
+
+
+APPTAINER = """#!/bin/sh
+echo 'INFO: {{"site": 7}} | 2026'
+echo 2026
+echo '{{"python": "none"}}'
+{answer}
+echo 'INFO: bye'
+"""
+"""Prints lines of the site around the answer of the image."""
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_lines_of_the_site_are_no_versions(answers, tmp_path, monkeypatch):
+    image = tmp_path / "image.sif"
+    image.touch()
+    program = tmp_path / "apptainer"
+    program.write_text(APPTAINER.format(answer=f"echo '{json.dumps(versions())}'" if answers else ":"))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    if answers:
+        assert versions_inside(str(image)) == versions()
+    else:
+        with pytest.raises(ClusterError, match="did not report its versions"):
+            versions_inside(str(image))
 
 
 def test_workers_see_exposures_links_and_products_once(tmp_path):

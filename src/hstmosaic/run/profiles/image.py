@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.child import SAFE_PATH_OPTION
 from hstmosaic.errors import ClusterError, ProfileError
+from hstmosaic.run.probe import PACKAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -109,5 +111,17 @@ def versions_inside(image: str) -> dict[str, str]:
     if done.returncode != 0:
         words = " ".join(done.stderr.split()[-60:])
         raise ClusterError(f"{image} cannot be started: {words}", "try: " + shlex.join(command))
-    found: dict[str, str] = json.loads(done.stdout)
+    found = _versions_in(done.stdout)
+    if found is None:
+        raise ClusterError(f"{image} did not report its versions", "try: " + shlex.join(command))
     return found
+
+
+def _versions_in(text: str) -> dict[str, str] | None:
+    """Return the versions that the probe printed; a site's Apptainer may print lines of its own."""
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict) and set(PACKAGES) <= found.keys():
+                return found
+    return None

@@ -59,7 +59,7 @@ def call(*command: str, seconds: float | None = None) -> str:
     except subprocess.TimeoutExpired as error:
         raise SlurmSilentError(f"{command[0]} has not answered within {seconds:g} s") from error
     if done.returncode != 0:
-        raise SlurmSilentError(f"{' '.join(command)}: {plain(done.stderr).strip() or f'exit code {done.returncode}'}")
+        raise SlurmSilentError(f"{command[0]}: {plain(done.stderr).strip() or f'exit code {done.returncode}'}")
     return plain(done.stdout)
 
 
