@@ -14,6 +14,7 @@ from hstmosaic.plan.names import PLAN_FILE, json_manifest_name
 from hstmosaic.plan.outlines import OUTLINES_FILE, Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +150,7 @@ def read_record(run: Path) -> RunRecord:
         If it is none, or its plan is damaged.
     """
     try:
-        plan = plan_from_json((run / PLAN_FILE).read_text())
+        plan = plan_from_json((run / PLAN_FILE).read_text(ENCODING))
     except OSError as error:
         raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -164,7 +165,7 @@ def read_record(run: Path) -> RunRecord:
 def read_measured(task: Path) -> dict[str, Any] | None:
     """Return what a task took, from its folder; None where that was not written, or not to the end."""
     try:
-        found: dict[str, Any] = json.loads((task / "measured.json").read_text())
+        found: dict[str, Any] = json.loads((task / "measured.json").read_text(ENCODING))
     except (FileNotFoundError, ValueError):  # the disk was full
         return None
     return found
@@ -198,7 +199,7 @@ def _listed(failure: Failure) -> Failed:
 
 def _read_if_there(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        found: dict[str, Any] = json.loads(path.read_text(ENCODING)) if path.is_file() else {}
     except ValueError as error:
         raise OutputError(f"{path} cannot be read: {error}", _WRITTEN_ANEW) from error
     return found

@@ -28,7 +28,7 @@ from hstmosaic.products.manifest import (
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.run.repeat import options_record
 from hstmosaic.run.showing import draw_pictures, report, stop_words, tell_stop
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
 
@@ -170,7 +170,7 @@ def _write_files(
 def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
     """Return what the manifest of an earlier start lists, is still there, and is of no layer that has failed now."""
     try:
-        earlier = manifest_from_json(path.read_text())
+        earlier = manifest_from_json(path.read_text(ENCODING))
     except (FileNotFoundError, ValueError):  # it tells of no file
         return ()
     failed = {failure.layer for failure in failures}

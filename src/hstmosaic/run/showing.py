@@ -16,7 +16,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.report import write_report
 from hstmosaic.products.run_record import read_record
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 
 if TYPE_CHECKING:
     from hstmosaic.products.gather import Gathered
@@ -68,7 +68,7 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
         env=child_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        encoding="utf-8",
+        encoding=ENCODING,
         errors="replace",
         check=False,
     )

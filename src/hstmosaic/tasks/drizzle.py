@@ -11,6 +11,7 @@ from drizzlepac import hapmultisequencer
 from drizzlepac.haputils.analyze import Ret_code
 
 from hstmosaic.plan.header_records import software_cards, software_records
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
@@ -44,7 +45,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     """
     for name, path in spec.links:
         Path(name).symlink_to(path)
-    Path(spec.poller_name).write_text(spec.poller)
+    Path(spec.poller_name).write_text(spec.poller, ENCODING, errors="surrogateescape")
     upstream.trust_screening()
     upstream.copy_without_mode()
     upstream.compute_footprints_once()

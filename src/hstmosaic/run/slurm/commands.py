@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.profiles.walltime import parse_walltime
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,7 +104,8 @@ def call(*command: str, seconds: float | None = None) -> str:
             command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding=ENCODING,
+            errors="replace",
             timeout=seconds,
             check=False,
             env={name: value for name, value in os.environ.items() if not _changes_meaning(name)},
