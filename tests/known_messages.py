@@ -10,9 +10,8 @@ from pathlib import Path
 
 HARMLESS = {
     r"No CR mask file found! Input DQ array not updated": "cosmic rays are not searched for in mosaics of visits",
-    r"VerifyWarning: Card is too long, comment will be truncated": "the comment of a card is shortened, not its value",
+    r"Card is too long, comment will be truncated": "the comment of a card is shortened, not its value",
     r"! \d{1,3} points were outside the output image": "mosaics are cut at a painted outline, which lacks some corners",
-    r"Traceback of a fit|Problem with fit done for catalog": "another fit is tried; the result says which one was good",
     r"Did not find a suitable PSF out of": "sources are found with a Gaussian; residuals of the fit are checked",
     r"Using a Gaussian 2D Kernel for source detection": "the same",
     r"The find_fwhm\(\) failed|The PHOT_RESULTS table": "the next star is tried for the width of the PSF",
@@ -22,6 +21,7 @@ HARMLESS = {
     r"No satisfactory fit found for any catalog": "the alignment reports that it failed",
     r"EXCEPTION encountered in align_to_gaia for the SkyCellProduct": "the same: `Fit.good` does not depend on it",
     r"Proceeding with previous best solution": "the same",
+    r"Unable to remove file|trailer files may contain duplicate": "a file that was never written",
     r"No matches found within a search radius|No valid shift found": "the fit fails, and the alignment says so",
     r"Failed to align catalog|Unable to estimate significance": "the same; the exposure is named as left out",
     r"has \(keyword = value\) of|Dataset can(not)? be aligned": "the verdict of screening, which is reported",

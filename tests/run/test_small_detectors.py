@@ -5,7 +5,8 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.run.driver import RunOptions, run_mosaic
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]

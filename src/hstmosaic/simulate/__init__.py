@@ -7,11 +7,12 @@ from hstmosaic.simulate.exposures import ExposurePlan, simulate_exposure
 from hstmosaic.simulate.fields import Field, Visit, build_field, pointings, simulate_field
 from hstmosaic.simulate.instruments import Camera, camera, cut
 from hstmosaic.simulate.ready_made import corner_field, demo_field, sky_cell_corner, three_camera_field
-from hstmosaic.simulate.scene import Scene, make_scene
+from hstmosaic.simulate.scene import ExtendedGalaxy, Scene, make_scene
 
 __all__ = [
     "Camera",
     "ExposurePlan",
+    "ExtendedGalaxy",
     "Field",
     "Pointing",
     "PointingError",

@@ -43,7 +43,7 @@ def detect(
         DQ flags; cosmic rays are not flagged, as in single exposures.
     """
     camera, exptime = plan.camera, plan.exptime
-    sky = camera.filter(plan.filter).sky
+    sky = camera.filter(plan.filter).sky * plan.sky
     electrons = rng.poisson((rate + (sky + camera.dark)) * exptime).astype(np.float32)
     if camera.is_ccd:  # the ramp of an infrared exposure shows them up, and ACS/SBC does not see them
         _add_cosmic_rays(electrons, rng.poisson(plan.cosmic_rays * exptime * electrons.size / 1e6), rng)

@@ -59,6 +59,8 @@ class ExposurePlan:
     """Length in pixels along which lost guiding smears the exposure; 0 for good guiding."""
     cosmic_rays: float = 0.05
     """Cosmic rays per second and million pixels, CCDs only (in reality more than ten times that)."""
+    sky: float = 1.0
+    """Sky background in units of the filter's."""
     target: str = "SIMULATED"
 
     def __post_init__(self) -> None:
@@ -73,6 +75,7 @@ class ExposurePlan:
             "naming": self.naming in ("pipeline", "single-visit"),
             "trail": 0 <= self.trail < 1000,
             "cosmic_rays": 0 <= self.cosmic_rays < 100,
+            "sky": 0 <= self.sky < 1000,
         }
         wrong = [name for name, good in usable.items() if not good]
         if wrong:

@@ -51,6 +51,8 @@ class Visit:
     """SCI extension, in the full frame, of the chip of a subarray."""
     corner: Corner = "center"
     """Where on its chip a subarray lies."""
+    skies: tuple[float, ...] = ()
+    """Sky background of each exposure, in units of the filter's; 1 for exposures without one."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def build_field(
                 visit=visit_number, number=k + 1, proposal=proposal, program=program, naming=naming,
                 start=round(56000 + 0.5 * visit_number + k * (visit.exptime + _OVERHEAD) / 86400, 8),
                 seed=(seed, index), trail=90.0 if index in trailed else 0.0, cosmic_rays=cosmic_rays,
+                sky=visit.skies[k] if k < len(visit.skies) else 1.0,
             ))  # fmt: skip
     if not plans:
         raise HstMosaicError(f"field {name} has no exposures")
@@ -194,7 +197,7 @@ def pointings(field: Field) -> Table:
     """Return a table of pointings: per exposure the true one, the one in the header, and the error.
 
     Angles ``ra``, ``dec``, ``orient``, ``header_*`` and ``roll`` are in degrees, ``dra`` and ``ddec`` in
-    arcsec on the sky; ``trail`` is in pixels.
+    arcsec on the sky; ``trail`` is in pixels, ``sky`` in electrons per second and pixel.
     """
     rows = []
     for plan in field.exposures:
@@ -204,6 +207,7 @@ def pointings(field: Field) -> Table:
             "exptime": plan.exptime, "ra": true.ra, "dec": true.dec, "orient": true.orient,
             "header_ra": said.ra, "header_dec": said.dec, "header_orient": said.orient,
             "dra": error.dra, "ddec": error.ddec, "roll": error.roll, "trail": plan.trail,
+            "sky": plan.sky * plan.camera.filter(plan.filter).sky,
         })  # fmt: skip
     return Table(rows=rows, meta={"field": field.name})
 

@@ -23,6 +23,25 @@ if TYPE_CHECKING:
 _REFERENCE_WAVELENGTH = 6000.0
 
 
+@dataclass(frozen=True)
+class ExtendedGalaxy:
+    """A round exponential disc, much wider than a pixel; its spectrum is flat in wavelength."""
+
+    ra: float
+    """Right ascension (ICRS) in degrees."""
+    dec: float
+    """Declination (ICRS) in degrees."""
+    brightness: float
+    """Surface brightness of its centre, ST magnitudes per square arcsec."""
+    scale: float
+    """Radius in arcsec at which its surface brightness is 1/e of the centre's."""
+
+    def rate(self, distance: Array, facts: Filter) -> Array:
+        """Return electrons per second and square arcsec at a distance (arcsec) from its centre."""
+        centre = 10 ** (-0.4 * (self.brightness + 21.1)) / facts.photflam
+        return np.asarray(centre * np.exp(-distance / self.scale))
+
+
 @dataclass(frozen=True, eq=False)
 class Scene:
     """Sources on the sky; all arrays have the same length.
@@ -45,9 +64,11 @@ class Scene:
     """Minor over major axis."""
     angle: Array
     """Position angle of the major axis in degrees from north to east."""
+    extended: tuple[ExtendedGalaxy, ...] = ()
+    """Galaxies with a surface brightness of their own, which are not in the table of the truth."""
 
     def __post_init__(self) -> None:
-        if len({np.shape(value) for value in vars(self).values()}) != 1:
+        if len({np.shape(value) for name, value in vars(self).items() if name != "extended"}) != 1:
             raise HstMosaicError("the columns of a scene differ in length")
 
     def __len__(self) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hstmosaic.simulate.exposures import ExposurePlan
-    from hstmosaic.simulate.scene import Scene
+    from hstmosaic.simulate.scene import ExtendedGalaxy, Scene
 
     Array = NDArray[np.float64]
 
@@ -93,7 +93,20 @@ def source_rate(plan: ExposurePlan, number: int, wcs: WCS, scene: Scene) -> Arra
             for share, width in _GALAXY:
                 covariance = to_pixel @ (width**2 * shape) @ to_pixel.T + sigma**2 * np.eye(2)
                 _add_gaussian(image, x[k] + dx, y[k] + dy, share * flux[k] / len(shifts), covariance)
+    for galaxy in scene.extended:
+        _add_extended(image, plan, number, wcs, galaxy)
     return image
+
+
+def _add_extended(image: Array, plan: ExposurePlan, number: int, wcs: WCS, galaxy: ExtendedGalaxy) -> None:
+    """Add an extended galaxy as flat-fielded data have it: pixels count as if all had the nominal area."""
+    rows, columns = np.indices(image.shape)
+    pixels = sky_vectors(*wcs.all_pix2world(columns.ravel(), rows.ravel(), 0))
+    centre = sky_vectors(np.asarray(galaxy.ra), np.asarray(galaxy.dec))
+    # half the chord, which unlike the scalar product is exact for small angles
+    distance = np.rad2deg(2 * np.arcsin(np.linalg.norm(pixels - centre, axis=1) / 2)) * 3600
+    area = plan.camera.chips[number].linear["IDCSCALE"] ** 2
+    image += area * galaxy.rate(distance, plan.camera.filter(plan.filter)).reshape(image.shape)
 
 
 def _add_stars(image: Array, x: Array, y: Array, flux: Array, sigma: float) -> None:

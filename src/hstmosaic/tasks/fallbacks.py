@@ -48,7 +48,6 @@ FALLBACKS = (
     Fallback("NO user-supplied sky value found", SKY_MATCHING, "a sky that was not found counts as 0"),
     Fallback(_UNITS, SKY_MATCHING, "skies were matched without unit, exposure time or pixel scale of an exposure"),
     Fallback("Static mask for file .* NOT FOUND", STATIC_MASK, "a static mask was missing"),
-    Fallback("Mask file for .* does not exist on disk", STATIC_MASK, "a static mask was missing"),
     Fallback("All pixels masked out", DRIZZLE, "a chip whose pixels are all masked adds nothing to the mosaic"),
     Fallback(r"! \d{4,} points were outside", DRIZZLE, "more than 1000 pixels of a chip fell outside the mosaic"),
     Fallback("Cannot find flat field file", DRIZZLE, "a flat field was missing and counts as 1"),

@@ -1,0 +1,192 @@
+"""What drizzlepac does instead of its task is found, with and without a message."""
+
+import ast
+import functools
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from drizzlepac import adrizzle, astrodrizzle, sky
+from known_messages import HARMLESS, unknown_lines
+from stsci.skypac import skymatch
+
+from hstmosaic.products.run_record import read_record
+from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
+from hstmosaic.store.task_specs import FALLBACK, TaskWarning
+from hstmosaic.tasks import steps
+from hstmosaic.tasks.fallbacks import FALLBACKS, joined, read_warnings
+
+pytestmark = pytest.mark.upstream
+
+PACKAGES = ("drizzlepac", "stsci.skypac", "stsci.tools", "stwcs", "tweakwcs", "astropy.io.fits")
+PLACEHOLDER = "12345"
+
+
+@functools.cache
+def messages():
+    """Every text in the code of the libraries, with a number in place of each value."""
+    files = [path for name in PACKAGES for path in Path(find_spec(name).origin).parent.rglob("*.py")]
+    return {text for path in files for text in texts(ast.parse(path.read_text(errors="replace")))}
+
+
+def texts(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.JoinedStr):
+            yield "".join(part.value if isinstance(part, ast.Constant) else PLACEHOLDER for part in node.values)
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@pytest.mark.parametrize("pattern", [part for fallback in FALLBACKS for part in fallback.pattern.split("|")])
+def test_a_library_has_each_message(pattern):
+    assert any(re.search(pattern, text) for text in messages()), "its wording has changed, or it is gone"
+
+
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
+@pytest.mark.parametrize(
+    "pattern", [part for harmless in HARMLESS for part in re.split(r"(?<!\\)\|(?![^(]*\))", harmless)]
+)
+def test_a_library_has_each_harmless_message(pattern):
+    shown = pattern.replace(r"\d{1,3}", r"\d+")
+    assert any(re.search(shown, text) for text in messages()), "drop it from tests/known_messages.py"
+
+
+def test_a_message_in_a_trailer_is_a_warning():
+    text = '[INFO    ] sky\n[WARNING ] Reverting sky computation to "localmin" from "match\n'
+    (warning,) = read_warnings(["", text, text])
+    assert (warning.step, warning.strict) == (steps.SKY_MATCHING, True)
+    assert "own sky" in warning.message
+    assert read_warnings(["[INFO    ] 'subtractsky'=False WILL NOT be subtracted from image data"]) == ()
+
+
+def test_a_record_is_not_repeated_by_its_message():
+    observed = TaskWarning(steps.SKY_MATCHING, "sky matching failed (AttributeError)")
+    assert joined([observed], read_warnings(["Reverting sky computation"])) == (observed,)
+    assert len(joined([observed], read_warnings(["All pixels masked out when applying static mask!"]))) == 2
+
+
+def test_unknown_lines_are_alarms_without_a_pattern():
+    harmless = "[WARNING ] No CR mask file found! Input DQ array not updated."
+    alarms = ["[ERROR   ] new", "2026331215627 WARNING src=a- new", "Traceback (most recent call last):"]
+    assert unknown_lines("\n".join([harmless, *alarms, "[INFO    ] ERROR"]), []) == alarms
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Records of steps; what they replace is put back."""
+    replaced = [(adrizzle, "mergeDQarray"), (astrodrizzle, "AstroDrizzle"), (sky, "_skymatch"), (sky, "skymatch")]
+    replaced += [(skymatch, name) for name in ("_overlap_matrix", "_find_optimum_sky_deltas", "_calc_sky")]
+    for module, name in replaced:
+        monkeypatch.setattr(module, name, getattr(module, name))
+
+    def watch(**fakes):
+        for name, fake in fakes.items():
+            monkeypatch.setattr(astrodrizzle, name, fake)
+        return steps.watch_steps()
+
+    return watch
+
+
+def test_a_missing_static_mask_is_found(watched, tmp_path):
+    record = watched()
+    quality = np.ones((4, 4), dtype=bool)
+    fits.PrimaryHDU(np.zeros((4, 4), dtype="i2")).writeto(tmp_path / "a_staticMask.fits")
+    adrizzle.mergeDQarray(str(tmp_path / "a_staticMask.fits"), quality)
+    assert (record.masks, record.warnings(), quality.any()) == (1, (), False)
+    adrizzle.mergeDQarray("b_staticMask.fits", quality)
+    assert [str(warning) for warning in record.warnings()] == ["static masks were missing: b_staticMask.fits"]
+
+
+def test_a_chip_that_is_not_drizzled_is_found(watched, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    chips = [fits.ImageHDU(np.ones((2, 2)), name="SCI", ver=ver) for ver in (1, 2)]
+    fits.HDUList([fits.PrimaryHDU(), *chips]).writeto("x_all-ab_flc.fits")
+
+    def drizzle_one(input, output):
+        fits.PrimaryHDU(header=fits.Header({"D001DATA": "x_all-ab_flc.fits[sci,2]"})).writeto(output)
+
+    record = watched(AstroDrizzle=drizzle_one)
+    astrodrizzle.AstroDrizzle(input=["x_all-ab_flc.fits"], output="out.fits")
+    assert [str(warning) for warning in record.warnings()] == ["chips were not drizzled: ab_flc.fits[sci,1]"]
+
+
+def test_skies_of_separate_groups_are_a_remark():
+    matching = steps.SkyMatching(("x-a_flc.fits", "x-b_flc.fits", "x-c_flc.fits"), "match")
+    matching.groups = [("x-a_flc.fits", "x-b_flc.fits"), ("x-c_flc.fits",)]
+    (warning,) = matching.warnings()
+    assert not warning.strict
+    assert "2 groups that do not overlap (a_flc.fits and 1 more; c_flc.fits)" in warning.message
+    matching.blank = [("x-b_flc.fits", "x-c_flc.fits")]
+    (warning,) = matching.warnings()
+    assert warning.strict
+    assert "no good pixel" in warning.message
+
+
+FIELD = {"camera": "wfc3_uvis", "filter": "F606W", "subarray": (200, 200)}
+
+
+def run(*arguments, path=""):
+    command = [sys.executable, "-m", "hstmosaic.cli", "run", *map(str, arguments), "-s", "-o", "x", "--no-learning"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(path)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory):
+    """Three exposures that overlap, with what an earlier pipeline wrote as their sky, and one far from them."""
+    folder = tmp_path_factory.mktemp("field")
+    visits = [Visit(**FIELD, exposures=3), Visit(**FIELD, exposures=1, offset=(60.0, 0.0))]
+    for path in simulate_field(build_field("x", Pointing(*sky_cell_corner(), 30.0), visits, dither=1.0), folder):
+        fits.setval(path, "MDRIZSKY", value=33.0, extname="SCI", extver=1)
+    return folder
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A folder for PYTHONPATH in which spherical_geometry has what 1.4.0 dropped no more."""
+    (tmp_path / "path").mkdir()
+    drop = "from spherical_geometry.polygon import SphericalPolygon\ndel SphericalPolygon.iter_polygons_flat\n"
+    (tmp_path / "path/sitecustomize.py").write_text(drop)
+    return tmp_path / "path"
+
+
+def history(mosaic):
+    return "".join(fits.getheader(mosaic)["HISTORY"]).replace("\n", "")
+
+
+@pytest.mark.slow
+def test_an_exposure_that_overlaps_no_other_keeps_its_sky(field, tmp_path):
+    ended = run(field / "list.txt", "--output-dir", tmp_path / "out", "--strict")
+    assert ended.returncode == 0, ended.stderr
+    assert "warnings: wfc3_uvis_f606w: skies were matched within 2 groups" in ended.stdout + ended.stderr
+    mosaic = tmp_path / "out/x_wfc3_uvis_f606w_all_drc.fits"
+    with fits.open(mosaic) as hdus:
+        skies = hdus["HDRTAB"].data["MDRIZSKY"]
+    assert skies[-1] == 0
+    assert max(skies) < 1
+    assert "WARNING: skies were matched within 2 groups" in history(mosaic)
+
+
+@pytest.mark.slow
+def test_failed_sky_matching_is_told_everywhere(field, tmp_path, broken):
+    ended = run(field / "list.txt", "--output-dir", tmp_path / "out", path=broken)
+    assert ended.returncode == 0, ended.stderr
+    assert "warnings: wfc3_uvis_f606w: sky matching failed (AttributeError" in ended.stdout + ended.stderr
+    (event,) = read_record(tmp_path / "out/x_run").told(FALLBACK)
+    assert (event["level"], event["step"]) == ("warning", steps.SKY_MATCHING)
+    assert "finished with warnings" in (tmp_path / "out/x_report.html").read_text()
+    assert "WARNING: sky matching failed (AttributeError" in history(tmp_path / "out/x_wfc3_uvis_f606w_all_drc.fits")
+
+
+@pytest.mark.slow
+def test_strict_publishes_no_mosaic_with_a_fallback(field, tmp_path, broken):
+    first = run(field / "list.txt", "--output-dir", tmp_path / "out", "--strict", path=broken)
+    assert first.returncode == 7, first.stderr
+    assert "sky matching failed" in first.stderr + first.stdout
+    assert not list((tmp_path / "out").glob("*_drc.fits"))
