@@ -89,6 +89,9 @@ def aimed(aim: Aim) -> Exposure:
         chinject="NONE",
         fgslock="FINE",
         quality="OK",
+        expflag="NORMAL",
+        good_pixels=1_000_000,
+        header_faults=(),
         subarray=plan.camera.is_subarray,
         chips=chips,
     )

@@ -11,6 +11,7 @@ from hstmosaic.plan.doubles import exclude_duplicates, exclude_second_filetypes,
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
 from hstmosaic.plan.inputs import find_inputs, named_inputs
+from hstmosaic.plan.keywords import find_header_faults
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
@@ -117,9 +118,10 @@ def _usable(
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
     problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
-    usable, unusable = exclude_unusable(exposures)
+    usable, unusable = exclude_unusable(exposures, keep)
     usable, duplicates = exclude_duplicates(usable)
     problems += find_name_clashes(usable)
+    problems += find_header_faults(usable)
     excluded = [*unusable, *duplicates]
     if problems and strict:
         problems += _as_problems([*excluded, *exclude_second_filetypes(usable)[1]])
