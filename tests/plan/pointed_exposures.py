@@ -92,6 +92,9 @@ def aimed(aim: Aim) -> Exposure:
         expflag="NORMAL",
         good_pixels=1_000_000,
         header_faults=(),
+        idctab="iref$2731450pi_idc.fits",
+        missing_polynomial="",
+        missing_tables=(),
         subarray=plan.camera.is_subarray,
         chips=chips,
     )

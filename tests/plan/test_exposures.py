@@ -189,10 +189,13 @@ def test_files_that_are_none(tmp_path, spoil, cause, next_step):
         ({"CRVAL2": None}, "SCI,1 has no celestial WCS"),
         ({"CRVAL2": 95.0, "CRPIX1": 1e30}, "the WCS of SCI,1"),
         ({"CPDIS1": "LOOKUP", "DP1.EXTVER": 1.0, "DP1.NAXES": 2.0}, "the WCS of SCI,1 cannot be used"),
+        ({"D2IMDIS1": "LOOKUP", "D2IM1.EXTVER": 1.0, "D2IM1.NAXES": 2.0}, "the WCS of SCI,1 cannot be used"),
+        ({"A_ORDER": 2, "A_2_0": 1e-9}, "the WCS of SCI,1 cannot be used"),
     ],
 )
 def test_wcs_that_is_none(tmp_path, cards, cause):
-    problem = problem_of(write_exposure(tmp_path, science=cards))
+    undistorted = {"A_ORDER": None, "B_ORDER": None, "A_2_0": None}
+    problem = problem_of(write_exposure(tmp_path, science=undistorted | cards))
     assert cause in problem.cause
     assert "updatewcs" in problem.next_step
 

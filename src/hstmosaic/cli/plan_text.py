@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
 
-_SET_MEANING = {"n1": "no sky matching", "n2": "sky matched"}
+_SKIES = {True: "skies matched", False: "skies not matched"}
 
 
 def describe_plan(plan: Plan) -> str:
@@ -64,7 +64,7 @@ def _layer_lines(layer: Layer) -> Iterator[str]:
     yield f"{layer.name}: {len(layer.exposures)} exposure(s), {layer.exptime:.0f} s"
     yield (
         f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set}"
-        f" ({_SET_MEANING[layer.parameter_set]})"
+        f" ({_SKIES[layer.skies_matched]})"
     )
     yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"
     for product in layer.products:

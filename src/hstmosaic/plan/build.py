@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
+from hstmosaic.plan.cautions import exposure_cautions, sky_cautions, solution_cautions
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
 from hstmosaic.plan.doubles import exclude_duplicates, exclude_second_filetypes, find_name_clashes
@@ -81,6 +82,7 @@ def make_plan(
         notes.append(f"the mosaic is clipped at the edge of {choice.cell.name} ({', '.join(clipped)})")
     notes += _clipped(exposures, choice.cell, limits)
     notes += _other_cells(choice)
+    notes += [*exposure_cautions(exposures), *solution_cautions(exposures)]
     notes += _kept_in_vain(keep, given, exposures, excluded)
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
@@ -102,7 +104,7 @@ def make_plan(
         estimates=estimate_tasks(exposures, layers, learned),
         learned=learned,
         excluded=tuple(excluded),
-        notes=tuple(notes + _close_calls(layers)),
+        notes=(*notes, *sky_cautions(layers), *_close_calls(layers)),
         versions=installed_versions(),
         dropped=_dropped(given, exposures),
     )

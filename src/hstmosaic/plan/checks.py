@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.exposures import SHORTEST, Exposure
+from hstmosaic.plan.reading import UPDATE_WCS
+from hstmosaic.plan.solutions import PIPELINE_WCS
 
 _CALIBRATIONS = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
 _REMOVE = "take it out of the list"
@@ -92,6 +94,12 @@ _RULES = (
         lambda _: "SCI",
         "a science extension has no pixels",
         "fetch the file again",
+    ),
+    _Rule(
+        lambda e: bool(e.missing_polynomial) and (bool(e.idctab) or e.wcsname.upper() == PIPELINE_WCS),
+        lambda e: f"{e.missing_polynomial}, IDCTAB={e.idctab or 'N/A'}",
+        "its WCS has no distortion polynomial, and it would be drizzled up to some arcseconds off",
+        UPDATE_WCS,
     ),
 )
 

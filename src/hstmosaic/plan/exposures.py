@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.plan.distortion import missing_polynomial, missing_tables, named_model
 from hstmosaic.plan.headers import (
     CALIBRATED,
     REFETCH,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SHORTEST = 1e-5
 """Exposure time, in seconds, below which nothing was exposed, as drizzlepac has it."""
-_TUPLES = ("wheels", "header_faults")
+_TUPLES = ("wheels", "header_faults", "missing_tables")
 """Fields of an exposure that are lists in JSON."""
 
 
@@ -112,6 +113,12 @@ class Exposure:
     """Sum of ``NGOODPIX`` over the chips; None if a chip has none."""
     header_faults: tuple[str, ...]
     """Clauses about keywords that drizzlepac needs and that are missing, or whose values it cannot use."""
+    idctab: str
+    """``IDCTAB`` as written; empty where it names no file."""
+    missing_polynomial: str
+    """Which chips have no distortion polynomial; empty if all have."""
+    missing_tables: tuple[str, ...]
+    """Keywords and names of distortion tables that the WCS lacks."""
     chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
     """One per ``SCI`` extension; none if the exposure came out of a JSON file, or has no ``WCSNAME`` because
     nothing was exposed."""
@@ -222,6 +229,9 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
             subarray=header_text(primary, "SUBARRAY") == "T",
             good_pixels=_good_pixels(hdus),
             header_faults=header_faults(hdus, detector, filter_keys),
+            idctab=named_model(primary),
+            missing_polynomial=missing_polynomial(hdus, [chip.wcs for chip in chips]),
+            missing_tables=missing_tables(hdus) if chips else (),
             chips=chips,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.coverage import coverage
+from hstmosaic.plan.coverage import SKIES_MATCHED, coverage
 from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, estimate_drizzle
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
@@ -53,6 +53,11 @@ class Layer:
     close_call: bool
     """Whether the choice could come out otherwise on real pixels."""
     estimate: Estimate
+
+    @property
+    def skies_matched(self) -> bool:
+        """Whether drizzlepac is expected to match the skies of the exposures."""
+        return self.parameter_set == SKIES_MATCHED
 
     @property
     def name(self) -> str:
