@@ -17,8 +17,8 @@ _FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
 _DETECTORS = {"ACS": ("WFC", "HRC", "SBC"), "WFC3": ("UVIS", "IR")}
 _WFPC2_KINDS = frozenset({"c0m", "c0f", "c1m", "c1f"})
 _WFPC2 = (
-    "is from WFPC2: drizzlepac's multi-visit code reads DETECTOR, which WFPC2 headers do not have, and quality flags "
-    "from the same file, and those of WFPC2 are in a file of their own (_c1m.fits)"
+    "is from WFPC2: drizzlepac's multi-visit code reads DETECTOR from the primary header, where WFPC2 has none, "
+    "and the quality flags of _c0m.fits files are in other files"
 )
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
 _NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
