@@ -98,6 +98,18 @@ def test_home_and_variables(data, monkeypatch):
     assert found("~/i*.fits") == expected[:2]
 
 
+@pytest.mark.parametrize("name", ["$MY_DATA", "~nobody", "~"])
+def test_existing_name_wins_over_variable(data, monkeypatch, name):
+    monkeypatch.setenv("MY_DATA", "/nowhere")
+    folder = data / name
+    folder.mkdir()
+    (folder / NAMES[0]).touch()
+    write_list(folder, NAMES[0])
+    write_list(data, f"{name}/{NAMES[0]}")
+    expected = [folder / NAMES[0]]
+    assert found(f"{folder}/list.txt") == found(f"{folder}/{NAMES[0]}") == found(f"{data}/list.txt") == expected
+
+
 def test_single_file(data):
     assert found(str(data / NAMES[0])) == [data / NAMES[0]]
 

@@ -189,7 +189,7 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
     """Find one name or pattern in the first folder that has it."""
     if not name.strip():
         raise _problem(repr(name), "the name is empty", "give a search pattern or a text file of names")
-    expanded = _expand(name)
+    expanded = _expand(name, folders)
     kinds = {folder / expanded: _kind(folder / expanded) for folder in folders}
     for path, kind in kinds.items():
         if kind == "file":
@@ -232,8 +232,10 @@ def _nothing(name: str, cause: str, next_step: str) -> NoInputError:
     return NoInputError([Problem(name, cause, next_step)])
 
 
-def _expand(name: str) -> Path:
-    """Expand variables and the home folder."""
+def _expand(name: str, folders: Iterable[Path] = (Path(),)) -> Path:
+    """Expand variables and the home folder, unless one of the folders has a file of that very name."""
+    if any(_kind(folder / name) for folder in folders):
+        return Path(name)
     path = Path(os.path.expandvars(name))
     with contextlib.suppress(RuntimeError):  # a user that this machine does not know: the name is a plain one
         path = path.expanduser()

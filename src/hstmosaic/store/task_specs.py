@@ -140,6 +140,8 @@ class StubSpec:
 TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | PicturesSpec | StubSpec
 
 
+CRASHED, STATUS = "crashed", "status"
+"""Keys of the data of results: of an exception, and of the exit code of a process that left no result."""
 FALLBACK = "fallback"
 """Kind of the event that reports a `TaskWarning`."""
 
@@ -173,6 +175,11 @@ class TaskResult:
     """Whether trying again could help (the cause is not in the data)."""
     warnings: tuple[TaskWarning, ...] = ()
     """Fallbacks of the libraries that did the task."""
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the task ended by an exception or without a result, which says nothing about its data."""
+        return not self.ok and not self.retry and (CRASHED in self.data or STATUS in self.data)
 
     @property
     def files(self) -> dict[str, str]:

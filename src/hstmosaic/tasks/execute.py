@@ -13,6 +13,7 @@ from hstmosaic.plan.plan import installed_versions
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import (
     ANSWER_FILE,
+    CRASHED,
     LOG_FILE,
     SPEC_FILE,
     AlignSpec,
@@ -74,7 +75,8 @@ def execute(folder: Path, work: Path) -> bool:
         traceback.print_exc()
         kind = MemoryError if isinstance(error, OutOfMemoryError) else type(error)
         last = str(error).strip().splitlines()
-        result = TaskResult(ok=False, error=f"{kind.__name__}: {last[-1] if last else 'no message'}")
+        error_line = f"{kind.__name__}: {last[-1] if last else 'no message'}"
+        result = TaskResult(ok=False, data={CRASHED: True}, error=error_line)
     image = image_identity()
     software = {"versions": installed_versions(), "image": None if image is None else asdict(image)}
     warnings = joined(result.warnings, read_warnings([_log(folder)]))

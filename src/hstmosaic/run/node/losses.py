@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError, HstMosaicError
+from hstmosaic.store.task_specs import STATUS
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import TaskResult
@@ -83,7 +84,7 @@ def cause_of(result: TaskResult) -> Cause | None:
     """Return why a task that has answered may be tried again, None if it succeeded or its data are at fault."""
     if result.ok:
         return None
-    if SHORT_OF_MEMORY in result.data or is_want_of_memory(result.data.get("status"), result.error):
+    if SHORT_OF_MEMORY in result.data or is_want_of_memory(result.data.get(STATUS), result.error):
         return Cause.MEMORY
     return Cause.WORKER if result.retry else None
 

@@ -17,7 +17,7 @@ from distributed import get_worker
 from hstmosaic.run.node.losses import SHORT_OF_MEMORY, memory_line
 from hstmosaic.run.node.zygote import shared_zygote
 from hstmosaic.store.run_directory import TaskDirectory
-from hstmosaic.store.task_specs import ANSWER_FILE, TRAILERS, TaskResult, read_result, write_result
+from hstmosaic.store.task_specs import ANSWER_FILE, STATUS, TRAILERS, TaskResult, read_result, write_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,7 +176,7 @@ def _clear(task: TaskDirectory, work: Path, place: Workplace, *, ok: bool) -> No
 
 
 def _made_up(status: int) -> TaskResult:
-    return TaskResult(ok=False, data={"status": status}, error=_how_it_ended(status), retry=status < 0)
+    return TaskResult(ok=False, data={STATUS: status}, error=_how_it_ended(status), retry=status < 0)
 
 
 def _how_it_ended(status: int) -> str:

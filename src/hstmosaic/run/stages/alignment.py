@@ -15,10 +15,11 @@ from hstmosaic.plan.replan import replan
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.stages.alignment_tasks import Stage, content_state, file_states, sources_task
 from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
+from hstmosaic.store import task_names
 from hstmosaic.store.events import report_warnings
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_names import ALIGN_TASK
-from hstmosaic.store.task_specs import AlignSpec
+from hstmosaic.store.task_specs import AlignSpec, TaskWarning
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
     from hstmosaic.store.task_specs import TaskResult
 
+_SOURCES = task_names.Stage.FIND_SOURCES
 _NEXT_STEP = "give another catalogue with --catalog FILE, or add -s to use the WCS that the exposures have"
 _WITHOUT_THEM = "take them out of the list, or leave --require-alignment away: they keep the WCS that they have then"
 
@@ -230,7 +232,8 @@ def _fit(
 
 
 def _report_fallbacks(name: str, result: TaskResult, options: AlignOptions, tell: Teller) -> None:
-    grave = report_warnings(name, result.warnings, tell)
+    crash = (TaskWarning(_SOURCES.value, f"{_SOURCES.label} crashed: {result.error}"),) if result.crashed else ()
+    grave = report_warnings(name, (*result.warnings, *crash), tell)
     if grave and options.strict:
         raise FallbackError(f"{name}: {'; '.join(map(str, grave))}", "see the log of the task, or omit --strict")
 

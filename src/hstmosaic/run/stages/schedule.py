@@ -156,7 +156,7 @@ class Schedule:
         done, total = len(self._verdicts), len(self.plan.exposures)
         if is_milestone(done, total):
             self.tell("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
-        crashed = not result.ok and not result.retry
+        crashed = result.crashed
         reason = result.data.get("reason", "") if result.ok else f"{_CRASHED}: {result.error}"
         kept = {exposure.name, exposure.rootname} & self.settings.keep
         told = {"exposure": exposure.name, "measured": _as_dict(measured), "reason": reason, "crashed": crashed}

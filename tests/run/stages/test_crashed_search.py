@@ -1,0 +1,37 @@
+"""A crash of the search for stars is reported as one, and is an error if strict."""
+
+import pytest
+
+from hstmosaic.errors import FallbackError
+from hstmosaic.run.stages.alignment import AlignOptions, _report_fallbacks
+from hstmosaic.store.events import Teller
+from hstmosaic.store.task_specs import CRASHED, FALLBACK, STATUS, TaskResult
+
+CRASH = TaskResult(ok=False, data={CRASHED: True}, error="KeyError: 'x'")
+
+
+@pytest.mark.parametrize(
+    ("result", "crashed"),
+    [
+        (CRASH, True),
+        (TaskResult(ok=False, data={STATUS: 3}, error="its process ended with exit code 3 and no result"), True),
+        (TaskResult(ok=False, data={STATUS: -9}, error="its process was killed", retry=True), False),
+        (TaskResult(ok=False, error="drizzlepac does not align it"), False),
+        (TaskResult(ok=True), False),
+    ],
+)
+def test_crashes_are_told_from_verdicts(result, crashed):
+    assert result.crashed is crashed
+
+
+def test_a_crash_is_a_warning():
+    events = []
+    _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(), Teller(events.append))
+    (event,) = events
+    assert (event.kind, event.level) == (FALLBACK, "warning")
+    assert event.message == "icab01a0q_flc.fits: finding stars crashed: KeyError: 'x'"
+
+
+def test_a_crash_is_an_error_if_strict():
+    with pytest.raises(FallbackError, match="finding stars crashed"):
+        _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(strict=True), Teller())
