@@ -79,6 +79,7 @@ def write_exposure(
             "B_ORDER": 2,
             "A_2_0": 1e-15,
             "IDCSCALE": scale,
+            "IDCV3REF": 0.0,
             "BUNIT": "ELECTRONS",
             "EXPNAME": name,
             "NGOODPIX": nx * ny,

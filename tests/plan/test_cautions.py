@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 
 import pytest
+from astropy.io import fits
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.cautions import exposure_cautions, sky_cautions, solution_cautions
+from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.plan.solutions import solution_of
 
 SOLUTIONS = [
@@ -83,6 +85,14 @@ def test_different_solutions_are_pointed_out(make):
     assert "not aligned: icab01a2q_flc.fits;" in note
     assert note.endswith("a priori (GSC240): icab01a3q_flc.fits")
     assert note in make_plan([str(exposure.path) for exposure in exposures]).notes
+
+
+def test_chips_of_different_solutions_are_pointed_out(make):
+    path = make("icab01a0q_flc.fits").path
+    with fits.open(path, mode="update") as hdus:
+        hdus["SCI", 2].header["WCSNAME"] = "IDC_2731450pi-GSC240"
+    (note,) = exposure_cautions([read_exposure(path)])
+    assert "WCSNAME=IDC_2731450pi-FIT_REL_GAIAeDR3 and IDC_2731450pi-GSC240: " in note
 
 
 @pytest.mark.parametrize(("exposures", "matched"), [(1, None), (2, False), (4, True)])

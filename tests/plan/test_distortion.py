@@ -74,10 +74,48 @@ def test_table_that_is_not_named_is_not_missing(tmp_path, value):
     assert not read_exposure(write_exposure(tmp_path, primary={"NPOLFILE": value})).missing_tables
 
 
+def simulated(folder, camera):
+    (path,) = simulate_field(requested_field(cameras=(camera,), subarray=(40, 40)), folder)
+    return path
+
+
+def without(path, *starts):
+    """Take keywords that begin so out of the first science extension."""
+    with fits.open(path, mode="update") as hdus:
+        header = hdus["SCI"].header
+        for key in [key for key in header if key.startswith(starts)]:
+            del header[key]
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "starts"), [("NPOLFILE", ("CPDIS", "DP", "CPERR")), ("D2IMFILE", ("D2IMDIS", "D2IM1", "D2IM2", "D2IMERR"))]
+)
+def test_tables_that_were_taken_out_are_missing(tmp_path, name, starts):
+    path = without(simulated(tmp_path, "acs_wfc:F814W:1"), *starts)
+    (missing,) = read_exposure(path).missing_tables
+    assert missing.startswith(f"{name}=jref$")
+
+
+def test_table_of_one_axis_is_enough(tmp_path):
+    """Early detector-to-image tables correct the columns only."""
+    path = without(simulated(tmp_path, "acs_wfc:F814W:1"), "D2IMDIS2", "D2IM2", "D2IMERR2")
+    assert read_exposure(path).missing_tables == ()
+
+
+def test_table_of_the_old_form_is_enough(tmp_path):
+    """AXISCORR names the axis that the only D2IMARR corrects, with a value a column."""
+    path = without(simulated(tmp_path, "acs_wfc:F814W:1"), "D2IMDIS", "D2IM1", "D2IM2", "D2IMERR")
+    with fits.open(path, mode="update") as hdus:
+        hdus["SCI"].header["AXISCORR"] = 1
+        del hdus["D2IMARR", 2]
+        hdus["D2IMARR", 1].data = hdus["D2IMARR", 1].data[0]
+    assert read_exposure(path).missing_tables == ()
+
+
 @pytest.mark.parametrize("camera", ["wfc3_uvis:F606W:1", "wfc3_ir:F160W:1", "acs_wfc:F814W:1"])
 def test_simulated_distortion_is_whole(tmp_path, camera):
-    (path,) = simulate_field(requested_field(cameras=(camera,), subarray=(40, 40)), tmp_path)
-    exposure = read_exposure(path)
+    exposure = read_exposure(simulated(tmp_path, camera))
     assert (exposure.missing_polynomial, exposure.missing_tables) == ("", ())
 
 

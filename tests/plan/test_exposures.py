@@ -254,12 +254,12 @@ def test_blank_wheel_holds_no_element(tmp_path):
     assert exposure.filter == "f814w"
 
 
-def test_without_the_first_science_extension(tmp_path):
-    path = write_exposure(tmp_path)
+@pytest.mark.parametrize(("chips", "extver", "cause"), [(2, 1, "has SCI,2 but no SCI,1"), (3, 2, "SCI,3 but no SCI,2")])
+def test_science_extensions_are_numbered_from_1(tmp_path, chips, extver, cause):
+    path = write_exposure(tmp_path, chips=chips)
     with fits.open(path, mode="update") as hdus:
-        del hdus["SCI", 1], hdus["ERR", 1], hdus["DQ", 1]
-    problem = problem_of(path)
-    assert "has SCI,2 but no SCI,1" in problem.cause
+        del hdus["SCI", extver], hdus["ERR", extver], hdus["DQ", extver]
+    assert cause in problem_of(path).cause
 
 
 def test_truncated_between_two_extensions(tmp_path):

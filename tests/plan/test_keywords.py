@@ -15,14 +15,13 @@ from hstmosaic.simulate.request import requested_field
 
 CAMERAS = {"uvis": "wfc3_uvis:F606W:1", "ir": "wfc3_ir:F160W:1", "wfc": "acs_wfc:F814W:1"}
 """Cameras that can be simulated, by detector."""
-SCALE = "IDCSCALE"
-"""Needed where there is a distortion polynomial."""
 
 
 def removals(detector):
     """Each required keyword of a detector with the extension that it is taken out of."""
     required = required_keywords(detector)
-    return [(0, key) for key in required.primary] + [(1, key) for key in (*required.first, *required.science, SCALE)]
+    science = (*required.first, *required.science, *required.distorted)
+    return [(0, key) for key in required.primary] + [(1, key) for key in science]
 
 
 def written(folder, detector, **changes):

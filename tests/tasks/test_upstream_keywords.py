@@ -148,7 +148,8 @@ def same_pixels(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> 
 
 def required(detector: str) -> list[tuple[int, str]]:
     keys = required_keywords(detector)
-    return [(0, key) for key in keys.primary] + [(1, key) for key in (*keys.first, *keys.science, "IDCSCALE")]
+    science = (*keys.first, *keys.science, *keys.distorted)
+    return [(0, key) for key in keys.primary] + [(1, key) for key in science]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,11 @@ def _coarse_guiding(exposure: Exposure) -> str:
     return f"FGSLOCK={exposure.fgslock}" if coarse else ""
 
 
+def _split_solution(exposure: Exposure) -> str:
+    names = dict.fromkeys(chip.wcsname for chip in exposure.chips)
+    return f"WCSNAME={' and '.join(names)}" if len(names) > 1 else ""
+
+
 def _no_polynomial(exposure: Exposure) -> str:
     return "" if exposure.idctab else exposure.missing_polynomial
 
@@ -50,8 +55,9 @@ _CAUTIONS = (
     _Caution(_if_other("EXPFLAG", "expflag", "NORMAL"), "the exposure did not end as planned"),
     _Caution(
         lambda e: ", ".join(e.missing_tables),
-        "its WCS lacks these tables of the distortion, which is an error of up to some tenths of a pixel",
+        "its WCS lacks these tables of the distortion, which is an error of up to about a tenth of a pixel",
     ),
+    _Caution(_split_solution, "the WCS of its chips come from different solutions and may not match"),
     _Caution(
         _no_polynomial,
         "its WCS has no distortion polynomial, and the header names no IDCTAB: it is drizzled as it is, and may lie "

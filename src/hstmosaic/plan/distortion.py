@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.headers import header_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from astropy.io import fits
     from astropy.wcs import WCS
 
 IDCTAB = "IDCTAB"
-_TABLES = {"NPOLFILE": ("CPDIS1", "CPDIS2"), "D2IMFILE": ("D2IMDIS1", "D2IMDIS2")}
-"""Reference files of lookup tables, and the keywords by which a science header refers to both tables of its chip."""
+_TABLES = {"NPOLFILE": ("cpdis1", "cpdis2"), "D2IMFILE": ("det2im1", "det2im2")}
+"""Reference files of lookup tables, and the tables of a WCS; those of early files correct one axis only."""
 _NONE = ("", "N/A")
 
 
@@ -47,13 +47,15 @@ def missing_polynomial(hdus: fits.HDUList, wcs: Iterable[WCS]) -> str:
     )
 
 
-def missing_tables(hdus: fits.HDUList) -> tuple[str, ...]:
-    """Find lookup tables that the primary header names and a chip does not refer to.
+def missing_tables(primary: fits.Header, wcs: Collection[WCS]) -> tuple[str, ...]:
+    """Find lookup tables that the primary header names and the WCS of a chip does not have.
 
     Parameters
     ----------
-    hdus : HDUList
-        The exposure.
+    primary : Header
+        Primary header.
+    wcs : collection of WCS
+        The WCS of the science extensions.
 
     Returns
     -------
@@ -64,11 +66,11 @@ def missing_tables(hdus: fits.HDUList) -> tuple[str, ...]:
     -----
     A table that a chip refers to and that the file does not have is an error when the WCS is read.
     """
-    primary, science = hdus[0].header, [hdu.header for hdu in hdus if hdu.name == "SCI"]
     return tuple(
         f"{key}={primary[key]}"
-        for key, switches in _TABLES.items()
-        if header_text(primary, key) not in _NONE and not all(switch in h for h in science for switch in switches)
+        for key, tables in _TABLES.items()
+        if header_text(primary, key) not in _NONE
+        and any(all(getattr(chip, table) is None for table in tables) for chip in wcs)
     )
 
 

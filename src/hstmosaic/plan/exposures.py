@@ -47,6 +47,8 @@ class Chip:
     """Size (ny, nx) in pixels."""
     wcs: WCS
     """Celestial WCS with SIP terms and lookup tables; pixel to sky as ``HSTWCS`` has it."""
+    wcsname: str = ""
+    """``WCSNAME``, as written."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,7 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
             header_faults=header_faults(hdus, detector, filter_keys),
             idctab=named_model(primary),
             missing_polynomial=missing_polynomial(hdus, [chip.wcs for chip in chips]),
-            missing_tables=missing_tables(hdus) if chips else (),
+            missing_tables=missing_tables(primary, [chip.wcs for chip in chips]),
             chips=chips,
         )
 
@@ -268,8 +270,10 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
     science = [hdu for hdu in hdus if hdu.name == "SCI"]
     if not science:
         raise UnreadableExposureError(called, "has no SCI extension", CALIBRATED)
-    if science[0].ver != 1:
-        cause = f"has SCI,{science[0].ver} but no SCI,1, which drizzlepac reads first"
+    numbers = [hdu.ver for hdu in science]
+    absent = sorted(set(range(1, len(science) + 1)) - set(numbers))
+    if absent:
+        cause = f"has SCI,{max(numbers)} but no SCI,{absent[0]}, and drizzlepac counts science extensions from 1"
         raise UnreadableExposureError(called, cause, CALIBRATED)
     primary = hdus[0].header
     there, announced = len(hdus) - 1, header_number(primary.get("NEXTEND"))
@@ -286,7 +290,10 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
             return ()  # no WCS is made where nothing was exposed; the exposure is left out for that
         cause = "has no WCSNAME, so that drizzlepac would pass over it without a word"
         raise UnreadableExposureError(called, cause, UPDATE_WCS)
-    return tuple(Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called)) for hdu in science)
+    return tuple(
+        Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called), str(hdu.header.get("WCSNAME", "")))
+        for hdu in science
+    )
 
 
 def _good_pixels(hdus: fits.HDUList) -> int | None:

@@ -21,9 +21,9 @@ NGOODPIX = "NGOODPIX"
 
 _FILTER = re.compile(r"[A-Z0-9][A-Z0-9.+-]*")
 _READOUT = tuple(f"{stem}{amplifier}" for stem in ("ATODGN", "READNSE") for amplifier in "ABCD")
-_SCALE = "IDCSCALE"
+_MODEL = ("IDCSCALE", "IDCV3REF")
 _POLYNOMIAL = "A_ORDER"
-_NUMBERS = frozenset({PHOTFLAM, NGOODPIX, _SCALE, *_READOUT})
+_NUMBERS = frozenset({PHOTFLAM, NGOODPIX, *_MODEL, *_READOUT})
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ class Required:
     first: tuple[str, ...] = ()
     """In the header of the first science extension."""
     science: tuple[str, ...] = (NGOODPIX, "MEANDARK", "EXPNAME")
-    """In the header of each science extension; also IDCSCALE, where it has a distortion polynomial."""
+    """In the header of each science extension."""
+    distorted: tuple[str, ...] = _MODEL
+    """In the header of each science extension with a distortion polynomial."""
 
 
 _REQUIRED = {
@@ -84,8 +86,8 @@ def header_faults(hdus: fits.HDUList, detector: str, filter_keys: Iterable[str])
     primary = hdus[0].header
     clauses = [*_faults(primary, required.primary, "its primary header"), *_filter_faults(primary, filter_keys)]
     for hdu, first in zip(science, [required.first, *[()] * (len(science) - 1)], strict=True):
-        scale = (_SCALE,) if _POLYNOMIAL in hdu.header else ()
-        clauses += _faults(hdu.header, (*first, *required.science, *scale), f"SCI,{hdu.ver}")
+        distorted = required.distorted if _POLYNOMIAL in hdu.header else ()
+        clauses += _faults(hdu.header, (*first, *required.science, *distorted), f"SCI,{hdu.ver}")
     return tuple(clauses)
 
 
