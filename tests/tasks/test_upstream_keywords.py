@@ -77,7 +77,7 @@ def make_field(detector: str, folder: Path) -> Field:
     paths = [as_detector(path, detector) for path in paths]
     plan = make_plan([str(path) for path in paths], prefix="x")
     (layer,) = plan.layers
-    made = Field(folder, paths[0], drizzle_spec(plan, layer, layer.exposures, HeaderNotes(), {}, "info"))
+    made = Field(folder, paths[0], drizzle_spec(plan, layer, layer.exposures, HeaderNotes(), {}, {}, "info"))
     failure, _ = made_without(made, [])
     assert not failure, "removing a keyword shows nothing where drizzlepac fails anyway"
     return made
