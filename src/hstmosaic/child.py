@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ UNWANTED_VARIABLES = (
     "PYTHONWARNINGS",
 )
 """Variables of the user that no child gets."""
+_NO_HOME = "/dev/null"
 _SET = {SAFE_PATH_VARIABLE: "1", "MPLBACKEND": "Agg"}
 
 
@@ -72,3 +74,14 @@ def shell_environment() -> list[str]:
         *(f"export {name}={value}" for name, value in _SET.items()),
         f"unset {' '.join(UNWANTED_VARIABLES)}",
     ]
+
+
+def ensure_home() -> None:
+    """Set ``HOME`` where neither it nor the user database names a home directory; astropy does not start without one.
+
+    Nothing can be in the one that is set: in a directory that others can write to, settings of theirs would be read.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = _NO_HOME

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -182,7 +183,7 @@ def create_poller_file(img_list: Sequence[str], proj_cell_dict: Mapping[str, Sky
         raise BadInputError([Problem(str(e.path), cause, "rename the folder, or link it") for e in separators])
     name = corner_sky_cell(proj_cell_dict).sky_cell_id
     poller = Path(f"temp_{name}_mvm.out")
-    poller.write_text(poller_text(exposures, name))
+    poller.write_bytes(os.fsencode(poller_text(exposures, name)))
     return str(poller)
 
 

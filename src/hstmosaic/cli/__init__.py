@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import click
 
 from hstmosaic import __version__
+from hstmosaic.child import ensure_home
 from hstmosaic.cli.looking import report, status, verify
 from hstmosaic.cli.making import plan, run
 from hstmosaic.cli.options import CONTEXT
 from hstmosaic.cli.preparing import catalog, completion, doctor, simulate
-from hstmosaic.errors import ExitCode, HstMosaicError
+from hstmosaic.cli.streams import complain, prepare_streams, stream_error
+from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
 
 
 @click.group(context_settings=CONTEXT)
@@ -29,19 +33,50 @@ for verb in (plan, run, status, report, verify, doctor, catalog, simulate, compl
 
 def main() -> None:
     """Run the command line and exit with a documented code."""
+    ensure_home()
+    try:
+        prepare_streams()
+        code = _called()
+    except OutputError as error:
+        complain(error)
+        code = error.exit_code
+    unwritten = stream_error()
+    if unwritten is not None:
+        complain(unwritten)
+        code = code or unwritten.exit_code
+    sys.exit(code)
+
+
+def _is_in_a_directory() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _called() -> int:
+    """Run the command line and return its exit code."""
     try:
         cli.main(standalone_mode=False)
-        code = ExitCode.OK
-    except click.UsageError as error:
-        error.show()
-        code = ExitCode.USAGE
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     except click.ClickException as error:
-        error.show()
-        code = ExitCode.FAILED
+        with suppress(OSError):
+            error.show()
+        return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
     except HstMosaicError as error:
-        click.echo(f"hstmosaic: {error}", err=True)
-        code = error.exit_code
+        complain(error)
+        return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("hstmosaic: interrupted; the same command goes on where it stopped", err=True)
-        code = ExitCode.INTERRUPTED
-    sys.exit(code)
+        complain("interrupted; the same command goes on where it stopped")
+        return ExitCode.INTERRUPTED
+    except OSError:
+        unwritten = stream_error()
+        if unwritten is not None:
+            raise unwritten from None
+        if not _is_in_a_directory():
+            complain("the current directory does not exist any more\n  -> change to another one")
+            return ExitCode.FAILED
+        raise
+    return ExitCode.OK

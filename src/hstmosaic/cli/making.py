@@ -14,6 +14,7 @@ from hstmosaic.cli.options import CONTEXT, complete_files, examples, profile_opt
 from hstmosaic.cli.plan_text import describe_plan
 from hstmosaic.cli.terminal import LOG_LEVELS, listening
 from hstmosaic.errors import OutputError
+from hstmosaic.store.files import ENCODING
 
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS, VOTable) instead of asking the service."
 _LIKE_HELP = "Repeat the run of a _provenance.json; options given beside it count more."
@@ -121,7 +122,7 @@ def run(
 
 def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(text)
+        path.write_text(text, ENCODING)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}", "name another file") from error
 

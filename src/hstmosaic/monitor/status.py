@@ -13,6 +13,7 @@ from hstmosaic.monitor.reducer import advance
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words
 from hstmosaic.store.events import event_from_line
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -145,12 +146,12 @@ def _stopped(state: ProgressState) -> ProgressState:
 def _driver(run: Path) -> str:
     """Return what the lock says while somebody holds it."""
     try:
-        with RunDirectory(run).lock_file.open() as lock:
+        with RunDirectory(run).lock_file.open("rb") as lock:
             try:
                 # shared, so that two who ask are not taken for drivers by each other
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return lock.read().strip()
+                return lock.read().decode(ENCODING, errors="replace").strip()
     except OSError:  # no driver can work where nothing can be locked
         return ""
     return ""

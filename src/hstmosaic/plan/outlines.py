@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hstmosaic.plan.footprints import SAMPLE_STEP, chip_outline, perimeter
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +59,7 @@ def read_outlines(path: Path) -> tuple[Outline, ...]:
     """Read what `write_outlines` wrote."""
     return tuple(
         Outline(raw["exposure"], raw["layer"], tuple(np.array(chip) for chip in raw["chips"]))
-        for raw in json.loads(path.read_text())
+        for raw in json.loads(path.read_text(ENCODING))
     )
 
 

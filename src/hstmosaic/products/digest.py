@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.products.causes import find_cause
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,7 +115,7 @@ def _telling(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 def _read(path: Path) -> list[str]:
     try:
-        return path.read_text(errors="replace").splitlines()
+        return path.read_text(ENCODING, errors="replace").splitlines()
     except OSError:  # a task that never started has none
         return []
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.product_check import ProductError, check_product
-from hstmosaic.store.files import MadeFile, sha256, whole, write_whole
+from hstmosaic.store.files import ENCODING, MadeFile, sha256, whole, write_whole
 from hstmosaic.store.task_specs import WORK_FOLDER
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def product_names(layer: Layer) -> tuple[str, ...]:
 def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
     """Return what a task gave to the output directory if all of it is still there unchanged, else None."""
     try:
-        recorded = tuple(gathered_from_dict(file) for file in json.loads((task / _GATHERED_FILE).read_text()))
+        recorded = tuple(gathered_from_dict(file) for file in json.loads((task / _GATHERED_FILE).read_text(ENCODING)))
     except FileNotFoundError:
         return None
     unchanged = all(

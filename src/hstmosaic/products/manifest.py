@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import Gathered, gathered_from_dict
-from hstmosaic.store.files import sha256
+from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.pixel_repair import PixelRepair
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def read_manifest(path: Path) -> Manifest:
         If it is damaged.
     """
     try:
-        return manifest_from_json(path.read_text())
+        return manifest_from_json(path.read_text(ENCODING))
     except ValueError as error:
         raise OutputError(
             f"{path} cannot be read: {error}", "run the same command again: it is written anew"

@@ -14,6 +14,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.plan.outlines import Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
 from hstmosaic.store.task_names import drizzle_task
@@ -161,7 +162,7 @@ def read_record(run: Path) -> RunRecord:
     """
     directory = RunDirectory(run)
     try:
-        plan = plan_from_json(directory.plan_file.read_text())
+        plan = plan_from_json(directory.plan_file.read_text(ENCODING))
     except OSError as error:
         raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -176,7 +177,7 @@ def read_record(run: Path) -> RunRecord:
 def read_measured(task: Path) -> dict[str, Any] | None:
     """Return what a task took, from its folder; None where that was not written, or not to the end."""
     try:
-        found: dict[str, Any] = json.loads(TaskDirectory(task).measured_file.read_text())
+        found: dict[str, Any] = json.loads(TaskDirectory(task).measured_file.read_text(ENCODING))
     except (FileNotFoundError, ValueError):  # the disk was full
         return None
     return found
@@ -215,7 +216,7 @@ def _listed(failure: Failure) -> Failed:
 
 def _read_if_there(path: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+        found: dict[str, Any] = json.loads(path.read_text(ENCODING)) if path.is_file() else {}
     except ValueError as error:
         raise OutputError(f"{path} cannot be read: {error}", _WRITTEN_ANEW) from error
     return found

@@ -13,7 +13,7 @@ from astropy.io import fits
 from hstmosaic.errors import NotAsRecordedError
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
-from hstmosaic.store.files import hdu_names, sha256
+from hstmosaic.store.files import ENCODING, hdu_names, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ def read_manifests(folder: Path) -> Manifests:
     readable, faults = [], []
     for path in found:
         try:
-            readable.append(manifest_from_json(path.read_text()))
+            readable.append(manifest_from_json(path.read_text(ENCODING)))
         except (OSError, ValueError) as error:
             faults.append(
                 Fault(path.name, f"cannot be read: {error}", "run the same command again: it is written anew")

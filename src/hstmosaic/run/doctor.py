@@ -26,6 +26,7 @@ from hstmosaic.run.profiles.image import versions_inside
 from hstmosaic.run.slurm.answers import SlurmSilentError, parse_version
 from hstmosaic.run.slurm.commands import call, cancel, job_state, submit
 from hstmosaic.run.slurm.partitions import partition_limits, partition_names, partition_of
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,13 +140,13 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
     output.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".hstmosaic-doctor-", dir=output))
     token = secrets.token_hex(8)
-    (folder / TOKEN_FILE).write_text(token)
+    (folder / TOKEN_FILE).write_text(token, ENCODING)
     interface = config("interface")
     host = get_ip_interface(interface) if interface else get_ip()
     with socket.create_server((host, 0)) as listening:
         port = listening.getsockname()[1]
         try:
-            (folder / "probe.sbatch").write_text(probe_script(folder, host, port, profile))
+            (folder / "probe.sbatch").write_text(probe_script(folder, host, port, profile), ENCODING)
             job = submit(str(folder / "probe.sbatch"), _job_name(folder))
             seen = _wait_for(folder / PROBE_FILE, job)
             yield from _compare(seen, token) if isinstance(seen, dict) else [Finding("job", False, seen)]
@@ -200,12 +201,12 @@ def _wait_for(answer: Path, job: str) -> dict[str, Any] | str:
     deadline = time.monotonic() + PROBE_SECONDS
     while time.monotonic() < deadline:
         if answer.exists():
-            found: dict[str, Any] = json.loads(answer.read_text())
+            found: dict[str, Any] = json.loads(answer.read_text(ENCODING))
             return found
         state = job_state(job)
         if state.ended and not answer.exists():
             log = answer.with_name("job.log")
-            words = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+            words = log.read_text(ENCODING, errors="replace").strip().splitlines()[-1:] if log.exists() else []
             shared = "" if log.exists() else "; no file of it is here: is the output directory shared with the nodes?"
             return f"{state} without an answer{shared}" + "".join(f": {line}" for line in words)
         time.sleep(0.5)

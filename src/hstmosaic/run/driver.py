@@ -27,6 +27,7 @@ from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
 from hstmosaic.store.events import Teller, is_milestone, log_to
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory, run_directory
 from hstmosaic.store.task_specs import FALLBACK
 
@@ -180,7 +181,7 @@ class _Work:
 
 def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
     plan, directory = work.plan, work.directory
-    directory.plan_file.write_text(plan.to_json())
+    directory.plan_file.write_text(plan.to_json(), ENCODING)
     write_outlines(directory.outlines_file, plan)
     names = ", ".join(layer.name for layer in plan.layers)
     tell(

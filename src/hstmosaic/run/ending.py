@@ -29,7 +29,7 @@ from hstmosaic.products.report import write_report
 from hstmosaic.run.options import options_record
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.pictures import REMADE, draw_pictures
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
 
@@ -114,7 +114,7 @@ def _write_files(
 def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
     """Return what the manifest of an earlier start lists, is still there, and is of no layer that has failed now."""
     try:
-        earlier = manifest_from_json(path.read_text())
+        earlier = manifest_from_json(path.read_text(ENCODING))
     except (FileNotFoundError, ValueError):  # it tells of no file
         return ()
     failed = {failure.layer for failure in failures}

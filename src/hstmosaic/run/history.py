@@ -160,7 +160,7 @@ def add_records(path: Path, records: Sequence[Record]) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.with_name(f".{path.name}.lock").open("a") as lock:
+    with path.with_name(f".{path.name}.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

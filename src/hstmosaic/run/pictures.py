@@ -15,7 +15,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.run_record import read_record
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.task_specs import PicturesSpec
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
         env=child_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        encoding="utf-8",
+        encoding=ENCODING,
         errors="replace",
         check=False,
     )

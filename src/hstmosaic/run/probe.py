@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.image_identity import image_identity
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, An
         network = str(error)
     return {
         "node": os.environ.get("SLURMD_NODENAME", platform.node()),
-        "token": (folder / TOKEN_FILE).read_text(),
+        "token": (folder / TOKEN_FILE).read_text(ENCODING),
         "scratch": scratch,
         "scratch_free_mb": shutil.disk_usage(there).free // 1_000_000,
         "scratch_writable": os.access(there, os.W_OK | os.X_OK),

@@ -12,7 +12,7 @@ from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.inputs import resolve_inputs
 from hstmosaic.plan.plan import installed_versions
 from hstmosaic.products.provenance import Recorded, read_provenance
-from hstmosaic.store.files import sha256
+from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.image_identity import image_identity
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[s
 
 def _read(provenance: Path) -> Recorded:
     try:
-        recorded = read_provenance(provenance.read_text())
+        recorded = read_provenance(provenance.read_text(ENCODING))
         if not isinstance(recorded.options, dict) or recorded.options.keys() != _RECORDED:
             raise ValueError("its hm:options are damaged, or of another version of hstmosaic")
         return recorded

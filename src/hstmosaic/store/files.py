@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from astropy.io.fits import Header
 
+ENCODING = "utf-8"
+"""Of all text files, whatever the user's locale is."""
 CHECKSUM_COMMENT = "FITS checksum convention"
 """Comment of ``CHECKSUM`` and ``DATASUM``; astropy's own has a date, and no two runs would be alike."""
 _PIECE = 1 << 20
@@ -58,9 +60,9 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file whole or not at all; bytes of file names that are no text are written as escapes."""
     with whole(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, ENCODING, errors="backslashreplace")
 
 
 def sha256(path: Path, on_bytes: Callable[[int], object] | None = None) -> str:

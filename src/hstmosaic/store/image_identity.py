@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hstmosaic.store.files import ENCODING
+
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import Card
 
@@ -47,7 +49,7 @@ def image_identity(file: Path = IMAGE_FILE) -> ImageIdentity | None:
         What the image says of itself.
     """
     try:
-        raw = json.loads(file.read_text())
+        raw = json.loads(file.read_text(ENCODING))
     except FileNotFoundError:
         return None
     return ImageIdentity(raw["name"], raw.get("digest", ""))

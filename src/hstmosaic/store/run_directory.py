@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from hstmosaic.errors import OutputError, RunBusyError
-from hstmosaic.store.files import sha256
+from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.task_specs import LOG_FILE, SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class TaskDirectory:
     def finished(self, key: str) -> TaskResult | None:
         """Return the result of a finished task if it was for the same key, else None."""
         try:
-            same = (self.path / _KEY_FILE).read_text() == key
+            same = (self.path / _KEY_FILE).read_text(ENCODING) == key
         except FileNotFoundError:
             return None
         result = read_result(self.path) if same else None
@@ -101,12 +101,12 @@ class TaskDirectory:
         """Empty the folder and write what the task is told."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True)
-        (self.path / SPEC_FILE).write_text(spec_to_json(spec))
-        (self.path / _KEY_FILE).write_text(key)
+        (self.path / SPEC_FILE).write_text(spec_to_json(spec), ENCODING)
+        (self.path / _KEY_FILE).write_text(key, ENCODING)
 
     def write_measured(self, measured: Mapping[str, Any]) -> None:
         """Record what the task took."""
-        self.measured_file.write_text(json.dumps(measured))
+        self.measured_file.write_text(json.dumps(measured), ENCODING)
 
     def remove_work(self) -> None:
         """Delete the working copies."""
@@ -222,7 +222,7 @@ class RunDirectory:
         OutputError
             If the file system has no locks.
         """
-        with self.lock_file.open("a+") as lock:
+        with self.lock_file.open("a+", encoding=ENCODING) as lock:
             try:
                 _lock(lock)
             except BlockingIOError as error:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import ENCODING, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,7 +239,7 @@ def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> N
 def read_result(folder: Path, name: str = RESULT_FILE) -> TaskResult | None:
     """Return a task's result (or with `ANSWER_FILE` its answer), or None where there is none."""
     try:
-        raw = json.loads((folder / name).read_text())
+        raw = json.loads((folder / name).read_text(ENCODING))
     except FileNotFoundError:
         return None
     return TaskResult(**raw | {"warnings": tuple(TaskWarning(**warning) for warning in raw.get("warnings", ()))})

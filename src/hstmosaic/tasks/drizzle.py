@@ -11,6 +11,7 @@ from drizzlepac import hapmultisequencer
 from drizzlepac.haputils.analyze import Ret_code
 
 from hstmosaic.plan.header_records import software_cards, software_records
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
@@ -53,7 +54,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
             link_exposure(Path(path))
         else:
             Path(name).symlink_to(path)
-    Path(spec.poller_name).write_text(spec.poller)
+    Path(spec.poller_name).write_text(spec.poller, ENCODING, errors="surrogateescape")
     upstream.trust_screening()
     upstream.copy_without_mode()
     upstream.compute_footprints_once()
@@ -78,7 +79,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     missing = [name for name in spec.products if not Path(name).is_file()]
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
-    trailers = [path.read_text(errors="replace") for path in sorted(Path().glob(TRAILERS))]
+    trailers = [path.read_text(ENCODING, errors="replace") for path in sorted(Path().glob(TRAILERS))]
     warnings = joined(steps.warnings(), read_warnings(trailers))
     files = [asdict(made) for made in _finish(spec, warnings)]
     data = {"files": files, "parameters": parameters, "steps": asdict(steps)}

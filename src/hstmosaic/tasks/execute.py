@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.plan import installed_versions
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import (
     ANSWER_FILE,
@@ -58,7 +59,7 @@ def execute(folder: Path, work: Path) -> bool:
     work.mkdir()
     os.chdir(work)
     try:
-        match spec_from_json((folder / SPEC_FILE).read_text()):
+        match spec_from_json((folder / SPEC_FILE).read_text(ENCODING)):
             case ScreenSpec() as spec:
                 result = screen(spec)
             case DrizzleSpec() as spec:
@@ -89,4 +90,4 @@ def _log(folder: Path) -> str:
     sys.stdout.flush()
     sys.stderr.flush()
     log = folder / LOG_FILE
-    return log.read_text(errors="replace") if log.is_file() else ""
+    return log.read_text(ENCODING, errors="replace") if log.is_file() else ""

@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from hstmosaic.child import child_environment, module_command
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.task_specs import TaskResult
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def draw(spec: PicturesSpec) -> TaskResult:
         env=child_environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        encoding="utf-8",
+        encoding=ENCODING,
         errors="replace",
         check=False,
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.finish import finish_file, finish_fits
 
@@ -41,6 +42,6 @@ def stub(spec: StubSpec) -> TaskResult:
             fits.PrimaryHDU(np.zeros((2, 2), dtype=np.float32)).writeto(path)
             files.append(asdict(finish_fits(path)))
         else:
-            path.write_text("stub\n")
+            path.write_text("stub\n", ENCODING)
             files.append(asdict(finish_file(path)))
     return TaskResult(ok=True, data={"usable": True, "reason": "", "files": files})

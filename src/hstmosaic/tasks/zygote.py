@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.task_specs import LOG_FILE
 from hstmosaic.tasks.execute import execute
 from hstmosaic.tasks.upstream import keep_paths_relative
@@ -74,7 +75,7 @@ def main() -> None:
     """Serve until standard input ends; tasks still running then are killed."""
     number = int(sys.argv[1])
     os.set_inheritable(number, False)
-    answers = os.fdopen(number, "w", encoding="utf-8")
+    answers = os.fdopen(number, "w", encoding=ENCODING)
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda *_: None)

@@ -18,6 +18,7 @@ import psutil
 
 from hstmosaic.child import child_environment, module_command
 from hstmosaic.run.node.losses import ZygoteEndedError, ZygoteKilledError, is_want_of_memory
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,11 +62,11 @@ class Zygote:
     def __init__(self) -> None:
         try:
             with ExitStack() as undo:
-                self._errors = undo.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
+                self._errors = undo.enter_context(tempfile.TemporaryFile("w+", encoding=ENCODING, errors="replace"))
                 # what the child's imports print on standard output is no answer
                 answers, writing = os.pipe()
                 undo.callback(os.close, writing)
-                self._answers = undo.enter_context(os.fdopen(answers, encoding="utf-8"))
+                self._answers = undo.enter_context(os.fdopen(answers, encoding=ENCODING))
                 self._process = self._start(writing)
                 undo.pop_all()
                 os.close(writing)
@@ -86,7 +87,7 @@ class Zygote:
             stdin=subprocess.PIPE,
             stdout=self._errors,
             stderr=self._errors,
-            encoding="utf-8",
+            encoding=ENCODING,
             env=environment,
             start_new_session=True,
             pass_fds=(answers,),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.run.pool.placement import WORKER_MEMORY_MB
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,13 +166,13 @@ def _cpu_quota(cgroup: _Cgroup) -> float | None:
 
 def _meminfo(root: Path) -> dict[str, int]:
     """Return the records of ``/proc/meminfo`` in bytes."""
-    records = (line.partition(":") for line in (root / "proc/meminfo").read_text().splitlines())
+    records = (line.partition(":") for line in (root / "proc/meminfo").read_text(ENCODING).splitlines())
     return {name: int(value.split()[0]) * 1024 for name, _, value in records}
 
 
 def _text(path: Path) -> str | None:
     try:
-        return path.read_text().strip()
+        return path.read_text(ENCODING).strip()
     except OSError:  # not every kernel and not every cgroup has each of these files
         return None
 

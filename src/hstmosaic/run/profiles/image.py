@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.child import SAFE_PATH_OPTION
 from hstmosaic.errors import ClusterError, ProfileError
 from hstmosaic.run.probe import PACKAGES
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -104,7 +105,7 @@ def versions_inside(image: str) -> dict[str, str]:
     command += ["python3", SAFE_PATH_OPTION, "-m", "hstmosaic.run.probe"]
     try:
         done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_START_SECONDS, check=False
+            command, capture_output=True, encoding=ENCODING, errors="replace", timeout=_START_SECONDS, check=False
         )
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
         raise ClusterError(f"{image} cannot be started: {error}", "install what runs it, or load its module") from error

@@ -15,6 +15,7 @@ from hstmosaic.errors import ProfileError
 from hstmosaic.run.profiles.image import IMAGE_VARIABLE, worker_python
 from hstmosaic.run.profiles.values import check_jobqueue, read_values
 from hstmosaic.run.profiles.yaml_text import read_yaml, with_hyphens
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,11 +96,11 @@ def load_profile(name: str) -> Profile:
     below: dict[str, Any] = {}
     if path.is_file():
         try:
-            text = path.read_text()
+            text = path.read_text(ENCODING)
         except (OSError, UnicodeDecodeError) as error:
             raise ProfileError(f"profile {name} cannot be read: {error}", "give a YAML file") from error
     elif name in profile_names():
-        text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text()
+        text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text(ENCODING)
         below = dict(_said(with_hyphens(dask.config.collect())))
     else:
         raise ProfileError(f"no profile {name!r}", _suggest(name, profile_names()) or "give a name or a YAML file")

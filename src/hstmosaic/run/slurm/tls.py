@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from distributed.security import Security
 
+from hstmosaic.store.files import ENCODING
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,7 +28,9 @@ def run_keys(folder: Path) -> Security:
     folder.mkdir(mode=0o700)
     made = Security.temporary()
     for name, text in (("certificate.pem", made.tls_ca_file), ("key.pem", made.tls_worker_key)):
-        with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(
+            os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding=ENCODING
+        ) as file:
             file.write(text)
     return read_keys(folder)
 

@@ -18,6 +18,7 @@ from hstmosaic.run.slurm.jobs import Job, job_options
 from hstmosaic.run.slurm.pending import PendingWatch
 from hstmosaic.run.slurm.polling import ASK_SECONDS, Questions
 from hstmosaic.run.worker import JOB, check_versions
+from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -274,4 +275,4 @@ class SlurmStaff:
 
     def _log(self, job: Job) -> str:
         files = self.logs.glob(f"*-{job.number}.err") if job.number else ()
-        return "".join(file.read_text(errors="replace") for file in files)
+        return "".join(file.read_text(ENCODING, errors="replace") for file in files)
