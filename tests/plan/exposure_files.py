@@ -11,6 +11,7 @@ from astropy.io import fits
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 """Real headers lie beside the repository, on machines that have them."""
 
+PHOTFLAM = 1.8e-19
 _INSTRUMENT = {"uvis": "WFC3", "ir": "WFC3", "wfc": "ACS", "hrc": "ACS", "sbc": "ACS"}
 _CHIPS = {"uvis": 2, "wfc": 2}
 
@@ -64,8 +65,8 @@ def write_exposure(
         cards = {
             "WCSNAME": "IDC_2731450pi-FIT_REL_GAIAeDR3",
             "WCSAXES": 2,
-            "CTYPE1": "RA---TAN",
-            "CTYPE2": "DEC--TAN",
+            "CTYPE1": "RA---TAN-SIP",
+            "CTYPE2": "DEC--TAN-SIP",
             "CRVAL1": position[0],
             "CRVAL2": position[1],
             "CRPIX1": nx / 2,
@@ -74,8 +75,16 @@ def write_exposure(
             "CD1_2": 0.0,
             "CD2_1": 0.0,
             "CD2_2": scale / 3600,
+            "A_ORDER": 2,
+            "B_ORDER": 2,
+            "A_2_0": 1e-15,
+            "IDCSCALE": scale,
+            "IDCV3REF": 0.0,
             "BUNIT": "ELECTRONS",
-            "PHOTFLAM": 1.8e-19,
+            "EXPNAME": name,
+            "NGOODPIX": nx * ny,
+            "MEANDARK": 0.2,
+            **({} if detector == "ir" else {"PHOTFLAM": PHOTFLAM}),
         }
         pixels = np.ones(shape, dtype=np.float32)
         hdus.append(fits.ImageHDU(pixels, _header(cards, science), name="SCI", ver=extver))
@@ -108,12 +117,17 @@ def _primary_cards(name: str, detector: str) -> dict[str, Any]:
         "DRIZCORR": "PERFORM",
         "FGSLOCK": "FINE",
         "QUALITY": "OK",
+        "EXPFLAG": "NORMAL",
+        "CCDAMP": "C",
+        "IDCTAB": "iref$2731450pi_idc.fits",
         "EXPTIME": 100.0,
         "EXPSTART": 55611.5,
         "EXPEND": 55611.5 + 100.0 / 86400.0,
         "DATE": "2011-02-20",
         "TELESCOP": "HST",
         "PA_V3": 30.0,
+        **({"PHOTFLAM": PHOTFLAM} if detector == "ir" else {}),
+        **({} if detector == "sbc" else {f"{stem}{amp}": 2.0 for stem in ("ATODGN", "READNSE") for amp in "ABCD"}),
     }
     if instrument == "ACS":
         return cards | {"FILTER1": "CLEAR1L", "FILTER2": "F814W"}

@@ -89,6 +89,12 @@ def aimed(aim: Aim) -> Exposure:
         chinject="NONE",
         fgslock="FINE",
         quality="OK",
+        expflag="NORMAL",
+        good_pixels=1_000_000,
+        header_faults=(),
+        idctab="iref$2731450pi_idc.fits",
+        missing_polynomial="",
+        missing_tables=(),
         subarray=plan.camera.is_subarray,
         chips=chips,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from dataclasses import replace
 
 import pytest
+from astropy.io import fits
 from exposure_files import write_exposure
 
 from hstmosaic.errors import BadInputError
@@ -38,6 +40,14 @@ BAD = [
     ("uvis", {"FILTER": "BLOCK1"}, "FILTER=BLOCK1"),
     ("wfc", {"FILTER2": "FR505N", "FGSLOCK": "COARSE"}, "FILTER2=FR505N"),
 ]
+UNGUIDED = ["GSFAIL", "tdf-down at expstart", "OK; GSFAIL"]
+DROPPED = [
+    ("uvis", {"primary": {"EXPTIME": -1.0}}, "EXPTIME=-1.0: nothing was exposed"),
+    ("ir", {"primary": {"EXPTIME": 0.0}}, "EXPTIME=0.0: nothing was exposed"),
+    ("uvis", {"science": {"NGOODPIX": 0}}, "NGOODPIX=0: no pixel is good"),
+    ("wfc", {"science": {"NGOODPIX": 0}}, "NGOODPIX=0: no pixel is good"),
+]
+"""What stsci.tools drops before anything is drizzled."""
 GOOD = [
     ("uvis", {}),
     ("ir", {}),
@@ -84,6 +94,66 @@ def test_verdict_is_that_of_upstream(tmp_path, detector, cards):
         table, _ = analyze_data([str(path)], type="MVM")
     kept, _ = exclude_unusable([read_exposure(path)])
     assert bool(kept) == bool(table["doProcess"][0])
+
+
+@pytest.mark.parametrize(("detector", "changes", "shown"), DROPPED)
+def test_dropped_by_drizzlepac(tmp_path, detector, changes, shown):
+    path = write_exposure(
+        tmp_path, f"{'j' if detector == 'wfc' else 'i'}cab01a0q_flt.fits", detector=detector, **changes
+    )
+    kept, (excluded,) = exclude_unusable([read_exposure(path)])
+    assert (kept, excluded.reason) == ([], shown)
+
+
+def test_good_pixels_are_summed_over_chips(tmp_path):
+    path = write_exposure(tmp_path)
+    with fits.open(path, mode="update") as hdus:
+        hdus["SCI", 1].header["NGOODPIX"] = 0
+    assert exclude_unusable([exposure := read_exposure(path)]) == ([exposure], [])
+
+
+@pytest.mark.upstream
+@pytest.mark.parametrize(
+    ("detector", "changes"), [case[:2] for case in DROPPED] + [(d, {"primary": c}) for d, c in GOOD]
+)
+def test_upstream_drops_the_same(tmp_path, detector, changes):
+    from stsci.tools.check_files import checkFiles
+
+    name = f"{'i' if detector in {'uvis', 'ir'} else 'j'}cab01a0q_flt.fits"
+    path = write_exposure(tmp_path, name, detector=detector, **changes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves files open
+        left, _ = checkFiles([str(path)])
+        gc.collect()
+    assert bool(left) == bool(exclude_unusable([read_exposure(path)])[0])
+
+
+@pytest.mark.parametrize("quality", UNGUIDED)
+def test_failed_guiding_is_named(tmp_path, quality):
+    exposure = read_exposure(written(tmp_path, "uvis", {"QUALITY": quality}))
+    _, (excluded,) = exclude_unusable([exposure])
+    assert excluded.reason == f"QUALITY={quality.upper()}: the guide stars were not acquired or were lost"
+    assert "--keep" in excluded.next_step
+    for name in (exposure.name, exposure.rootname):
+        assert exclude_unusable([exposure], [name]) == ([exposure], [])
+
+
+def test_keep_overrules_only_failed_guiding(tmp_path):
+    exposure = read_exposure(written(tmp_path, "uvis", {"QUALITY": "GSFAIL", "MTFLAG": "T"}))
+    _, (excluded,) = exclude_unusable([exposure], [exposure.name])
+    assert "MTFLAG" in excluded.reason
+
+
+@pytest.mark.upstream
+@pytest.mark.parametrize("quality", [*UNGUIDED, "OK", "LOCKLOST", " "])
+def test_guiding_as_upstream(tmp_path, quality):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from drizzlepac.haputils.analyze import verify_guiding
+
+        path = written(tmp_path, "uvis", {"QUALITY": quality})
+        failed = verify_guiding(str(path))
+    assert failed == bool(exclude_unusable([read_exposure(path)])[1])
 
 
 def test_imaging_with_grism_is_left_out(tmp_path):

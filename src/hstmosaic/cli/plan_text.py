@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
 
-_SKY = {False: "no sky matching", True: "sky matched"}
+_SKIES = {True: "skies matched", False: "skies not matched"}
 
 
 def describe_plan(plan: Plan) -> str:
@@ -63,7 +63,8 @@ def _layer_lines(layer: Layer) -> Iterator[str]:
     need = layer.estimate
     yield f"{layer.name}: {len(layer.exposures)} exposure(s), {layer.exptime:.0f} s"
     yield (
-        f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set} ({_SKY[layer.sky_matched]})"
+        f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set}"
+        f" ({_SKIES[layer.sky_matched]})"
     )
     yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"
     for product in layer.products:

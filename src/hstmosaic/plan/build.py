@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
+from hstmosaic.plan.cautions import exposure_cautions, sky_cautions, solution_cautions
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
 from hstmosaic.plan.doubles import exclude_duplicates, exclude_second_filetypes, find_name_clashes
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
 from hstmosaic.plan.inputs import find_inputs, named_inputs
+from hstmosaic.plan.keywords import find_header_faults
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
@@ -80,6 +82,7 @@ def make_plan(
         notes.append(f"the mosaic is clipped at the edge of {choice.cell.name} ({', '.join(clipped)})")
     notes += _clipped(exposures, choice.cell, limits)
     notes += _other_cells(choice)
+    notes += [*exposure_cautions(exposures), *solution_cautions(exposures)]
     notes += _kept_in_vain(keep, given, exposures, excluded)
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
@@ -101,7 +104,7 @@ def make_plan(
         estimates=estimate_tasks(exposures, layers, learned),
         learned=learned,
         excluded=tuple(excluded),
-        notes=tuple(notes + _close_calls(layers)),
+        notes=(*notes, *sky_cautions(layers), *_close_calls(layers)),
         versions=installed_versions(),
         dropped=_dropped(given, exposures),
     )
@@ -117,9 +120,10 @@ def _usable(
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
     problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
-    usable, unusable = exclude_unusable(exposures)
+    usable, unusable = exclude_unusable(exposures, keep)
     usable, duplicates = exclude_duplicates(usable)
     problems += find_name_clashes(usable)
+    problems += find_header_faults(usable)
     excluded = [*unusable, *duplicates]
     if problems and strict:
         problems += _as_problems([*excluded, *exclude_second_filetypes(usable)[1]])

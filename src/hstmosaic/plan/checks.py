@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from hstmosaic.errors import BadInputError, Problem
-from hstmosaic.plan.exposures import Exposure
+from hstmosaic.plan.exposures import SHORTEST, Exposure
+from hstmosaic.plan.reading import UPDATE_WCS
+from hstmosaic.plan.solutions import PIPELINE_WCS
 
 _CALIBRATIONS = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
 _REMOVE = "take it out of the list"
+GUIDING_FAILURES = ("GSFAIL", "TDF-DOWN")
+"""Words in QUALITY by which drizzlepac's guiding check rejects an exposure without looking at its pixels."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class _Rule:
     keyword: Callable[[Exposure], str]
     meaning: str
     next_step: str = _REMOVE
+    overruled_by_keep: bool = False
+    """Whether the user may keep the exposure, as after screening, which applies the rule again."""
 
 
 def _key(name: str, attribute: str) -> Callable[[Exposure], str]:
@@ -76,10 +81,14 @@ _RULES = (
         _key("TARGNAME", "targname"),
         "drizzlepac takes this target for a calibration",
     ),
+    _Rule(lambda e: e.exptime < SHORTEST, _key("EXPTIME", "exptime"), "nothing was exposed"),
+    _Rule(lambda e: e.good_pixels == 0, _key("NGOODPIX", "good_pixels"), "no pixel is good"),
     _Rule(
-        lambda e: math.isclose(e.exptime, 0.0, abs_tol=1e-5),
-        _key("EXPTIME", "exptime"),
-        "nothing was exposed",
+        lambda e: any(failure in e.quality for failure in GUIDING_FAILURES),
+        _key("QUALITY", "quality"),
+        "the guide stars were not acquired or were lost",
+        _REMOVE + ", or use it with --keep",
+        overruled_by_keep=True,
     ),
     _Rule(_is_charge_injected, _key("CHINJECT", "chinject"), "charge was injected into the detector"),
     _Rule(
@@ -88,16 +97,26 @@ _RULES = (
         "a science extension has no pixels",
         "fetch the file again",
     ),
+    _Rule(
+        lambda e: bool(e.missing_polynomial) and (bool(e.idctab) or e.wcsname.upper() == PIPELINE_WCS),
+        lambda e: f"{e.missing_polynomial}, IDCTAB={e.idctab or 'N/A'}",
+        "its WCS has no distortion polynomial, and it would be drizzled up to some arcseconds off",
+        UPDATE_WCS,
+    ),
 )
 
 
-def exclude_unusable(exposures: Iterable[Exposure]) -> tuple[list[Exposure], list[Exclusion]]:
-    """Leave out what drizzlepac's multi-visit analysis of headers leaves out.
+def exclude_unusable(
+    exposures: Iterable[Exposure], keep: Collection[str] = ()
+) -> tuple[list[Exposure], list[Exclusion]]:
+    """Leave out what drizzlepac leaves out because of headers.
 
     Parameters
     ----------
     exposures : iterable of Exposure
         All exposures.
+    keep : collection of str
+        Names of files or exposures that the user wants even if their guiding failed.
 
     Returns
     -------
@@ -108,14 +127,17 @@ def exclude_unusable(exposures: Iterable[Exposure]) -> tuple[list[Exposure], lis
 
     Notes
     -----
-    The rules are those of ``drizzlepac.haputils.analyze.analyze_data(type="MVM")``. Gyro or coarse guiding
-    (``FGSLOCK``) is no reason there; whether the guiding failed, and whether all pixels are zero, is found
-    when exposures are screened.
+    The rules are those of ``drizzlepac.haputils.analyze.analyze_data(type="MVM")``, of the header part of
+    ``verify_guiding`` there, and of ``stsci.tools.check_files.checkFiles``, which drops exposures with a line on
+    standard output. Gyro or coarse guiding (``FGSLOCK``) is not a reason in any of them. Screening finds failed guiding
+    from the pixels, and exposures whose pixels are all zero.
     """
     kept = []
     excluded = []
     for exposure in exposures:
-        rule = next((rule for rule in _RULES if rule.applies(exposure)), None)
+        kept_by_user = bool({exposure.name, exposure.rootname} & set(keep))
+        rules = (rule for rule in _RULES if not (kept_by_user and rule.overruled_by_keep))
+        rule = next((rule for rule in rules if rule.applies(exposure)), None)
         if rule is None:
             kept.append(exposure)
         else:

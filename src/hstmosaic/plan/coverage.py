@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+SKIES_LEFT, SKIES_MATCHED = "n1", "n2"
+"""drizzlepac's parameter sets without sky matching and with it."""
 _CELLS_ALONG_THE_SHORTEST_CHIP = 48
 _CELLS_ALONG_THE_LONGEST_CHIP = 500
 _CELLS_IN_ALL = 16_000_000
@@ -28,7 +30,7 @@ class Coverage:
     @property
     def parameter_set(self) -> str:
         """``n1`` (no sky matching) or ``n2``, as drizzlepac rounds MEANNEXP."""
-        return "n1" if round(self.mean_chips) == 1 else "n2"
+        return SKIES_LEFT if round(self.mean_chips) == 1 else SKIES_MATCHED
 
     @property
     def is_close_call(self) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.plan.distortion import missing_polynomial, missing_tables, named_model
 from hstmosaic.plan.headers import (
     CALIBRATED,
     REFETCH,
@@ -16,7 +16,9 @@ from hstmosaic.plan.headers import (
     filetype_of,
     header_number,
     header_text,
+    is_number,
 )
+from hstmosaic.plan.keywords import NGOODPIX, PHOTFLAM, header_faults
 from hstmosaic.plan.reading import UPDATE_WCS, celestial_wcs, open_headers
 
 if TYPE_CHECKING:
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from hstmosaic.plan.inputs import InputFile
 
 
+SHORTEST = 1e-5
+"""Exposure time, in seconds, below which nothing was exposed, as drizzlepac has it."""
+_TUPLES = ("wheels", "header_faults", "missing_tables")
+"""Fields of an exposure that are lists in JSON."""
+
+
 @dataclass(frozen=True, eq=False)
 class Chip:
     """One detector chip of an exposure."""
@@ -39,6 +47,8 @@ class Chip:
     """Size (ny, nx) in pixels."""
     wcs: WCS
     """Celestial WCS with SIP terms and lookup tables; pixel to sky as ``HSTWCS`` has it."""
+    wcsname: str = ""
+    """``WCSNAME``, as written."""
 
 
 @dataclass(frozen=True)
@@ -97,23 +107,37 @@ class Exposure:
     """``FGSLOCK``."""
     quality: str
     """``QUALITY``; drizzlepac's guiding check rejects GSFAIL and TDF-DOWN."""
+    expflag: str
+    """``EXPFLAG``."""
     subarray: bool
     """``SUBARRAY``."""
+    good_pixels: int | None
+    """Sum of ``NGOODPIX`` over the chips; None if a chip has none."""
+    header_faults: tuple[str, ...]
+    """Clauses about keywords that drizzlepac needs and that are missing, or whose values it cannot use."""
+    idctab: str
+    """``IDCTAB`` as written; empty where it names no file."""
+    missing_polynomial: str
+    """Which chips have no distortion polynomial; empty if all have."""
+    missing_tables: tuple[str, ...]
+    """Keywords and names of distortion tables that the WCS lacks."""
     needs_repair: bool = False
     """Whether its pixels have faults that working copies must not have; known when it was screened."""
     chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
     """One per ``SCI`` extension; none if the exposure came out of a JSON file, or has no ``WCSNAME`` because
-    its ``EXPTIME`` is 0."""
+    nothing was exposed."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the chips, in types that JSON has."""
         values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "chips"}
-        return values | {"path": str(self.path), "wheels": list(self.wheels)}
+        lists = {name: list(values[name]) for name in _TUPLES}
+        return values | {"path": str(self.path)} | lists
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Exposure:
         """Make an exposure, without chips, from what `to_dict` returned."""
-        return cls(**values | {"path": Path(values["path"]), "wheels": tuple(values["wheels"])})
+        tuples = {name: tuple(values[name]) for name in _TUPLES}
+        return cls(**values | {"path": Path(values["path"])} | tuples)
 
 
 def filter_name(*wheels: str) -> str:
@@ -128,12 +152,17 @@ def filter_name(*wheels: str) -> str:
     -------
     str
         Lower case; clear positions left out, a leading polarizer put last: ``f606w-pol60v``.
+
+    Notes
+    -----
+    As drizzlepac has it, but for blank wheels, which hold no element: drizzlepac would make a layer ``-f814w`` of
+    ``" ;F814W"``. It takes the name of a layer from the poller.
     """
-    names = ";".join(wheels).lower().split(";")[:2]
-    used = [name for name in names if "clear" not in name and "n/a" not in name]
+    names = [name.strip() for name in ";".join(wheels).lower().split(";")[:2]]
+    used = [name for name in names if name and "clear" not in name and "n/a" not in name]
     if used and used[0].startswith("pol"):
         used.reverse()
-    return "-".join(used).rstrip("-") if used else "clear"
+    return "-".join(used) if used else "clear"
 
 
 def extract_visit(name: str) -> str:
@@ -186,7 +215,7 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
             filetype=filetype,
             exptime=float(primary["EXPTIME"]),
             expstart=float(primary["EXPSTART"]),
-            photflam=header_number(primary.get("PHOTFLAM", science.get("PHOTFLAM"))),
+            photflam=header_number((primary if detector == "ir" else science).get(PHOTFLAM)),
             wcsname=str(science.get("WCSNAME", "")),
             visit=extract_visit(path.name),
             size=status.st_size,
@@ -200,7 +229,13 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
             chinject=header_text(primary, "CHINJECT") if detector == "uvis" else "NONE",
             fgslock=header_text(primary, "FGSLOCK"),
             quality=header_text(primary, "QUALITY"),
+            expflag=header_text(primary, "EXPFLAG"),
             subarray=header_text(primary, "SUBARRAY") == "T",
+            good_pixels=_good_pixels(hdus),
+            header_faults=header_faults(hdus, detector, filter_keys),
+            idctab=named_model(primary),
+            missing_polynomial=missing_polynomial(hdus, [chip.wcs for chip in chips]),
+            missing_tables=missing_tables(primary, [chip.wcs for chip in chips]),
             chips=chips,
         )
 
@@ -235,6 +270,11 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
     science = [hdu for hdu in hdus if hdu.name == "SCI"]
     if not science:
         raise UnreadableExposureError(called, "has no SCI extension", CALIBRATED)
+    numbers = [hdu.ver for hdu in science]
+    absent = sorted(set(range(1, len(science) + 1)) - set(numbers))
+    if absent:
+        cause = f"has SCI,{max(numbers)} but no SCI,{absent[0]}, and drizzlepac counts science extensions from 1"
+        raise UnreadableExposureError(called, cause, CALIBRATED)
     primary = hdus[0].header
     there, announced = len(hdus) - 1, header_number(primary.get("NEXTEND"))
     halves = len(science) == 1 and header_text(primary, "DETECTOR") in {"WFC", "UVIS"}
@@ -246,11 +286,20 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
         if ("DQ", hdu.ver) not in present:
             raise UnreadableExposureError(called, f"has no DQ extension for SCI,{hdu.ver}", CALIBRATED)
     if "WCSNAME" not in science[0].header:
-        if math.isclose(primary["EXPTIME"], 0.0, abs_tol=1e-5):
+        if primary["EXPTIME"] < SHORTEST:
             return ()  # no WCS is made where nothing was exposed; the exposure is left out for that
         cause = "has no WCSNAME, so that drizzlepac would pass over it without a word"
         raise UnreadableExposureError(called, cause, UPDATE_WCS)
-    return tuple(Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called)) for hdu in science)
+    return tuple(
+        Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called), str(hdu.header.get("WCSNAME", "")))
+        for hdu in science
+    )
+
+
+def _good_pixels(hdus: fits.HDUList) -> int | None:
+    """Sum of NGOODPIX over the chips, if each has a number."""
+    numbers = [hdu.header.get(NGOODPIX) for hdu in hdus if hdu.name == "SCI"]
+    return int(sum(map(header_number, numbers))) if all(map(is_number, numbers)) else None
 
 
 def _shape(header: fits.Header) -> tuple[int, int]:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 REFETCH = "fetch the file again"
 CALIBRATED = "fetch the calibrated file (_flc.fits or _flt.fits) from MAST"
 _FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
+_DETECTORS = {"ACS": ("WFC", "HRC", "SBC"), "WFC3": ("UVIS", "IR")}
+_WFPC2_KINDS = frozenset({"c0m", "c0f", "c1m", "c1f"})
+_WFPC2 = (
+    "is from WFPC2: drizzlepac's multi-visit code reads DETECTOR from the primary header, where WFPC2 has none, "
+    "and the quality flags of _c0m.fits files are in other files"
+)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
 _NAMES = ["INSTRUME", "DETECTOR", "ROOTNAME"]
 _NUMBERS = ["EXPTIME", "EXPSTART"]
@@ -65,8 +71,14 @@ def filetype_of(file_name: str, name: str) -> str:
     if file_name.lower().endswith((".gz", ".bz2", ".zip")):
         raise UnreadableExposureError(name, "is compressed", "decompress it")
     kind = file_name[:-5].rpartition("_")[2] if "_" in file_name and file_name.endswith(".fits") else ""
+    if kind in _WFPC2_KINDS:
+        raise _unsupported(name, _WFPC2)
     cause = f"is a _{kind}.fits file" if kind else "its name does not end in _flt.fits or _flc.fits"
     raise UnreadableExposureError(name, f"{cause}, not a calibrated exposure", CALIBRATED)
+
+
+def _unsupported(name: str, cause: str) -> UnreadableExposureError:
+    return UnreadableExposureError(name, cause, "take it out of the list")
 
 
 def check_keywords(primary: fits.Header, name: str) -> list[str]:
@@ -89,22 +101,25 @@ def check_keywords(primary: fits.Header, name: str) -> list[str]:
     UnreadableExposureError
         For other instruments than ACS and WFC3, and for keywords that are missing or no numbers.
     """
-    instrument = header_text(primary, "INSTRUME")
-    if instrument and instrument not in _FIRST_LETTER:
+    instrument, detector = header_text(primary, "INSTRUME"), header_text(primary, "DETECTOR")
+    if instrument and instrument not in _DETECTORS:
         cause = f"is from {instrument}, and mosaics are made of ACS and WFC3 exposures"
-        raise UnreadableExposureError(name, cause, "take it out of the list")
+        raise _unsupported(name, _WFPC2 if instrument == "WFPC2" else cause)
+    if instrument and detector and detector not in _DETECTORS[instrument]:
+        cause = f"DETECTOR={detector}: {instrument} has no such detector for images"
+        raise UnreadableExposureError(name, cause, CALIBRATED)
     filters = {"ACS": ["FILTER1", "FILTER2"], "WFC3": ["FILTER"]}.get(instrument, [])
     keys = [*_NAMES, *_OTHERS.split(), *_NUMBERS, *filters]
     if instrument == "WFC3":
         keys.append("SCAN_TYP")
-    if header_text(primary, "DETECTOR") == "UVIS":
+    if detector == "UVIS":
         keys.append("CHINJECT")
     missing = [key for key in keys if key not in primary or (key in _NAMES and not header_text(primary, key))]
     if missing:
         cause = f"its primary header has no {', '.join(missing)}"
         raise UnreadableExposureError(name, cause, CALIBRATED)
     for key in _NUMBERS:
-        if isinstance(primary[key], bool) or not isinstance(primary[key], int | float):
+        if not is_number(primary[key]):
             raise UnreadableExposureError(name, f"{key} in its primary header is not a number", CALIBRATED)
     return filters
 
@@ -147,6 +162,11 @@ def header_text(header: fits.Header, key: str) -> str:
     if isinstance(value, bool):
         return "T" if value else "F"
     return str(value).strip().upper() if isinstance(value, str | int | float) else ""
+
+
+def is_number(value: object) -> bool:
+    """Tell if the value of a card is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def header_number(value: object) -> float:

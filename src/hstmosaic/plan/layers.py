@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.coverage import coverage
+from hstmosaic.plan.coverage import SKIES_MATCHED, coverage
 from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, estimate_drizzle
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
@@ -65,7 +65,7 @@ class Layer:
     @property
     def sky_matched(self) -> bool:
         """Whether these parameters match skies; for ACS/SBC they do so with the filters that see the geocorona only."""
-        return self.parameter_set == "n2" and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
+        return self.parameter_set == SKIES_MATCHED and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ExitCode
+from hstmosaic.plan.cautions import sky_cautions
 from hstmosaic.products.charts import (
     KIND_COLORS,
     KIND_WORDS,
@@ -83,6 +84,7 @@ def report_content(record: RunRecord) -> dict[str, Any]:
         "hero": [shown for shown in pictures if shown.kind in ("colour", "footprints")],
         "layers": [(layer, [shown for shown in pictures if shown.layer == layer.name]) for layer in record.plan.layers],
         "mosaics": mosaics(record),
+        "unmatched": sky_cautions(record.made),
         "failures": [(failure, last_lines(failure)) for failure in record.failures],
         "stopped": next(iter(record.told("stopped")), None),
         "timeline": timeline(fresh, begin, end) if fresh else None,

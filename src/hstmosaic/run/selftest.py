@@ -14,6 +14,7 @@ from hstmosaic.run.doctor import Finding
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
+from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.task_names import drizzle_task
 from hstmosaic.store.task_specs import TRAILERS, read_result
@@ -72,7 +73,7 @@ def check_steps(outcome: Outcome, field: Field) -> list[Finding]:
     words = ", ".join(f"{name} ({pixels} pixels with data)" for name, pixels in covered.items())
     result = read_result(RunDirectory(outcome.directory).task(drizzle_task(layer.name)).path)
     steps = result.data["steps"] if result is not None else {}
-    trailers = [path.read_text(errors="replace") for path in output.glob(TRAILERS)]
+    trailers = [path.read_text(ENCODING, errors="replace") for path in output.glob(TRAILERS)]
     chips = len(field.exposures) * len(headers)
     unrefined = [name for name, header in headers.items() if header.get("HAPLEVEL") != _MOSAIC_LEVEL]
     undrizzled = [name for name, header in headers.items() if header.get("NDRIZIM") != len(field.exposures)]
