@@ -7,6 +7,7 @@ import warnings
 import pytest
 from astropy.io import fits
 
+from hstmosaic.cli.plan_text import describe_plan
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.cautions import exposure_cautions, sky_cautions, solution_cautions
 from hstmosaic.plan.exposures import read_exposure
@@ -104,5 +105,6 @@ def test_unmatched_skies_are_pointed_out(make, exposures, matched):
     notes = [note for note in plan.notes if "seams" in note]
     assert notes == sky_cautions(plan.layers)
     assert bool(notes) == (matched is False)
+    assert f"(skies {'matched' if matched else 'not matched'})" in describe_plan(plan)
     if notes:
         assert notes[0].startswith("wfc3_uvis_f606w: 1.00 chips over a pixel")

@@ -156,6 +156,16 @@ def test_retries_and_warnings_are_told(run):
     assert "odd & rare (3 times)" in text
 
 
+def test_layers_with_unmatched_skies_are_named(run):
+    plan = run / "plan.json"
+    raw = json.loads(plan.read_text())
+    raw["layers"][0] |= {"parameter_set": "n1", "mean_chips": 1.2}
+    plan.write_text(json.dumps(raw))
+    text = words(write_report(run))
+    assert "wfc3_uvis_f606w: 1.20 chips over a pixel, so that drizzlepac does not match skies" in text
+    assert text.count("does not match skies") == 1
+
+
 def manifest(run, **changes):
     path = run.parent / "stub-foo_manifest.json"
     found = {
