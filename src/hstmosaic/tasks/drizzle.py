@@ -17,6 +17,7 @@ from hstmosaic.tasks import upstream
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.parameters import note_parameters
+from hstmosaic.tasks.skies import fill_polygons_fast, skip_distant_pairs
 from hstmosaic.tasks.steps import watch_steps
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.copy_without_mode()
     upstream.compute_footprints_once()
     upstream.break_ties_in_order()
+    skip_distant_pairs()
+    fill_polygons_fast()
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
