@@ -19,6 +19,7 @@ from hstmosaic.tasks import upstream
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.parameters import note_parameters
+from hstmosaic.tasks.skies import fill_polygons_fast, skip_distant_pairs
 from hstmosaic.tasks.steps import watch_steps
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
@@ -62,6 +63,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     upstream.end_on_memory_error_in_sky()
     upstream.find_sbc_parameters()
     upstream.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
+    skip_distant_pairs()
+    fill_polygons_fast()
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
