@@ -12,6 +12,7 @@ import psutil
 from distributed import Client, LocalCluster, system
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.dask_settings import dask_defaults, find_address
 from hstmosaic.run.node.losses import Cause, Lost
 from hstmosaic.run.node.task import Workplace
 from hstmosaic.run.node.zygote import close_zygote
@@ -174,8 +175,9 @@ def local_cluster(
         Of its one worker. On leaving, tasks that still run are killed.
     """
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
+    find_address()  # nothing leaves this process, so that it does not matter which one it is
     with (
-        dask.config.set(quiet),
+        dask.config.set(dask_defaults() | quiet),
         LocalCluster(
             n_workers=1,
             threads_per_worker=workers or usable_cores(),

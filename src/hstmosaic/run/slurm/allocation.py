@@ -23,6 +23,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.exceptions import WorkerStartTimeoutError
 
 from hstmosaic.errors import ClusterError, OutputError
+from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.jobqueue import SLURMRunner
 from hstmosaic.run.pool.local import MEMORY
 from hstmosaic.run.pool.placement import WORKER_MEMORY_MB
@@ -105,6 +106,8 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
     with dask.config.set(quiet | dict(profile.dask)):
         interface = dask.config.get("jobqueue.slurm.interface", None)
+        if note := address_note():
+            warn(note)
         try:
             # here scheduler and workers stay until they end
             runner: Any = SLURMRunner(

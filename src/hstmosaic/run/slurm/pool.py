@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed import Client
 
+from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.pool.pool import Pool
 from hstmosaic.run.slurm.commands import SlurmSilentError, cancel, queue
 from hstmosaic.run.slurm.jobs import (
@@ -76,6 +77,8 @@ def slurm_pool(
     keys, logs = directory.path / "tls", directory.path / "logs" / "jobs"
     with dask.config.set(QUIET | dict(profile.dask)):
         name, limits = job_name(directory), job_limits(profile)
+        if note := address_note():
+            tell("note", note, "warning")
         # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run
         queue(name)
         _clear(name, tell)
