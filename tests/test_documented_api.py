@@ -176,3 +176,11 @@ def test_the_module_exits_with_0(exposures, tmp_path):
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "bar_wfc3_uvis_f606w_all_drc.fits" in shown.stdout
     assert (tmp_path / "bar_wfc3_uvis_f606w_all_drc.fits").is_file()
+
+
+def test_a_deleted_current_directory_is_told(tmp_path, monkeypatch, caplog):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert make_custom_mosaic.perform("list.txt") == 1
+    assert "the current directory does not exist any more" in caplog.text

@@ -40,6 +40,8 @@ UNWANTED_VARIABLES = (
 )
 """Variables of the user that no child gets."""
 _NO_HOME = "/dev/null"
+_OWN_SETTINGS = {"ASTROPY_CONFIG_DIR": str(Path(__file__).parent)}
+"""A directory without settings of astropy: a user's may change results, and a damaged file ends every program."""
 _SET = {SAFE_PATH_VARIABLE: "1", "MPLBACKEND": "Agg"}
 
 
@@ -65,7 +67,7 @@ def child_environment(given: Mapping[str, str] | None = None) -> dict[str, str]:
         The environment of the user; that of this process when None.
     """
     given = os.environ if given is None else given
-    return {name: value for name, value in given.items() if name not in UNWANTED_VARIABLES} | _SET
+    return {name: value for name, value in given.items() if name not in UNWANTED_VARIABLES} | _SET | _OWN_SETTINGS
 
 
 def shell_environment() -> list[str]:
@@ -76,11 +78,13 @@ def shell_environment() -> list[str]:
     ]
 
 
-def ensure_home() -> None:
-    """Set ``HOME`` where neither it nor the user database names a home directory; astropy does not start without one.
+def prepare_environment() -> None:
+    """Give this process the environment of a child, and a home directory where nobody names one.
 
-    Nothing can be in the one that is set: in a directory that others can write to, settings of theirs would be read.
+    Astropy does not start where neither ``HOME`` nor the user database names a home directory. Nothing can be in the
+    one that is set: in a directory that others can write to, settings of theirs would be read.
     """
+    os.environ.update(_SET | _OWN_SETTINGS)
     try:
         Path.home()
     except RuntimeError:

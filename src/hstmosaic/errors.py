@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+NO_CURRENT_DIRECTORY = "the current directory does not exist any more"
+
+
 class ExitCode(IntEnum):
     """Exit codes of ``hstmosaic``; README.md documents them for users."""
 

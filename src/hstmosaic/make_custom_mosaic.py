@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import BadInputError, ExitCode, HstMosaicError, Problem
+from hstmosaic.errors import NO_CURRENT_DIRECTORY, BadInputError, ExitCode, HstMosaicError, Problem
 from hstmosaic.plan.cells import SkyCell, load_sky_grid
 from hstmosaic.plan.exposures import Exposure, read_exposures
 from hstmosaic.plan.inputs import InputFile, NoInputError, find_inputs
@@ -217,12 +217,17 @@ def perform(
     log.setLevel(log_level.upper())
     if not log.hasHandlers():
         log.addHandler(logging.StreamHandler(sys.stdout))
+    try:
+        output = Path.cwd()
+    except FileNotFoundError:
+        log.critical("%s", NO_CURRENT_DIRECTORY)
+        return 1
     options = RunOptions(
         source=input_image_source,
         prefix=output_file_prefix,
         skip_alignment=skip_gaia_alignment,
         log_level=log_level,
-        output=Path.cwd(),
+        output=output,
     )
     try:
         outcome = run_mosaic(options, _log_event)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.monitor.eta import in_words, time_left
+from hstmosaic.monitor.eta import in_words, progress_words, stalled, time_left
 from hstmosaic.monitor.state import DONE, RUNNING, WAITING, ProgressState, Task
 
 NOW = 1000.0
@@ -64,7 +64,7 @@ def test_a_task_that_takes_longer_than_was_thought_warns_of_the_others():
 
 
 def test_the_cpu_time_of_a_running_task_says_how_far_it_is_and_how_busy_the_machine():
-    half = replace(waiting(100), state=RUNNING, started=NOW - 200, cpu=50.0, looked_at=NOW)
+    half = replace(waiting(100), state=RUNNING, started=NOW - 200, cpu=50.0, looked_at=NOW, advanced=NOW)
     recent = {"slots": 1, "recent": (200.0, 50.0)}
     assert time_left(run_of(half, **recent), NOW) == pytest.approx(200, rel=0.03)
     assert time_left(run_of(half, **recent), NOW + 20) == pytest.approx(180, rel=0.03)
@@ -133,7 +133,8 @@ tasks = st.builds(
     memory_mb=st.integers(1, 50_000),
     group=st.sampled_from(["screen a", "drizzle b"]),
     state=st.sampled_from([WAITING, RUNNING, DONE]),
-    started=st.floats(0, 2 * NOW),
+    started=st.floats(NOW - 60, 2 * NOW),  # none is stalled
+    advanced=st.just(NOW),
     took=st.none() | st.floats(0, 1e5),
     cpu=st.none() | st.floats(0, 1e5),
 )
@@ -164,3 +165,26 @@ def test_it_is_never_negative_and_more_places_never_make_it_longer_than_one(some
 )
 def test_in_words(seconds, words):
     assert in_words(seconds) == words
+
+
+def test_a_stopped_task_promises_no_time():
+    """Its CPU time, as of a process that got SIGSTOP, does not grow; or nobody can see it, as on another node."""
+    stopped = replace(waiting(10), state=RUNNING, started=NOW - 300, cpu=9.0, looked_at=NOW, advanced=NOW - 280)
+    assert stalled(run_of(stopped), NOW) == ["drizzle-0"]
+    assert time_left(run_of(stopped), NOW) is None
+    slow = replace(stopped, advanced=NOW - 10)
+    assert stalled(run_of(slow), NOW) == []
+    assert time_left(run_of(slow), NOW) is not None
+    unseen = replace(waiting(2), state=RUNNING, started=NOW - 100)
+    assert time_left(run_of(unseen), NOW) is None
+    assert time_left(run_of(done(1, 1), pictures_seconds=2.0, drawing_since=NOW - 100), NOW) is None
+    assert stalled(run_of(stopped, ended=NOW), NOW) == []
+
+
+def test_words_promise_no_end_while_a_task_is_stalled():
+    stopped = replace(waiting(0.1), state=RUNNING, started=NOW - 300)
+    nearly = run_of(*[done(100, 100)] * 10, stopped)
+    assert progress_words(nearly, NOW) == "99 % done, time left not known yet: drizzle-10 does not advance"
+    two = run_of(*[done(100, 100)] * 10, stopped, stopped)
+    assert progress_words(two, NOW).endswith("drizzle-10 and 1 more do not advance")
+    assert progress_words(nearly, NOW - 299) == "99 % done, about 1 s left"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hstmosaic.monitor.eta import in_words, share_done, time_left
-from hstmosaic.monitor.reducer import add_up, advance
+from hstmosaic.monitor.reducer import add_up, advance, with_cpu
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words, view
 from hstmosaic.store.events import Event, event_from_line, event_line
@@ -179,3 +179,11 @@ def test_events_of_unknown_kinds_change_nothing_but_the_last_words():
 
 def test_the_plan_of_a_run_is_small_in_its_log():
     assert len(json.dumps(RECORDED[0].data)) < 200 * len(RECORDED[0].data["tasks"])
+
+
+def test_growth_of_cpu_time_is_remembered():
+    state = add_up(until("running"))
+    (name,) = (name for name, task in state.tasks.items() if task.state == RUNNING)
+    for now, cpu, advanced in ((10.0, 1.0, 10.0), (20.0, 2.0, 20.0), (30.0, 2.0, 20.0)):
+        state = with_cpu(state, {name: cpu}, now)
+        assert (state.tasks[name].advanced, state.tasks[name].looked_at) == (advanced, now)

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 
 from hstmosaic import __version__
-from hstmosaic.child import ensure_home
+from hstmosaic.child import prepare_environment
 from hstmosaic.cli.looking import report, status, verify
 from hstmosaic.cli.making import plan, run
 from hstmosaic.cli.options import CONTEXT
 from hstmosaic.cli.preparing import catalog, completion, doctor, simulate
 from hstmosaic.cli.streams import complain, prepare_streams, stream_error
-from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
+from hstmosaic.errors import NO_CURRENT_DIRECTORY, ExitCode, HstMosaicError, OutputError
 
 
 @click.group(context_settings=CONTEXT)
@@ -33,7 +33,7 @@ for verb in (plan, run, status, report, verify, doctor, catalog, simulate, compl
 
 def main() -> None:
     """Run the command line and exit with a documented code."""
-    ensure_home()
+    prepare_environment()
     try:
         prepare_streams()
         code = _called()
@@ -76,7 +76,7 @@ def _called() -> int:
         if unwritten is not None:
             raise unwritten from None
         if not _is_in_a_directory():
-            complain("the current directory does not exist any more\n  -> change to another one")
+            complain(HstMosaicError(NO_CURRENT_DIRECTORY, "change to another one"))
             return ExitCode.FAILED
         raise
     return ExitCode.OK

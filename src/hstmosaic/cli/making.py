@@ -91,6 +91,9 @@ def run(
     **given: Any,
 ) -> None:
     """Make the mosaics; what an interrupted run has finished is not done again."""
+    from hstmosaic.run.dask_settings import check_dask_settings
+
+    check_dask_settings()
     from hstmosaic.run.driver import run_mosaic
     from hstmosaic.run.options import RunOptions
     from hstmosaic.run.profiles.profile import load_profile

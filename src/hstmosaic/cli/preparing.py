@@ -30,6 +30,9 @@ _CAMERA_HELP = (
 @examples("hstmosaic doctor", "hstmosaic doctor --profile my-site.yaml --output-dir /scratch/mosaics")
 def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -> None:
     """Try out what a profile needs, and say what to mend."""
+    from hstmosaic.run.dask_settings import check_dask_settings
+
+    check_dask_settings()
     from hstmosaic.run.doctor import examine
     from hstmosaic.run.profiles.profile import load_profile
     from hstmosaic.run.selftest import try_out

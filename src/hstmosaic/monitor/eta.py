@@ -18,7 +18,12 @@ _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 _ON_TOP = 0.1
 """So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
 _IDLE = 0.05
+_MOST = 99
+"""Percent that are done at most while a run goes on."""
+_PICTURES = "drawing of the pictures"
 _A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
+_STILL, _LATE = 60.0, 5
+"""A running task is stalled after that many seconds without CPU time, or on top of that many times its estimate."""
 _DOUBT = 4
 """So many tasks that took what was estimated are imagined beside all others."""
 
@@ -36,11 +41,11 @@ def time_left(state: ProgressState, now: float) -> float | None:
     Returns
     -------
     float or None
-        0 for a run that is over; None while there is no plan, or nobody to work on it.
+        0 for a run that is over; None without a plan or workers, and while tasks are stalled.
     """
     if state.ended is not None:
         return 0.0
-    if not state.tasks:
+    if not state.tasks or stalled(state, now):
         return None
     unfinished = {name: task for name, task in state.tasks.items() if not task.over}
     if state.drawing_since is not None:
@@ -51,6 +56,46 @@ def time_left(state: ProgressState, now: float) -> float | None:
     if not state.slots:
         return None
     return _makespan(_durations(state, unfinished, now), unfinished, state) + state.pictures_seconds
+
+
+def stalled(state: ProgressState, now: float) -> list[str]:
+    """Return the names of running tasks that do not advance: nobody knows how long the run will wait for them.
+
+    Parameters
+    ----------
+    state : ProgressState
+        How far the run is.
+    now : float
+        Seconds since 1970.
+    """
+    running = {name: task for name, task in state.tasks.items() if task.state == RUNNING}
+    if state.ended is not None or not running:
+        late = state.ended is None and state.drawing_since is not None
+        late = late and now - (state.drawing_since or now) > _LATE * state.pictures_seconds + _STILL
+        return [_PICTURES] if late else []
+    speeds = _speeds(state)
+    pace = _pace(state, {}, {}, now)
+    return [
+        name
+        for name, task in running.items()
+        if (
+            now - task.advanced > _STILL
+            if task.cpu is not None
+            else now - task.started > _LATE * pace * speeds[task.group] * task.seconds + _STILL
+        )
+    ]
+
+
+def progress_words(state: ProgressState, now: float) -> str:
+    """Return how much of a run is done and how long it will take, as people say it."""
+    # 100 % would promise an end that has not come
+    share = min(int(100 * share_done(state)), _MOST)
+    names = stalled(state, now)
+    if not names:
+        return f"{share} % done, {in_words(time_left(state, now))}"
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    verb = "do" if more else "does"
+    return f"{share} % done, {in_words(None)}: {names[0]}{more} {verb} not advance"
 
 
 def share_done(state: ProgressState) -> float:

@@ -136,7 +136,15 @@ def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> Prog
         kept = 0.5 ** (max(between, 0.0) / _RECENT_SECONDS)
         wall = kept * wall + sum(max(now - task.looked_at, 0.0) for task in again.values())
         work = kept * work + sum(max(cpu[name] - (task.cpu or 0.0), 0.0) for name, task in again.items())
-    looked_at = {name: replace(task, cpu=cpu[name], looked_at=now) for name, task in running.items()}
+    looked_at = {
+        name: replace(
+            task,
+            cpu=cpu[name],
+            looked_at=now,
+            advanced=now if task.cpu is None or cpu[name] > task.cpu else task.advanced,
+        )
+        for name, task in running.items()
+    }
     return replace(state, tasks={**state.tasks, **looked_at}, recent=(wall, work))
 
 

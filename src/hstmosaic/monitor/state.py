@@ -34,6 +34,8 @@ class Task:
     """The same of CPU time; of a running task, what it had taken when it was looked at."""
     looked_at: float = 0.0
     """When that was."""
+    advanced: float = 0.0
+    """When its CPU time was last seen to grow, or first looked at."""
     attempt: int = 1
 
     @property

@@ -9,7 +9,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hstmosaic.monitor.eta import in_words, share_done, time_left
+from hstmosaic.monitor.eta import in_words, progress_words, share_done
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
 def _time_words(state: ProgressState, now: float) -> str:
     if not state.begun:
         return in_words(None)
-    share = f"{100 * share_done(state):.0f} % done"
     if state.ended is not None:
-        return f"{share}, took {_clock(state.ended - state.begun)}"
-    return f"{share}, {in_words(time_left(state, now))}, {_clock(now - state.begun)} so far"
+        return f"{100 * share_done(state):.0f} % done, took {_clock(state.ended - state.begun)}"
+    return f"{progress_words(state, now)}, {_clock(now - state.begun)} so far"
 
 
 def _layer_words(state: ProgressState) -> str:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
+
 from hstmosaic.products.canvas import ARCMIN, TIMES, cut_out, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
@@ -82,6 +84,7 @@ def make_pictures(run: Path) -> tuple[Path, ...]:
     OutputError
         If it is no run directory.
     """
+    mpl.rcdefaults()  # a matplotlibrc of the user changes nothing
     record = read_record(run)
     studio = _Studio(record)
     if not record.asked.get("stub"):

@@ -18,6 +18,7 @@ from distributed.utils import get_ip, get_ip_interface
 
 from hstmosaic.errors import HstMosaicError, ProfileError
 from hstmosaic.plan.estimates import LEAST_MEMORY_MB
+from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.disk_space import check_room
 from hstmosaic.run.pool.machine_limits import cores, usable_memory
 from hstmosaic.run.pool.placement import JobSize
@@ -142,6 +143,8 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
     token = secrets.token_hex(8)
     (folder / TOKEN_FILE).write_text(token, ENCODING)
     interface = config("interface")
+    if note := address_note():
+        yield Finding("network", True, note)
     host = get_ip_interface(interface) if interface else get_ip()
     with socket.create_server((host, 0)) as listening:
         port = listening.getsockname()[1]

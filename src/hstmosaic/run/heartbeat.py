@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.monitor.eta import in_words, share_done, time_left
+from hstmosaic.monitor.eta import progress_words, share_done, stalled, time_left
 from hstmosaic.monitor.reducer import advance, with_cpu
 from hstmosaic.monitor.state import ProgressState
 from hstmosaic.plan.estimates import estimate_pictures
@@ -57,6 +57,7 @@ class Heartbeat:
     def __init__(self, tell: Teller) -> None:
         self.tell, self.state = tell, ProgressState()
         self._milestone, self._printed = 0, time.monotonic()
+        self._stalled = False
 
     def __call__(self, event: Event) -> None:
         """Hear an event."""
@@ -71,10 +72,13 @@ class Heartbeat:
         left, share = time_left(state, now), share_done(state)
         done = sum(task.over for task in state.tasks.values())
         milestone = int(_MILESTONES * share)
-        printed = milestone > self._milestone and time.monotonic() - self._printed > _QUIET_SECONDS
+        is_stalled = bool(stalled(state, now))
+        # a time that was printed and does not hold is taken back
+        news = milestone > self._milestone or is_stalled != self._stalled
+        printed = news and time.monotonic() - self._printed > _QUIET_SECONDS
         if printed:
-            self._milestone, self._printed = milestone, time.monotonic()
-        words = f"{100 * share:.0f} % done, {in_words(left)}"
+            self._milestone, self._printed, self._stalled = milestone, time.monotonic(), is_stalled
+        words = progress_words(state, now)
         told = {"done": done, "tasks": len(state.tasks), "share": round(share, 4)}
         seconds = None if left is None else round(left, 1)
         self.tell("progress", words, "info" if printed else "debug", **told, seconds_left=seconds, cpu=cpu)

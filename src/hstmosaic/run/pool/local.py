@@ -10,6 +10,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.dask_settings import dask_defaults, find_address
 from hstmosaic.run.node.losses import Cause, Lost
 from hstmosaic.run.node.task import Workplace
 from hstmosaic.run.node.zygote import close_zygote
@@ -123,8 +124,9 @@ def local_cluster(
     """
     memory = usable_memory() if memory_mb is None else Memory(_GIVEN, memory_mb)
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
+    find_address()  # nothing leaves this process, so that it does not matter which one it is
     with (
-        dask.config.set(quiet),
+        dask.config.set(dask_defaults() | quiet),
         LocalCluster(
             n_workers=1,
             threads_per_worker=workers or cores(),

@@ -22,6 +22,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.exceptions import WorkerStartTimeoutError
 
 from hstmosaic.errors import ClusterError, OutputError
+from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.jobqueue import SLURMRunner
 from hstmosaic.run.pool.local import MEMORY
 from hstmosaic.run.pool.machine_limits import MB_PER_MIB, usable_memory
@@ -104,6 +105,8 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
     with dask.config.set(quiet | dict(profile.dask)):
         interface = dask.config.get("jobqueue.slurm.interface", None)
+        if note := address_note():
+            warn(note)
         try:
             # here scheduler and workers stay until they end
             runner: Any = SLURMRunner(

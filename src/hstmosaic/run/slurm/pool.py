@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dask.config
 from distributed import Client
 
+from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.pool.pool import Pool
 from hstmosaic.run.slurm.answers import SlurmSilentError
 from hstmosaic.run.slurm.commands import cancel, queue
@@ -77,6 +78,8 @@ def slurm_pool(
     keys, logs = directory.keys, directory.job_logs
     with dask.config.set(QUIET | dict(profile.dask)):
         name, limits = job_name(directory), job_limits(profile)
+        if note := address_note():
+            tell("note", note, "warning")
         # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run
         queue(name)
         _clear(name, tell)
