@@ -167,7 +167,7 @@ def test_an_unusable_output_directory_is_told_together_with_inputs(call, exposur
     output = ("-s", "--output-dir", tmp_path / "file")
     (tmp_path / "list.txt").write_text("absent_flc.fits\n")
     code, _, err = call("run", tmp_path / "list.txt", *output)
-    assert (code, "2 problem(s)" in err) == (ExitCode.BAD_INPUT, True)
+    assert (code, "2 problems" in err) == (ExitCode.BAD_INPUT, True)
     assert "absent_flc.fits" in err
     assert "--output-dir: " in err
     code, _, err = call("run", exposures / "list.txt", *output)

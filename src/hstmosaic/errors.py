@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from hstmosaic.text import count_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -94,7 +96,7 @@ class BadInputError(HstMosaicError):
 
     def __init__(self, problems: Sequence[Problem], so_far: str = "nothing was started") -> None:
         self.problems = tuple(problems)
-        lines = [f"{len(self.problems)} problem(s) with the input; {so_far}"]
+        lines = [f"{count_of(len(self.problems), 'problem')} with the input; {so_far}"]
         lines += [f"  {problem}" for problem in self.problems]
         super().__init__("\n".join(lines))
 

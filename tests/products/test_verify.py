@@ -142,7 +142,7 @@ def test_the_command_line_says_it_by_its_exit_code(products, monkeypatch, capsys
     printed = capsys.readouterr()
     assert ended.value.code == code
     assert (MOSAIC in printed.err) == harm
-    assert "2 manifest(s)" in printed.out
+    assert "2 manifests" in printed.out
     assert "\x1b" not in printed.err, "no bar where there is no terminal"
 
 

@@ -19,6 +19,7 @@ from hstmosaic.plan.names import check_prefix, default_prefix
 from hstmosaic.plan.plan import Plan, installed_versions
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
 from hstmosaic.plan.tasks import estimate_tasks
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,7 +90,7 @@ def make_plan(
     geometry = common_geometry(exposures, choice.cell, limits, tight)
     layers = make_layers(exposures, geometry, prefix, learned)
     return Plan(
-        source=source if isinstance(source, str) else f"{len(source)} exposure(s), named one by one",
+        source=source if isinstance(source, str) else f"{count_of(len(source), 'exposure')}, named one by one",
         prefix=prefix,
         projection_cell=choice.cell.name,
         projection_center=choice.cell.center,

@@ -14,6 +14,7 @@ from hstmosaic.errors import NotAsRecordedError
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
 from hstmosaic.store.files import ENCODING, hdu_names, sha256
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,8 +78,8 @@ class Verified:
     faults: tuple[Fault, ...]
 
     def __str__(self) -> str:
-        checked = f"{self.files} file(s), {self.size / 1e6:.1f} MB, in {self.manifests} manifest(s)"
-        return f"{checked}: " + (f"{len(self.faults)} fault(s)" if self.faults else "all as recorded")
+        checked = f"{count_of(self.files, 'file')}, {self.size / 1e6:.1f} MB, in {count_of(self.manifests, 'manifest')}"
+        return f"{checked}: " + (count_of(len(self.faults), "fault") if self.faults else "all as recorded")
 
 
 def read_manifests(folder: Path) -> Manifests:
