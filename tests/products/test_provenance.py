@@ -12,12 +12,13 @@ from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Manifest, UsedExposure
 from hstmosaic.products.provenance import RunFacts, provenance_json, read_provenance
 from hstmosaic.simulate import demo_field, simulate_field
+from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult, write_result
 
 IMAGE = {"name": "hstmosaic:0.1.0", "digest": "sha256:" + "ab" * 32}
 OPTIONS = {"prefix": "foo", "skip_alignment": False, "keep": [], "catalog": None}
-ALIGNMENT = {"aligned": True, "catalog": "GAIAeDR3", "exposures": {}, "files": []}
+ALIGNMENT = AlignmentResult(aligned=True, catalog="GAIAeDR3")
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_exposures_and_catalogues_have_checksums(document, plan, run):
 
 
 def test_without_alignment_there_is_none_though_an_earlier_run_has_left_one(plan, manifest, facts, run):
-    text = provenance_json(plan, manifest, replace(facts, alignment={}), run)
+    text = provenance_json(plan, manifest, replace(facts, alignment=None), run)
     document = ProvDocument.deserialize(content=text)
     assert "align" not in of(document, ProvActivity)
     assert "catalogs/GAIAeDR3.csv" not in of(document, ProvEntity)
@@ -135,7 +136,7 @@ def test_without_alignment_there_is_none_though_an_earlier_run_has_left_one(plan
 
 def test_a_failed_run_that_has_made_nothing_has_provenance(plan, manifest, facts, tmp_path):
     (tmp_path / "plan.json").write_text(plan.to_json())
-    text = provenance_json(plan, replace(manifest, products=()), replace(facts, alignment={}), tmp_path)
+    text = provenance_json(plan, replace(manifest, products=()), replace(facts, alignment=None), tmp_path)
     assert of(ProvDocument.deserialize(content=text), ProvActivity).keys() == {"run"}
 
 

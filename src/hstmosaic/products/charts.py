@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from hstmosaic.store.alignment_results import ExposureFit
 
 KIND_COLORS = {
     "screen": "#56b4e9",
@@ -188,22 +190,20 @@ def nice_step(far: float) -> float:
     return next(power * factor for factor in (0.5, 1, 2.5, 5) if far / (power * factor) <= 3)
 
 
-def residual_points(alignment: Mapping[str, Any], layers: Mapping[str, str]) -> list[tuple[float, float, str, str]]:
+def residual_points(fits: Mapping[str, ExposureFit], layers: Mapping[str, str]) -> list[tuple[float, float, str, str]]:
     """Return the residuals of stars: east and north in mas, layer, name of the exposure."""
     return [
-        (east, north, layers.get(name, ""), name)
-        for name, found in alignment.get("exposures", {}).items()
-        for east, north in found.get("residuals_mas", ())
+        (east, north, layers.get(name, ""), name) for name, fit in fits.items() for east, north in fit.residuals_mas
     ]
 
 
-def shift_points(alignment: Mapping[str, Any], layers: Mapping[str, str]) -> list[tuple[float, float, str, str]]:
+def shift_points(fits: Mapping[str, ExposureFit], layers: Mapping[str, str]) -> list[tuple[float, float, str, str]]:
     """Return by how much exposures were moved: east and north in mas, layer, words."""
     return [
         (
-            *found["shift_mas"],
+            *fit.shift_mas,
             layers.get(name, ""),
-            "{}: {:+.1f} mas east, {:+.1f} mas north".format(name, *found["shift_mas"]),
+            "{}: {:+.1f} mas east, {:+.1f} mas north".format(name, *fit.shift_mas),
         )
-        for name, found in alignment.get("exposures", {}).items()
+        for name, fit in fits.items()
     ]

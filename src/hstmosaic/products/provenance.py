@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.manifest import ALIGNED_KINDS
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.manifest import Manifest
+    from hstmosaic.store.alignment_results import AlignmentResult
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class RunFacts:
     """Number of the Slurm job that the driver ran in."""
     image: dict[str, str] | None = None
     """Name and digest of the image that the driver ran in."""
-    alignment: dict[str, Any] = field(default_factory=dict)
-    """As ``alignment.json`` has it; empty where nothing was to be aligned."""
+    alignment: AlignmentResult | None = None
+    """Outcome of the alignment; None where nothing was to be aligned."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) 
     for path in catalogs:
         document.file(f"catalogs/{path.name}", "hm:Catalogue", str(path), _content(path))
     _add_tasks(document, plan, manifest, facts, run, [f"catalogs/{path.name}" for path in catalogs])
-    _add_products(document, manifest, facts.alignment.get("exposures", {}), run)
+    _add_products(document, manifest, facts.alignment.exposures if facts.alignment else {}, run)
     return document.to_json()
 
 
@@ -153,8 +154,8 @@ def _add_tasks(
             _add_task(document, directory.task(sources_task(exposure.name)).path, "hm:SourceFinding", [exposure.name])
     aligned = False
     if facts.alignment:
-        told = {key: value for key, value in facts.alignment.items() if key not in ("files", "exposures")}
-        used = [*facts.alignment.get("exposures", {}), *catalogs]
+        told = {key: value for key, value in facts.alignment.to_dict().items() if key not in ("files", "exposures")}
+        used = [*facts.alignment.exposures, *catalogs]
         result = {"hm:result": json.dumps(told, sort_keys=True)}
         aligned = _add_task(document, directory.task(ALIGN_TASK).path, "hm:Alignment", used, result)
     for layer in plan.layers:

@@ -231,13 +231,12 @@ def last_lines(failure: Failed) -> str:
 def _alignment(record: RunRecord) -> dict[str, Any]:
     found = record.alignment
     layers = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
-    residuals = residual_points(found, layers)
-    rms = max(found["rms_mas"]) if found.get("rms_mas") else 0.0
+    residuals = residual_points(found.exposures, layers) if found else []
     return {
         "alignment": found,
         "layer_of": layers,
-        "residuals": plane(residuals, rms) if residuals else None,
-        "shifts": plane(shift_points(found, layers)) if found.get("exposures") else None,
+        "residuals": plane(residuals, max(found.rms_mas)) if found and residuals else None,
+        "shifts": plane(shift_points(found.exposures, layers)) if found and found.exposures else None,
     }
 
 

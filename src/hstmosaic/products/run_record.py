@@ -14,6 +14,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.plan.outlines import Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
+from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
@@ -128,9 +129,16 @@ class RunRecord:
         return read_outlines(path) if path.is_file() else ()
 
     @cached_property
-    def alignment(self) -> dict[str, Any]:
-        """What came out of the alignment; empty if none was tried."""
-        return _read_if_there(self.directory.alignment_file) if list(self.told("aligned", "not aligned")) else {}
+    def alignment(self) -> AlignmentResult | None:
+        """Outcome of the alignment; None if none was tried."""
+        if not list(self.told("aligned", "not aligned")):
+            return None
+        path = self.directory.alignment_file
+        raw = _read_if_there(path)
+        try:
+            return AlignmentResult.from_dict(raw) if raw else None
+        except (KeyError, TypeError, ValueError) as error:
+            raise OutputError(f"{path} is not the result of an alignment ({error!r})", _WRITTEN_ANEW) from error
 
     @cached_property
     def pictures(self) -> dict[str, Any]:

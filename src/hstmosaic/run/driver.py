@@ -172,7 +172,7 @@ class _Work:
             started=self.started,
             ended=time.time(),
             checksums=dict(self.progress.sha256),
-            alignment=self.aligner.said() if self.aligner is not None else {},
+            alignment=self.aligner.result if self.aligner is not None else None,
             error=error,
             fallbacks=dict(self.fallbacks),
             repairs=dict(self.progress.repairs),

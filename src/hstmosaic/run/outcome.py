@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
     from hstmosaic.products.manifest import Failure
+    from hstmosaic.store.alignment_results import AlignmentResult
     from hstmosaic.store.pixel_repair import PixelRepair
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -36,8 +37,8 @@ class Outcome:
     ended: float
     checksums: dict[str, str]
     """SHA-256 of the exposures that were screened, by name."""
-    alignment: dict[str, Any] = field(default_factory=dict)
-    """How the alignment went; empty where there was none."""
+    alignment: AlignmentResult | None = None
+    """How the alignment went; None where there was none."""
     error: BaseException | None = None
     """What has ended it early."""
     fallbacks: dict[str, list[str]] = field(default_factory=dict)

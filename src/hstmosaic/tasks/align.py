@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from drizzlepac.haputils import astrometric_utils as catalogs
 
 from hstmosaic.plan.catalog_replies import USER_CATALOG, Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
+from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file, finish_fits
@@ -49,13 +50,7 @@ def align(spec: AlignSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``aligned`` (bool), ``cause`` (why not), ``left_out`` (exposure: reason), and after a good fit
-        ``catalog``, ``method`` (``relative``: all exposures to each other, then as one to the catalogue; else each by
-        itself), ``fitgeom``, ``matches`` and ``rms_mas`` (right ascension, declination; of the fit with fewest stars),
-        ``reference_catalog`` (file), ``headerlets`` (exposure: file) and ``exposures`` (see
-        `hstmosaic.tasks.outcome.exposure_outcome`, with ``fit_matches`` and ``fit_rms_mas`` of the fit that moved it),
-        the files lying in the current directory, and ``files`` with each
-        of them as `hstmosaic.store.files.MadeFile` has it.
+        ``data`` is an `AlignmentResult` as a dict; its files lie in the current directory.
     """
     for name, path in spec.exposures:
         shutil.copyfile(path, name)
@@ -78,13 +73,13 @@ def align(spec: AlignSpec) -> TaskResult:
     }
     fit, left_out, cause = _largest_fit(left_out, spec)
     if fit is None:
-        return TaskResult(ok=True, data={"aligned": False, "cause": cause, "left_out": left_out})
+        return TaskResult(ok=True, data=AlignmentResult(aligned=False, cause=cause, left_out=left_out).to_dict())
     for name in fit.members:
         fits.setval(name, "HAPLEVEL", value=1, comment="Classification level of this product")
-    data = _outcome(fit, spec, tables, left_out)
-    products = [*fit.members, *data["headerlets"].values()]
-    made = [*map(finish_fits, map(Path, products)), finish_file(Path(data["reference_catalog"]))]
-    return TaskResult(ok=True, data=data | {"files": [asdict(file) for file in made]})
+    outcome = _outcome(fit, spec, tables, left_out)
+    products = [*fit.members, *outcome.headerlets.values()]
+    made = (*map(finish_fits, map(Path, products)), finish_file(Path(outcome.reference_catalog)))
+    return TaskResult(ok=True, data=replace(outcome, files=made).to_dict())
 
 
 def _largest_fit(left_out: dict[str, str], spec: AlignSpec) -> tuple[Fit | None, dict[str, str], str]:
@@ -239,31 +234,32 @@ def _service(spec: AlignSpec, unread: list[str]) -> Any:
     return reply
 
 
-def _outcome(fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Any]:
+def _outcome(fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]) -> AlignmentResult:
     catalog, method, fitgeom = fit.table.tried
     made = {item.meta["name"]: _numbers(item.meta["fit_info"]) for item in fit.table.selected_fit}
-    weakest = min(made.values(), key=lambda numbers: numbers["fit_matches"])
+    matches, rms = min(made.values())
     reference: Table = fit.table.reference_catalogs[catalog]
     originals = {name: Path(path) for name, path in spec.exposures}
-    return {
-        "aligned": True,
-        "cause": "",
-        "left_out": dict(left_out),
-        "catalog": catalog,
-        "method": method,
-        "fitgeom": fitgeom,
-        "matches": weakest["fit_matches"],
-        "rms_mas": weakest["fit_rms_mas"],
-        "reference_catalog": fit.joint.refname,
-        "headerlets": {name: name.replace(".fits", "_hlet.fits") for name in fit.members},
-        "exposures": {
-            name: made[name]
-            | exposure_outcome(read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference)
-            for name in fit.members
-        },
+    outcomes = {
+        name: exposure_outcome(read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference)
+        for name in fit.members
     }
+    return AlignmentResult(
+        aligned=True,
+        left_out=dict(left_out),
+        catalog=catalog,
+        method=method,
+        fitgeom=fitgeom,
+        matches=matches,
+        rms_mas=rms,
+        reference_catalog=fit.joint.refname,
+        headerlets={name: name.replace(".fits", "_hlet.fits") for name in fit.members},
+        exposures={
+            name: replace(outcome, fit_matches=made[name][0], fit_rms_mas=made[name][1])
+            for name, outcome in outcomes.items()
+        },
+    )
 
 
-def _numbers(info: Mapping[str, Any]) -> dict[str, Any]:
-    rms = [float(info["RMS_RA"].mas), float(info["RMS_DEC"].mas)]
-    return {"fit_matches": int(info["nmatches"]), "fit_rms_mas": rms}
+def _numbers(info: Mapping[str, Any]) -> tuple[int, tuple[float, float]]:
+    return int(info["nmatches"]), (float(info["RMS_RA"].mas), float(info["RMS_DEC"].mas))

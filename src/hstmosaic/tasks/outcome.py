@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from hstmosaic.store.alignment_results import ExposureFit
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from astropy.table import Table
 
@@ -21,9 +23,7 @@ _POINTS = 5
 _RESIDUALS = 100
 
 
-def exposure_outcome(
-    before: Exposure, after: Exposure, sources: Mapping[int, Table], reference: Table
-) -> dict[str, Any]:
+def exposure_outcome(before: Exposure, after: Exposure, sources: Mapping[int, Table], reference: Table) -> ExposureFit:
     """Compare an exposure before and after the fit, and its sources with the catalogue.
 
     Parameters
@@ -37,27 +37,28 @@ def exposure_outcome(
 
     Returns
     -------
-    dict
-        ``status``; ``shift_mas``, by how much the middle of the exposure moved to the east and to the north;
-        ``rotation_deg``, from north to east; ``scale``, the ratio of pixel scales; ``sources``; ``matches`` with the
-        catalogue and ``rms_mas`` of their distances in right ascension and declination; ``residuals_mas``, these
-        distances of a hundred of them at most, to the east and to the north; ``wcsname``.
+    ExposureFit
+        Without the numbers of the fit itself.
     """
     shift, factor = _similarity(_sky(before), _sky(after))
     offsets = _matches(after, sources, reference)
-    rms = [float(value) for value in np.sqrt(np.mean(offsets**2, axis=0))] if len(offsets) else None
+    rms = _pair(np.sqrt(np.mean(offsets**2, axis=0))) if len(offsets) else None
     few = offsets[:: max(1, -(-len(offsets) // _RESIDUALS))]
-    return {
-        "status": "aligned",
-        "shift_mas": [float(value) for value in shift],
-        "rotation_deg": float(-np.rad2deg(np.angle(factor))),
-        "scale": float(abs(factor)),
-        "sources": sum(len(table) for table in sources.values()),
-        "matches": len(offsets),
-        "rms_mas": rms,
-        "residuals_mas": np.round(few, 1).tolist(),
-        "wcsname": after.wcsname,
-    }
+    return ExposureFit(
+        shift_mas=_pair(shift),
+        rotation_deg=float(-np.rad2deg(np.angle(factor))),
+        scale=float(abs(factor)),
+        sources=sum(len(table) for table in sources.values()),
+        matches=len(offsets),
+        rms_mas=rms,
+        residuals_mas=tuple(map(_pair, np.round(few, 1))),
+        wcsname=after.wcsname,
+    )
+
+
+def _pair(values: Iterable[float]) -> tuple[float, float]:
+    first, second = values
+    return float(first), float(second)
 
 
 def _sky(exposure: Exposure) -> SkyCoord:

@@ -5,21 +5,20 @@ import pytest
 from hstmosaic.errors import AlignmentError
 from hstmosaic.run.stages.aligner import Aligner, alignment_notes
 from hstmosaic.run.stages.alignment import AlignedRun
+from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
 from hstmosaic.store.run_directory import RunDirectory
-
-FIT = {"catalog": "GAIAeDR3", "fitgeom": "rscale"}
 
 
 def outcome(stars, rms):
-    moved = {"shift_mas": (120.0, -30.0), "rotation_deg": 0.02, "scale": 1.0, "matches": 90, "rms_mas": (2.0, 3.0)}
-    return moved | {"fit_matches": stars, "fit_rms_mas": (rms, 2 * rms)}
+    return ExposureFit((120.0, -30.0), 0.02, 1.0, 100, 90, (2.0, 3.0), stars, (rms, 2 * rms))
 
 
 @pytest.fixture
 def notes():
     exposures = {"a": outcome(140, 2.0), "b": outcome(20, 40.0), "d": outcome(30, 9.0)}
-    data = FIT | {"exposures": exposures, "left_out": {"c": "it has no stars"}}
-    return alignment_notes(AlignedRun(plan=None, aligned=True, data=data))
+    left_out = {"c": "it has no stars"}
+    found = AlignmentResult(aligned=True, left_out=left_out, catalog="GAIAeDR3", fitgeom="rscale", exposures=exposures)
+    return alignment_notes(AlignedRun(plan=None, result=found))
 
 
 def keywords(notes, *exposures):
@@ -39,7 +38,9 @@ def test_a_product_of_exposures_that_the_fit_left_out_is_not_aligned(notes):
 
 
 def test_without_a_fit_no_product_is_aligned():
-    assert keywords(alignment_notes(AlignedRun(plan=None, aligned=False)), "a") == {"ALIGNED": False}
+    assert keywords(alignment_notes(AlignedRun(plan=None, result=AlignmentResult(aligned=False))), "a") == {
+        "ALIGNED": False
+    }
 
 
 def test_an_alignment_that_fails_leaves_no_outcome_of_an_earlier_one(tmp_path, monkeypatch):

@@ -11,12 +11,14 @@ from hstmosaic.run.stages import alignment
 from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
 from hstmosaic.simulate import simulate_field
+from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult
 from hstmosaic.store.events import Teller
 from hstmosaic.store.run_directory import run_directory
 
-GOOD = {"aligned": True, "catalog": "", "method": "relative", "fitgeom": "rscale", "matches": 20, "rms_mas": [1.0, 1.0]}
-GOOD |= {"exposures": {}, "left_out": {}, "headerlets": {}, "reference_catalog": "reference.ecsv"}
-FAILED = {"aligned": False, "cause": "no match", "left_out": {}}
+GOOD = AlignmentResult(
+    aligned=True, method=RELATIVE, fitgeom="rscale", matches=20, rms_mas=(1.0, 1.0), reference_catalog="reference.ecsv"
+)
+FAILED = AlignmentResult(aligned=False, cause="no match")
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,6 @@ def test_without_another_one_a_fit_is_not_done_twice(plan, tmp_path, monkeypatch
     with catalog_service(stars(FEWEST), "good", "hang") as service:
         run, warnings = fits.run(service)
         assert len(service.asked) == 2
-    assert run.cause == "no match"
+    assert run.result.cause == "no match"
     assert warnings == ["not aligned"]
     assert fits.tried == [["GAIAeDR3"]]

@@ -94,7 +94,7 @@ def test_files_are_as_upstream_makes_them(first):
         header = fits.getheader(path, "SCI", 1)
         assert header["WCSNAME"].endswith("-FIT_MVM_GAIAeDR3")
         assert header["WCSTYPE"] == "undistorted a posteriori solution aligned across visits to GAIAEDR3"
-        assert header["NMATCHES"] == run.data["matches"]
+        assert header["NMATCHES"] == run.result.matches
         assert fits.getheader(path, 0)["ROOTNAME"] in name
         assert fits.getheader(path, 0)["HAPLEVEL"] == 1
         with fits.open(path) as hdus:
@@ -107,18 +107,18 @@ def test_files_are_as_upstream_makes_them(first):
 
 def test_the_outcome_is_said(bench, first):
     run, events = first
-    assert run.data["method"] == "relative"
+    assert run.result.method == "relative"
     assert not [event for event in events if event.level == "warning"]
-    assert run.data["catalog"] == "GAIAeDR3"
-    assert run.data["matches"] > 200
+    assert run.result.catalog == "GAIAeDR3"
+    assert run.result.matches > 200
     for plan in bench.field.exposures:
-        outcome = run.data["exposures"][plan.filename]
-        assert outcome["rotation_deg"] == pytest.approx(-plan.error.roll, abs=0.004)
+        outcome = run.result.exposures[plan.filename]
+        assert outcome.rotation_deg == pytest.approx(-plan.error.roll, abs=0.004)
         before = distances_from_truth(plan, next(p for p in bench.paths if p.name == plan.filename))
-        np.testing.assert_allclose(outcome["shift_mas"], -before.mean(axis=0), atol=8)
-        assert outcome["matches"] > 0.9 * outcome["sources"]
+        np.testing.assert_allclose(outcome.shift_mas, -before.mean(axis=0), atol=8)
+        assert outcome.matches > 0.9 * outcome.sources
         assert any(plan.filename in event.message and "mas east" in event.message for event in events)
-    assert json.dumps(run.data)
+    assert json.dumps(run.result.to_dict())
 
 
 def test_grids_follow_the_aligned_exposures(bench, first):
@@ -144,7 +144,7 @@ def test_filters_are_registered_in_the_products(bench, first):
             assert len(offsets) > 40
             medians[product.name] = np.median(offsets, axis=0)
             header = fits.getheader(path, "SCI") + fits.getheader(path)
-            assert header["NMATCHES"] == run.data["matches"]
+            assert header["NMATCHES"] == run.result.matches
     assert len(medians) == 4
     for median in medians.values():
         assert np.hypot(*median) < 5
@@ -157,7 +157,7 @@ def test_a_finished_stage_is_not_done_again(bench, first):
     results = {p: p.stat().st_mtime_ns for k in ("sources-*", "align") for p in tasks.glob(f"{k}/result.json")}
     assert len(results) == 7
     again, _ = bench.aligned()
-    assert again.data == first[0].data
+    assert again.result == first[0].result
     assert {path: path.stat().st_mtime_ns for path in results} == results
 
 
@@ -213,13 +213,13 @@ def test_a_users_catalogue_of_another_field_is_named(bench, tmp_path):
     Table({"ra": bench.stars.ra / 15, "dec": bench.stars.dec}).write(path)
     run, _ = bench.align(catalog=path, service=NOWHERE)
     assert not run.aligned
-    assert run.cause.startswith(f"{path} has no source within")
+    assert run.result.cause.startswith(f"{path} has no source within")
 
 
 def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
     run, events = bench.align(service=NOWHERE)
     assert not run.aligned
-    assert "http://127.0.0.1:9" in run.cause
+    assert "http://127.0.0.1:9" in run.result.cause
     assert run.plan is bench.plan
     assert any(event.kind == "not aligned" and event.level == "warning" for event in events)
     with pytest.raises(AlignmentError, match="cannot be aligned"):
@@ -229,10 +229,10 @@ def test_without_a_catalogue_the_run_goes_on_and_says_so(bench):
 def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_path):
     with catalog_service(bench.stars, "empty", "good") as service:
         run, _ = bench.align(service=Service(url=service.url, cache=None))
-        assert run.data["catalog"] == "GSC242"
+        assert run.result.catalog == "GSC242"
         assert len(service.asked) == 2, "2MASS is not needed"
     again, events = bench.align(service=Service(url=service.url, cache=None, attempts=1))
-    assert again.data == run.data
+    assert again.result == run.result
     (warning,) = [event for event in events if event.level == "warning"]
     assert warning.message.startswith("GAIAeDR3: the catalogue service does not answer")
 
@@ -254,9 +254,9 @@ def test_a_service_that_is_no_use(bench, mode, cause):
     with catalog_service(bench.stars, mode) as service:
         run, events = bench.align(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
     assert not run.aligned
-    assert re.search(cause, run.cause)
+    assert re.search(cause, run.result.cause)
     (told,) = [event for event in events if event.kind == "not aligned"]
-    assert (told.level, run.cause in told.message) == ("warning", True)
+    assert (told.level, run.result.cause in told.message) == ("warning", True)
 
 
 @pytest.mark.parametrize("count", [3, 11])
@@ -265,7 +265,7 @@ def test_too_few_stars_in_the_catalogue(bench, count):
     few = {key: getattr(bench.stars, key)[middle] for key in ("ra", "dec", "mag", "pmra", "pmdec", "error")}
     run, events = bench.aligned(**few)
     assert not run.aligned
-    assert f"{count} in" in run.cause
+    assert f"{count} in" in run.result.cause
     assert any(event.kind == "not aligned" for event in events)
 
 
@@ -277,13 +277,13 @@ def test_a_catalogue_that_does_not_reach_far_enough_is_the_cause_that_is_told(be
     monkeypatch.setattr("hstmosaic.run.stages.alignment.fit_cone", narrow)
     run, _ = bench.aligned()
     assert not run.aligned
-    assert "GAIAeDR3: the stored catalogue does not cover" in run.cause
+    assert "GAIAeDR3: the stored catalogue does not cover" in run.result.cause
 
 
 def test_stars_of_another_field(bench):
     run, _ = bench.aligned(ra=bench.stars.ra, dec=2.2 - (bench.stars.dec - 2.2))
     assert not run.aligned
-    assert run.cause
+    assert run.result.cause
 
 
 def spoil(bench, folder, rootname, change):
@@ -325,8 +325,8 @@ def test_a_bad_exposure_among_good_ones(bench, tmp_path, rootname, change, reaso
         with pytest.raises(AlignmentError, match=f"not all exposures can be aligned: {name} .*({reason})"):
             bench.align(plan=plan, service=how, required=True)
     assert run.aligned
-    assert list(run.data["left_out"]) == [name]
-    assert re.search(reason, run.data["left_out"][name])
+    assert list(run.result.left_out) == [name]
+    assert re.search(reason, run.result.left_out[name])
     assert set(run.exposures) == {path.name for path in bench.paths} - {name}
     assert any(name in event.message and event.level == "warning" for event in events)
     for exposure in bench.field.exposures:
@@ -343,11 +343,11 @@ def test_exposures_that_do_not_overlap_are_said_to_be_fitted_alone(bench, tmp_pa
         how = Service(url=service.url, cache=None)
         run, events = bench.align(plan=make_plan(str(tmp_path / "list.txt")), service=how)
     assert run.aligned
-    assert run.data["method"] != "relative"
+    assert run.result.method != "relative"
     assert [event.level for event in events if event.kind == "fitted alone"] == ["warning"]
-    made = {name: (outcome["fit_matches"], *outcome["fit_rms_mas"]) for name, outcome in run.data["exposures"].items()}
+    made = {name: (outcome.fit_matches, *outcome.fit_rms_mas) for name, outcome in run.result.exposures.items()}
     assert len(set(made.values())) == 3, "each has a fit of its own"
-    assert (run.data["matches"], *run.data["rms_mas"]) == min(made.values())
+    assert (run.result.matches, *run.result.rms_mas) == min(made.values())
     for name, numbers in made.items():
         assert fits.getval(run.exposures[name], "NMATCHES", "SCI", 1) == numbers[0]
 

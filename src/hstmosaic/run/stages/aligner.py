@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from hstmosaic.plan.names import COARSE_DETECTORS, file_key, product_stem
 from hstmosaic.plan.outlines import write_outlines
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.pool.pool import Pool
+    from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
     from hstmosaic.store.events import Teller
     from hstmosaic.store.run_directory import RunDirectory
     from hstmosaic.store.task_specs import Card
@@ -67,16 +68,14 @@ class Aligner:
         outcome = self.directory.alignment_file
         outcome.unlink(missing_ok=True)  # of an earlier start
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell, self._stage)
-        write_whole(outcome, json.dumps(self.said(), indent=1))
+        write_whole(outcome, json.dumps(self.run.result.to_dict(), indent=1))
         write_outlines(self.directory.outlines_file, self.run.plan)
         return self.run.plan, alignment_notes(self.run)
 
-    def said(self) -> dict[str, Any]:
-        """Return how the alignment went, as ``alignment.json`` has it; empty while it has not ended."""
-        if self.run is None:
-            return {}
-        limits = self.run.plan.tight_limits.as_list()
-        return {"aligned": self.run.aligned, "cause": self.run.cause, "tight_limits": limits} | self.run.data
+    @property
+    def result(self) -> AlignmentResult | None:
+        """The outcome, as ``alignment.json`` has it; None until it has ended."""
+        return self.run.result if self.run is not None else None
 
     def files(self) -> list[tuple[Gathered, Path]]:
         """Return the aligned exposures, headerlets and the reference catalogue under drizzlepac's names for them.
@@ -85,11 +84,11 @@ class Aligner:
         """
         if self.run is None or not self.run.aligned:
             return []
-        made = {file["name"]: file for file in self.run.data["files"]}
+        made = {file.name: file for file in self.run.result.files}
         found: list[tuple[Gathered, Path]] = []
 
         def add(name: str, kind: str, path: Path, *exposures: str) -> None:
-            file = Gathered(**(made[path.name] | {"name": name}), kind=kind, exposures=exposures)
+            file = Gathered(**vars(replace(made[path.name], name=name)), kind=kind, exposures=exposures)
             found.append((file, path))
 
         for exposure in self.run.plan.exposures:
@@ -126,33 +125,32 @@ def alignment_notes(run: AlignedRun) -> HeaderNotes:
     otherwise: tuple[Card, ...] = (("ALIGNED", False, _ALIGNED),)
     if not run.aligned:
         return HeaderNotes(otherwise=otherwise)
-    data = run.data
-    weakest_first = sorted(data["exposures"].items(), key=lambda item: int(item[1]["fit_matches"]))
+    found = run.result
+    weakest_first = sorted(found.exposures.items(), key=lambda item: item[1].fit_matches)
     return HeaderNotes(
-        cards={name: _cards(data, outcome) for name, outcome in weakest_first},
+        cards={name: _cards(found, fit) for name, fit in weakest_first},
         otherwise=otherwise,
-        history={name: _record(name, outcome) for name, outcome in data["exposures"].items()}
-        | {name: f"{name} keeps its WCS: {reason}" for name, reason in data["left_out"].items()},
+        history={name: _record(name, fit) for name, fit in found.exposures.items()}
+        | {name: f"{name} keeps its WCS: {reason}" for name, reason in found.left_out.items()},
     )
 
 
-def _cards(data: dict[str, Any], outcome: dict[str, Any]) -> tuple[Card, ...]:
-    ra, dec = outcome["fit_rms_mas"]
+def _cards(found: AlignmentResult, fit: ExposureFit) -> tuple[Card, ...]:
+    ra, dec = fit.fit_rms_mas
     return (
         ("ALIGNED", True, _ALIGNED),
-        ("ALNCAT", data["catalog"], "catalogue of the joint fit"),
-        ("ALNGEOM", data["fitgeom"], "geometry of the joint fit"),
-        ("ALNMATCH", outcome["fit_matches"], "stars in the joint fit"),
+        ("ALNCAT", found.catalog, "catalogue of the joint fit"),
+        ("ALNGEOM", found.fitgeom, "geometry of the joint fit"),
+        ("ALNMATCH", fit.fit_matches, "stars in the joint fit"),
         ("ALNRMSRA", round(ra, 3), "[mas] RMS of the fit in right ascension"),
         ("ALNRMSDE", round(dec, 3), "[mas] RMS of the fit in declination"),
     )
 
 
-def _record(name: str, outcome: dict[str, Any]) -> str:
-    east, north = outcome["shift_mas"]
-    rms = outcome["rms_mas"]
-    spread = f", RMS {rms[0]:.1f} {rms[1]:.1f} mas" if rms else ""
+def _record(name: str, fit: ExposureFit) -> str:
+    east, north = fit.shift_mas
+    spread = ", RMS {:.1f} {:.1f} mas".format(*fit.rms_mas) if fit.rms_mas else ""
     return (
-        f"{name} aligned: {east:+.1f} mas east, {north:+.1f} mas north, {outcome['rotation_deg']:+.5f} deg, "
-        f"scale {outcome['scale']:.7f}, {outcome['matches']} matches{spread}"
+        f"{name} aligned: {east:+.1f} mas east, {north:+.1f} mas north, {fit.rotation_deg:+.5f} deg, "
+        f"scale {fit.scale:.7f}, {fit.matches} matches{spread}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import AlignmentError, FallbackError
 from hstmosaic.plan.alignment import fit_order
@@ -16,13 +16,14 @@ from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.stages.alignment_tasks import Stage, content_state, file_states, sources_task
 from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
 from hstmosaic.store import task_names
+from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.events import report_warnings
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_names import ALIGN_TASK
 from hstmosaic.store.task_specs import AlignSpec, TaskWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
@@ -56,16 +57,18 @@ class AlignedRun:
 
     plan: Plan
     """The plan for drizzling: with the aligned copies, or as it was."""
-    aligned: bool
-    cause: str = ""
-    """Why not, in one clause."""
-    data: dict[str, Any] = field(default_factory=dict)
-    """The findings of `hstmosaic.tasks.align.align`: catalogue, fit, and numbers for each exposure."""
+    result: AlignmentResult
+    """Catalogue, fit, and numbers for each exposure."""
     exposures: dict[str, Path] = field(default_factory=dict)
     """Aligned copies by name."""
     headerlets: dict[str, Path] = field(default_factory=dict)
     """Headerlets by name of their exposure."""
     reference_catalog: Path | None = None
+
+    @property
+    def aligned(self) -> bool:
+        """Whether there was a good fit."""
+        return self.result.aligned
 
 
 def align_exposures(
@@ -113,25 +116,25 @@ def align_exposures(
     try:
         store = partial(_store_replies, cone, directory.catalogs, user_reply, options, tell)
         replies = store()
-        data, work = _fit(stage, order, cone, replies, options, tell)
-        if not data["aligned"] and user_reply is None and replies != (more := store(everything=True)):
-            data, work = _fit(stage, order, cone, more, options, tell)
+        found, work = _fit(stage, order, cone, replies, options, tell)
+        if not found.aligned and user_reply is None and replies != (more := store(everything=True)):
+            found, work = _fit(stage, order, cone, more, options, tell)
     except AlignmentError as error:
         return _not_aligned(plan, error, {}, options, tell)
-    if not data["aligned"]:
-        return _not_aligned(plan, AlignmentError(data["cause"], _NEXT_STEP), data, options, tell)
-    _tell_fit(data, tell)
-    if options.required and data["left_out"]:
-        reasons = "; ".join(f"{name} ({reason})" for name, reason in data["left_out"].items())
+    if not found.aligned:
+        return _not_aligned(plan, AlignmentError(found.cause, _NEXT_STEP), found.left_out, options, tell)
+    _tell_fit(found, tell)
+    if options.required and found.left_out:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in found.left_out.items())
         raise AlignmentError(f"not all exposures can be aligned: {reasons}", _WITHOUT_THEM)
-    exposures = {name: work / name for name in data["exposures"]}
+    exposures = {name: work / name for name in found.exposures}
+    aligned = replan(plan, exposures)
     return AlignedRun(
-        plan=replan(plan, exposures),
-        aligned=True,
-        data=data,
+        plan=aligned,
+        result=replace(found, tight_limits=tuple(aligned.tight_limits.as_list())),
         exposures=exposures,
-        headerlets={name: work / file for name, file in data["headerlets"].items()},
-        reference_catalog=work / data["reference_catalog"],
+        headerlets={name: work / file for name, file in found.headerlets.items()},
+        reference_catalog=work / found.reference_catalog,
     )
 
 
@@ -186,7 +189,7 @@ def _fit(
     replies: Sequence[tuple[str, str]],
     options: AlignOptions,
     tell: Teller,
-) -> tuple[dict[str, Any], Path]:
+) -> tuple[AlignmentResult, Path]:
     """Find the sources of all exposures, then fit those that have any."""
     first = order[0]
     tell("aligning", f"finding stars in {len(order)} exposure(s)", exposures=len(order))
@@ -227,8 +230,8 @@ def _fit(
     if not result.ok:
         raise AlignmentError(f"the fit failed: {result.error} (log: {task.log})", _NEXT_STEP)
     _report_fallbacks("alignment", result, options, tell)
-    result.data["left_out"] |= lost
-    return result.data, task.work
+    fit = AlignmentResult.from_dict(result.data)
+    return replace(fit, left_out=fit.left_out | lost), task.work
 
 
 def _report_fallbacks(name: str, result: TaskResult, options: AlignOptions, tell: Teller) -> None:
@@ -252,42 +255,44 @@ def _tables(task: TaskDirectory, result: TaskResult) -> tuple[str, ...]:
     return tuple(str(task.work / file) if file else "" for file in result.data["tables"])
 
 
-def _tell_fit(data: Mapping[str, Any], tell: Teller) -> None:
-    ra, dec = data["rms_mas"]
-    alone = len(data["exposures"]) > 1 and data["method"] != "relative"
+def _tell_fit(found: AlignmentResult, tell: Teller) -> None:
+    ra, dec = found.rms_mas
+    told = found.to_dict()
     tell(
         "aligned",
-        f"aligned {len(data['exposures'])} exposure(s) to {data['catalog']}: {data['matches']} stars"
-        f"{' in the weakest fit' if alone else ''}, "
-        f"RMS {ra:.1f} and {dec:.1f} mas ({data['method']} fit, {data['fitgeom']})",
-        **{key: data[key] for key in ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out")},
+        f"aligned {len(found.exposures)} exposure(s) to {found.catalog}: {found.matches} stars"
+        f"{' in the weakest fit' if found.alone else ''}, "
+        f"RMS {ra:.1f} and {dec:.1f} mas ({found.method} fit, {found.fitgeom})",
+        **{key: told[key] for key in ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out")},
     )
-    if alone:
+    if found.alone:
         tell(
             "fitted alone",
-            f"not all exposures match each other (do they overlap?): each was fitted to {data['catalog']} by itself, "
+            f"not all exposures match each other (do they overlap?): each was fitted to {found.catalog} by itself, "
             "with the few stars that it has, and filters are registered no better than that",
             "warning",
         )
-    for name, outcome in data["exposures"].items():
-        east, north = outcome["shift_mas"]
-        rms = "no match" if outcome["rms_mas"] is None else "RMS {:.1f} and {:.1f} mas".format(*outcome["rms_mas"])
+    for name, fit in found.exposures.items():
+        east, north = fit.shift_mas
+        rms = "no match" if fit.rms_mas is None else "RMS {:.1f} and {:.1f} mas".format(*fit.rms_mas)
         tell(
             "aligned",
-            f"{name}: moved {east:+.1f} mas east, {north:+.1f} mas north, turned {outcome['rotation_deg']:+.4f} deg, "
-            f"scale {outcome['scale']:.6f}; {outcome['matches']} of {outcome['sources']} sources match, {rms}",
+            f"{name}: moved {east:+.1f} mas east, {north:+.1f} mas north, turned {fit.rotation_deg:+.4f} deg, "
+            f"scale {fit.scale:.6f}; {fit.matches} of {fit.sources} sources match, {rms}",
             "info",
             exposure=name,
         )
-    for name, reason in data["left_out"].items():
+    for name, reason in found.left_out.items():
         tell("not aligned", f"{name} keeps its WCS: {reason}", "warning", exposure=name, reason=reason)
 
 
 def _not_aligned(
-    plan: Plan, error: AlignmentError, data: dict[str, Any], options: AlignOptions, tell: Teller
+    plan: Plan, error: AlignmentError, left_out: dict[str, str], options: AlignOptions, tell: Teller
 ) -> AlignedRun:
     if options.required:
         raise AlignmentError(f"the exposures cannot be aligned: {error.message}", error.next_step)
     cause = error.message.splitlines()[0]
     tell("not aligned", f"NOT aligned: {cause}; going on with the WCS that the exposures have", "warning", cause=cause)
-    return AlignedRun(plan=plan, aligned=False, cause=cause, data=data)
+    limits = tuple(plan.tight_limits.as_list())
+    result = AlignmentResult(aligned=False, cause=cause, left_out=left_out, tight_limits=limits)
+    return AlignedRun(plan=plan, result=result)

@@ -1,0 +1,118 @@
+"""Results of the alignment: one tree of values from the fit to headers, report and ``alignment.json``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.store.files import MadeFile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Pair = tuple[float, float]
+"""East and north, or right ascension and declination."""
+RELATIVE = "relative"
+"""Method of a fit of exposures to each other and then as one to the catalogue."""
+
+
+@dataclass(frozen=True)
+class ExposureFit:
+    """The correction of one exposure, in numbers."""
+
+    shift_mas: Pair
+    """By how much the middle of the exposure moved to the east and to the north."""
+    rotation_deg: float
+    """From north to east."""
+    scale: float
+    """Ratio of the pixel scales, after the fit to before it."""
+    sources: int
+    """Detections in the exposure."""
+    matches: int
+    """Detections that match a star of the catalogue."""
+    rms_mas: Pair | None
+    """Of their distances in right ascension and declination; None without matches."""
+    fit_matches: int = 0
+    """Stars in the fit that moved the exposure."""
+    fit_rms_mas: Pair = (0.0, 0.0)
+    """RMS of that fit in right ascension and declination."""
+    residuals_mas: tuple[Pair, ...] = ()
+    """Distances of matches to the east and to the north, of a hundred of them at most."""
+    wcsname: str = ""
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> ExposureFit:
+        """Read what `dataclasses.asdict` returns, or the same from JSON; unknown keys are ignored."""
+        known = _known(cls, raw)
+        for key in ("shift_mas", "rms_mas", "fit_rms_mas"):
+            if known.get(key) is not None:
+                known[key] = _pair(known[key])
+        known["residuals_mas"] = tuple(map(_pair, known.get("residuals_mas", ())))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class AlignmentResult:
+    """The outcome of the alignment of all exposures."""
+
+    aligned: bool
+    cause: str = ""
+    """Why not, in one clause."""
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Exposures that keep their WCS, and why."""
+    catalog: str = ""
+    method: str = ""
+    """`RELATIVE`, or how each exposure was fitted to the catalogue."""
+    fitgeom: str = ""
+    """Geometry of the fit."""
+    matches: int = 0
+    """Stars in the fit; in the weakest one where there are several."""
+    rms_mas: Pair = (0.0, 0.0)
+    """RMS of the same fit in right ascension and declination."""
+    reference_catalog: str = ""
+    """File name of the catalogue that was fitted to, in the task's working directory."""
+    headerlets: dict[str, str] = field(default_factory=dict)
+    """File names of the headerlets, by exposure."""
+    exposures: dict[str, ExposureFit] = field(default_factory=dict)
+    """The exposures that were moved."""
+    files: tuple[MadeFile, ...] = ()
+    """All files that the fit made."""
+    tight_limits: tuple[int, ...] | None = None
+    """xmin, xmax, ymin, ymax of the data after the alignment, fine pixels; None in the result of the task."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether each of several exposures was fitted to the catalogue without the others."""
+        return len(self.exposures) > 1 and self.method != RELATIVE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON can have it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> AlignmentResult:
+        """Read what `to_dict` returns, or the same from JSON; unknown keys are ignored.
+
+        Raises
+        ------
+        KeyError, TypeError
+            If it is not the result of an alignment.
+        """
+        known = _known(cls, raw) | {
+            "exposures": {name: ExposureFit.from_dict(fit) for name, fit in raw.get("exposures", {}).items()},
+            "files": tuple(MadeFile(**file) for file in raw.get("files", ())),
+        }
+        if "rms_mas" in known:
+            known["rms_mas"] = _pair(known["rms_mas"])
+        if known.get("tight_limits") is not None:
+            known["tight_limits"] = tuple(known["tight_limits"])
+        return cls(**known)
+
+
+def _known(cls: type, raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {item.name: raw[item.name] for item in fields(cls) if item.name in raw}
+
+
+def _pair(values: Any) -> Pair:
+    first, second = values
+    return float(first), float(second)

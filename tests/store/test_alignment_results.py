@@ -1,0 +1,52 @@
+"""Results of the alignment survive JSON, which is how they travel between processes and runs."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult, ExposureFit
+from hstmosaic.store.files import MadeFile
+
+FIT = ExposureFit((120.0, -30.0), 0.02, 1.0, 100, 90, (2.0, 3.0), 70, (2.5, 2.75), ((1.0, -2.0), (0.5, 0.25)), "X-FIT")
+RESULT = AlignmentResult(
+    aligned=True,
+    left_out={"c": "no stars"},
+    catalog="GAIAeDR3",
+    method=RELATIVE,
+    fitgeom="rscale",
+    matches=70,
+    rms_mas=(2.5, 2.75),
+    reference_catalog="ref.ecsv",
+    headerlets={"a": "a_hlet.fits"},
+    exposures={"a": FIT, "b": replace(FIT, rms_mas=None, residuals_mas=())},
+    files=(MadeFile("a", 10, "ab", {"SCI,1": "12"}, {"SCI,1": "cd"}),),
+    tight_limits=(1, 2, 3, 4),
+)
+
+
+@pytest.mark.parametrize(
+    "result", [RESULT, AlignmentResult(aligned=False, cause="no match"), replace(RESULT, files=())]
+)
+def test_json_gives_the_same_result_back(result):
+    assert AlignmentResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_keys_of_later_versions_are_ignored():
+    raw = RESULT.to_dict() | {"later": 1}
+    raw["exposures"]["a"]["later"] = 2
+    assert AlignmentResult.from_dict(raw) == RESULT
+
+
+@pytest.mark.parametrize("raw", [{}, {"aligned": True, "exposures": {"a": {"shift_mas": [1.0, 2.0]}}}])
+def test_what_is_no_result_is_refused(raw):
+    with pytest.raises((KeyError, TypeError)):
+        AlignmentResult.from_dict(raw)
+
+
+@pytest.mark.parametrize(
+    ("method", "exposures", "alone"),
+    [(RELATIVE, {"a": FIT, "b": FIT}, False), ("2dhist", {"a": FIT, "b": FIT}, True), ("2dhist", {"a": FIT}, False)],
+)
+def test_exposures_are_alone_where_several_have_fits_of_their_own(method, exposures, alone):
+    assert replace(RESULT, method=method, exposures=exposures).alone is alone
