@@ -142,10 +142,18 @@ def test_strict_makes_an_exclusion_an_error(call, exposures, tmp_path):
     assert "listed twice" in err
 
 
-def test_a_prefix_that_cannot_begin_a_file_name_is_refused(call, exposures):
-    code, _, err = call("plan", exposures / "list.txt", "-o", "a/b")
-    assert code == ExitCode.FAILED
+@pytest.mark.parametrize("option", ["-o", "--output_file_prefix", "--output-file-prefix"])
+def test_an_invalid_prefix_is_a_usage_error(call, exposures, option):
+    code, _, err = call("plan", exposures / "list.txt", option, "a/b")
+    assert code == ExitCode.USAGE
     assert "a/b" in err
+
+
+def test_short_help_of_verbs_fits_on_80_columns():
+    shown = CliRunner().invoke(cli, ["--help"], env={"COLUMNS": "80"}).output
+    lines = shown[shown.index("Commands:") :].splitlines()[1:]
+    assert [line.split()[0] for line in lines] == list(cli.commands)
+    assert all(line.endswith(".") and not line.endswith("...") and len(line) <= 80 for line in lines)
 
 
 def test_plan_tells_what_will_happen(call, exposures):
@@ -176,7 +184,7 @@ def test_an_unusable_output_directory_is_told_together_with_inputs(call, exposur
 
 def test_a_plan_that_cannot_be_written_is_told(call, exposures, tmp_path):
     code, _, err = call("plan", exposures / "list.txt", "--json", "no/such/folder/plan.json")
-    assert (code, "no/such/folder/plan.json cannot be written" in err) == (ExitCode.OUTPUT, True)
+    assert (code, "cannot write no/such/folder/plan.json" in err) == (ExitCode.OUTPUT, True)
 
 
 def test_a_directory_that_cannot_be_made_is_told(call, tmp_path):

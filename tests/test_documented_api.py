@@ -183,4 +183,4 @@ def test_a_deleted_current_directory_is_told(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     assert make_custom_mosaic.perform("list.txt") == 1
-    assert "the current directory does not exist any more" in caplog.text
+    assert "the current directory no longer exists" in caplog.text

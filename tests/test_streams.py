@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hstmosaic.cli.streams import complain
+from hstmosaic.cli.streams import print_error
 from hstmosaic.errors import ExitCode
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
@@ -45,7 +45,7 @@ def test_a_full_standard_output_is_an_error(listed, tmp_path, verb, unbuffered):
     assert done.returncode == (ExitCode.NOT_AS_RECORDED if "verify" in verb else ExitCode.OUTPUT)
     last = done.stderr.splitlines()[-2:]
     if "verify" not in verb:
-        assert last[0] == "hstmosaic: standard output cannot be written: No space left on device"
+        assert last[0] == "hstmosaic: cannot write standard output: No space left on device"
     assert "Traceback" not in done.stderr
 
 
@@ -53,7 +53,7 @@ def test_a_full_standard_output_is_an_error(listed, tmp_path, verb, unbuffered):
 def test_a_run_that_could_not_print_says_so_at_its_end(listed, tmp_path):
     done = shell(f'"$1" run {listed} -s --stub -o foo > /dev/full', tmp_path)
     assert done.returncode == ExitCode.OUTPUT
-    assert "standard output cannot be written" in done.stderr
+    assert "cannot write standard output" in done.stderr
     assert (tmp_path / "stub-foo_manifest.json").is_file()
 
 
@@ -82,7 +82,7 @@ def test_a_deleted_current_directory_is_told(listed, tmp_path):
     (tmp_path / "gone").mkdir()
     done = shell(f'cd gone && rmdir "$PWD" && "$1" plan {listed}', tmp_path)
     assert done.returncode == ExitCode.FAILED
-    assert done.stderr == "hstmosaic: the current directory does not exist any more\n  -> change to another one\n"
+    assert done.stderr == "hstmosaic: the current directory no longer exists\n  -> change to another directory\n"
 
 
 @pytest.mark.upstream
@@ -97,7 +97,7 @@ def test_a_user_without_home_and_name_makes_mosaics(listed, tmp_path):
 
 def test_an_error_that_cannot_be_printed_keeps_its_exit_code(tmp_path):
     assert shell('"$1" plan nosuch.txt 2> /dev/full', tmp_path).returncode == ExitCode.BAD_INPUT
-    complain("what cannot be printed")
+    print_error("what cannot be printed")
 
 
 def test_bytes_and_letters_that_an_encoding_does_not_have_are_shown(tmp_path):

@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code that says so to a shell or a batch system."""
+"""Errors, and the exit codes that report them to a shell or a batch system."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-NO_CURRENT_DIRECTORY = "the current directory does not exist any more"
+NO_CURRENT_DIRECTORY = "the current directory no longer exists"
 
 
 class ExitCode(IntEnum):
@@ -21,31 +21,31 @@ class ExitCode(IntEnum):
     OK = 0
     """Every planned product was made."""
     FAILED = 1
-    """Something failed that no other code names."""
+    """A failure without an exit code of its own."""
     USAGE = 2
-    """The command line cannot be understood."""
+    """Invalid command line, profile or option."""
     BAD_INPUT = 3
-    """The list or an exposure in it cannot be used; no mosaic was begun."""
+    """Invalid list or exposure; no mosaic was started."""
     OUTPUT = 4
-    """The output directory is not writable, too small, or full."""
+    """The output directory is not writable, too small or full."""
     ALIGNMENT = 5
-    """The alignment that was asked for cannot be done."""
+    """The requested alignment failed."""
     NOTHING_LEFT = 6
-    """No exposure was left to drizzle after screening."""
+    """Screening rejected every exposure."""
     LAYER_FAILED = 7
-    """At least one layer failed; the products of the others are whole."""
+    """At least one layer failed; the other layers are complete."""
     BUSY = 8
-    """Another driver works on this run directory."""
+    """Another driver is using this run directory."""
     CLUSTER = 9
-    """The batch system refused jobs, lost them again and again, or cannot run a task that large."""
+    """The batch system rejected jobs, lost them repeatedly, or cannot fit a task."""
     NOT_AS_RECORDED = 10
-    """Products are not as their manifest says, or there is none."""
+    """Products differ from their manifest, or there is no manifest."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C, SIGTERM or SIGHUP; the same command goes on where it stopped."""
+    """Stopped by Ctrl-C, SIGTERM or SIGHUP; the same command resumes the run."""
 
 
 class HstMosaicError(Exception):
-    """Base of all errors that are told to the user without a traceback.
+    """Base class of the errors that users see without a traceback.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ class HstMosaicError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with one input."""
+    """One problem with one input."""
 
     name: str
-    """File name (or list, or pattern) as the user wrote it."""
+    """File, list or pattern as the user wrote it."""
     cause: str
-    """What is wrong, in one clause."""
+    """The cause, in one clause."""
     next_step: str
     """What the user can do about it."""
 
@@ -82,14 +82,14 @@ class Problem:
 
 
 class BadInputError(HstMosaicError):
-    """Inputs that cannot be used, all of them at once.
+    """Invalid inputs, reported together.
 
     Parameters
     ----------
     problems : sequence of Problem
-        One entry per file and cause; never empty.
+        One entry for each file and cause; never empty.
     so_far : str
-        What had been done when they were found.
+        State of the run when they were found.
     """
 
     exit_code = ExitCode.BAD_INPUT
@@ -101,53 +101,57 @@ class BadInputError(HstMosaicError):
         super().__init__("\n".join(lines))
 
     def with_output(self, error: OutputError) -> BadInputError:
-        """Return the same with what is wrong with the output directory, too."""
+        """Return the same error with a problem of the output directory added."""
         return BadInputError([*self.problems, Problem("--output-dir", error.message, error.next_step)])
 
 
 class OutputError(HstMosaicError):
-    """The output directory cannot take the products."""
+    """The output directory cannot hold the products."""
 
     exit_code = ExitCode.OUTPUT
 
 
 class AlignmentError(HstMosaicError):
-    """The alignment that was asked for cannot be done."""
+    """The requested alignment failed."""
 
     exit_code = ExitCode.ALIGNMENT
 
 
 class FallbackError(HstMosaicError):
-    """A library did something else than its task, and ``--strict`` makes that an error."""
+    """A library used a fallback, and ``--strict`` makes that an error."""
 
     exit_code = ExitCode.ALIGNMENT
 
 
 class NothingLeftError(HstMosaicError):
-    """Screening left no exposure to drizzle."""
+    """Screening rejected every exposure."""
 
     exit_code = ExitCode.NOTHING_LEFT
 
 
 class RunBusyError(HstMosaicError):
-    """Another driver works on the run directory."""
+    """Another driver is using the run directory."""
 
     exit_code = ExitCode.BUSY
 
 
-class ProfileError(HstMosaicError):
-    """A profile cannot be found or understood."""
+class OptionError(HstMosaicError):
+    """An option has an invalid value."""
 
     exit_code = ExitCode.USAGE
 
 
+class ProfileError(OptionError):
+    """A profile does not exist or is invalid."""
+
+
 class ClusterError(HstMosaicError):
-    """The batch system cannot do what the run needs."""
+    """The batch system cannot run what the run needs."""
 
     exit_code = ExitCode.CLUSTER
 
 
 class NotAsRecordedError(HstMosaicError):
-    """Files are not what was recorded of them, or there is no record."""
+    """Files differ from their record, or there is no record."""
 
     exit_code = ExitCode.NOT_AS_RECORDED

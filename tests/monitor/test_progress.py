@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hstmosaic.cli.terminal import LiveView, listening, live_view
+from hstmosaic.cli.terminal import LiveView, live_view, terminal_listener
 from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.monitor.reducer import add_up
 from hstmosaic.monitor.status import RunLog, read_status
@@ -293,7 +293,7 @@ def test_quiet_and_json_exclude_each_other(tmp_path):
 def test_listeners_by_what_is_asked_for(capsys):
     events = [Event("note", "something"), Event("left out", "careful", "warning"), Event("workers", "two", "debug")]
     for options in ({}, {"quiet": True}, {"as_json": True}):
-        with listening("info", **options) as listener:
+        with terminal_listener("info", **options) as listener:
             assert not isinstance(listener, LiveView), "standard output is no terminal"
             for event in events:
                 listener(event)

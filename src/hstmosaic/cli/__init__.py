@@ -1,4 +1,4 @@
-"""The command line: verbs, each a few lines over the rooms."""
+"""The command line, with one module for each verb."""
 
 from __future__ import annotations
 
@@ -10,39 +10,56 @@ import click
 
 from hstmosaic import __version__
 from hstmosaic.child import prepare_environment
-from hstmosaic.cli.looking import report, status, verify
-from hstmosaic.cli.making import plan, run
+from hstmosaic.cli import catalog, completion, doctor, plan, report, run, simulate, status, verify
 from hstmosaic.cli.options import CONTEXT
-from hstmosaic.cli.preparing import catalog, completion, doctor, simulate
-from hstmosaic.cli.streams import complain, prepare_streams, stream_error
+from hstmosaic.cli.streams import prepare_streams, print_error, stream_error
 from hstmosaic.errors import NO_CURRENT_DIRECTORY, ExitCode, HstMosaicError, OutputError
 
 
-@click.group(context_settings=CONTEXT)
+class _OrderedGroup(click.Group):
+    """A group that lists its commands in the order of a user's work."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands in the order in which they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=_OrderedGroup, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="hstmosaic")
 def cli() -> None:
-    """Make one seamless mosaic per filter out of calibrated Hubble exposures.
+    """Make one seamless mosaic per filter from calibrated Hubble exposures.
 
-    INPUT is a text file with one exposure a line, @ and the name of such a file, or a search pattern in quotes.
+    INPUT is a text file with one exposure per line, @ and the name of such a file, or a search pattern in quotes.
+    Underscores in options can be written as hyphens, and the other way round.
     """
 
 
-for verb in (plan, run, status, report, verify, doctor, catalog, simulate, completion):
+for verb in (
+    plan.plan,
+    run.run,
+    status.status,
+    report.report,
+    verify.verify,
+    doctor.doctor,
+    catalog.catalog,
+    simulate.simulate,
+    completion.completion,
+):
     cli.add_command(verb)
 
 
 def main() -> None:
-    """Run the command line and exit with a documented code."""
+    """Run the command line and exit with a documented exit code."""
     prepare_environment()
     try:
         prepare_streams()
-        code = _called()
+        code = _run_command()
     except OutputError as error:
-        complain(error)
+        print_error(error)
         code = error.exit_code
     unwritten = stream_error()
     if unwritten is not None:
-        complain(unwritten)
+        print_error(unwritten)
         code = code or unwritten.exit_code
     sys.exit(code)
 
@@ -55,7 +72,7 @@ def _is_in_a_directory() -> bool:
     return True
 
 
-def _called() -> int:
+def _run_command() -> int:
     """Run the command line and return its exit code."""
     try:
         cli.main(standalone_mode=False)
@@ -66,17 +83,17 @@ def _called() -> int:
             error.show()
         return ExitCode.USAGE if isinstance(error, click.UsageError) else ExitCode.FAILED
     except HstMosaicError as error:
-        complain(error)
+        print_error(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        complain("interrupted; the same command goes on where it stopped")
+        print_error("interrupted; rerun the same command to resume")
         return ExitCode.INTERRUPTED
     except OSError:
         unwritten = stream_error()
         if unwritten is not None:
             raise unwritten from None
         if not _is_in_a_directory():
-            complain(HstMosaicError(NO_CURRENT_DIRECTORY, "change to another one"))
+            print_error(HstMosaicError(NO_CURRENT_DIRECTORY, "change to another directory"))
             return ExitCode.FAILED
         raise
     return ExitCode.OK

@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
 @contextmanager
 def byte_bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show how many bytes are done, on a terminal only.
+    """Show a progress bar of bytes, on a terminal only.
 
     Parameters
     ----------
     label : str
-        What is being done.
+        Name of the action.
     total : int
-        Bytes in all.
+        Total number of bytes.
 
     Yields
     ------
     callable
-        To be called, from any thread, with the number of bytes that were done since the last call.
+        Call it, from any thread, with the number of bytes done since the last call.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn

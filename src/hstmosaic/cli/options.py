@@ -1,7 +1,8 @@
-"""What verbs of the command line have in common."""
+"""Options and help that several verbs share."""
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,10 +11,16 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+def _with_hyphens(name: str) -> str:
+    return name.replace("_", "-")
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "token_normalize_func": _with_hyphens}
+"""Options have hyphens; drizzlepac's own spelling with underscores is accepted as well."""
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
-_STRICT_HELP = "Make every exposure that would be left out, and every fallback of a library, an error."
-_LEARNING_HELP = "Estimate without what earlier runs measured, and keep nothing of this one."
+_STRICT_HELP = "Stop with an error if an exposure would be left out or a library falls back."
+_LEARNING_HELP = "Ignore measurements of earlier runs and record none."
 
 
 def examples(*lines: str) -> Callable[[Any], Any]:
@@ -21,14 +28,14 @@ def examples(*lines: str) -> Callable[[Any], Any]:
 
     def decorate(function: Any) -> Any:
         shown = "\n".join(f"  {line}" for line in lines)
-        function.__doc__ = f"{function.__doc__}\n\n\b\nExamples:\n{shown}\n"
+        function.__doc__ = f"{cleandoc(function.__doc__)}\n\n\b\nExamples:\n{shown}\n"
         return function
 
     return decorate
 
 
 def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete file names where something else can be given, too."""
+    """Complete file names of parameters that accept other values as well."""
     return [CompletionItem(incomplete, type="file")]
 
 
@@ -42,15 +49,26 @@ profile_option = click.option(
 )
 
 
-def same_input(function: Any) -> Any:
-    """Add what `plan` and `run` have in common."""
-    for option in (
-        click.option("-o", "--output_file_prefix", "prefix", metavar="PREFIX", help="Begin product names with PREFIX."),
-        click.option(
-            "--keep", multiple=True, metavar="NAME", help="Use an exposure whatever screening says. Repeatable."
-        ),
-        click.option("--strict", is_flag=True, help=_STRICT_HELP),
-        click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
+def selection_options(function: Any) -> Any:
+    """Add the options that select exposures and name products."""
+    for option in reversed(
+        (
+            click.option(
+                "-o",
+                "--output-file-prefix",
+                "prefix",
+                metavar="PREFIX",
+                help="Prefix of product names.  [default: named after the projection cell]",
+            ),
+            click.option(
+                "--keep",
+                multiple=True,
+                metavar="NAME",
+                help="Use this exposure even if screening rejects it. Repeatable.",
+            ),
+            click.option("--strict", is_flag=True, help=_STRICT_HELP),
+            click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
+        )
     ):
         function = option(function)
     return function

@@ -1,4 +1,4 @@
-"""Standard streams of the command line: closed ones, full ones, and characters that they cannot show."""
+"""Standard streams of the command line: closed streams, full disks and characters outside the encoding."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _ERRORS = "hstmosaic"
 _STANDARD = (0, 1, 2)
 _SURROGATES = range(0xDC80, 0xDD00)
-"""By these Python stands for bytes of a file name that are no text."""
+"""Code points by which Python represents undecodable bytes of file names."""
 _NEXT_STEP = "redirect it to a file on a disk with room, or to /dev/null"
 
 
 def prepare_streams() -> None:
     """Make standard streams safe to use.
 
-    The null device takes the place of closed ones, which files that are opened later would get in their place. Bytes of
-    file names that are no text are written as they are, and characters that an encoding does not have as escapes.
+    Closed streams are replaced with the null device; otherwise, files opened later would get their numbers. Undecodable
+    bytes of file names are written unchanged, and characters outside the encoding are escaped.
 
     Raises
     ------
@@ -47,14 +47,14 @@ def prepare_streams() -> None:
         raise OutputError("standard output is closed", _NEXT_STEP)
 
 
-def complain(words: object) -> None:
-    """Print an error, if standard error can be written."""
+def print_error(message: object) -> None:
+    """Print an error, if standard error is writable."""
     with suppress(OSError):
-        click.echo(f"hstmosaic: {words}", err=True)
+        click.echo(f"hstmosaic: {message}", err=True)
 
 
 def stream_error() -> OutputError | None:
-    """Write what standard streams still hold, and return what went wrong with them, now or before."""
+    """Flush the standard streams and return the first error of any write to them."""
     found = None
     for name, stream in (("standard error", sys.stderr), ("standard output", sys.stdout)):
         try:
@@ -65,14 +65,14 @@ def stream_error() -> OutputError | None:
             cause: OSError | None = error
         else:
             cause = getattr(getattr(getattr(stream, "buffer", None), "raw", None), "error", None)
-        # a reader that wants no more, such as head, is no error
+        # a reader that stops early, such as head, is not an error
         if cause is not None and cause.errno != errno.EPIPE:
-            found = OutputError(f"{name} cannot be written: {cause.strerror}", _NEXT_STEP)
+            found = OutputError(f"cannot write {name}: {cause.strerror}", _NEXT_STEP)
     return found
 
 
 class _RememberingFile(io.FileIO):
-    """A file that keeps the error of a write: what prints may go on without it."""
+    """A file that remembers the error of a write, because the caller may suppress it."""
 
     error: OSError | None = None
 
@@ -87,13 +87,13 @@ class _RememberingFile(io.FileIO):
 
 def _remembering(stream: TextIO) -> TextIO:
     raw = _RememberingFile(stream.fileno(), "w", closefd=False)
-    # without a locale Python takes all letters but those of ASCII for bytes, which are written as they are
+    # without a locale Python decodes every non-ASCII letter to surrogates, which are written as the original bytes
     encoding = "utf-8" if codecs.lookup(stream.encoding).name == "ascii" else stream.encoding
     return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, errors=_ERRORS, line_buffering=stream.isatty())
 
 
 def _discard(stream: TextIO) -> None:
-    """Let the interpreter drop what a stream still holds; it would report the same error in words of its own."""
+    """Discard the buffer of a stream, so that the interpreter does not report the same error again."""
     null = os.open(os.devnull, os.O_WRONLY)
     with suppress(OSError):
         os.dup2(null, stream.fileno())

@@ -1,4 +1,4 @@
-"""Who hears of a run on the command line: a live view on a terminal, plain lines elsewhere, JSON for machines."""
+"""Listeners of the command line: a live view on a terminal, plain lines elsewhere, JSON for programs."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 REFRESHES_PER_SECOND = 1
 _IN_VIEW = frozenset({"progress", "screening", "drizzling", "aligning", "workers", "running", "ended"})
-"""Kinds of events that the live view shows by itself."""
+"""Kinds of events that the live view shows in its tables."""
 
 
 def wanted(event: Event, log_level: str) -> bool:
-    """Tell whether an event is of a level or above."""
+    """Return whether an event has this level or a higher one."""
     return LOG_LEVELS.index(event.level) <= LOG_LEVELS.index(log_level)
 
 
 def printer(log_level: str) -> Callable[[Event], None]:
-    """Return a listener that prints the events of a level and above, problems to standard error."""
+    """Return a listener that prints events of a level and above; warnings and errors go to standard error."""
 
     def listener(event: Event) -> None:
         if wanted(event, log_level):
@@ -43,7 +43,7 @@ def printer(log_level: str) -> Callable[[Event], None]:
 
 
 def json_printer() -> Callable[[Event], None]:
-    """Return a listener that prints every event as a line of JSON on standard output."""
+    """Return a listener that prints each event as a line of JSON to standard output."""
 
     def listener(event: Event) -> None:
         click.echo(event_line(event))
@@ -53,7 +53,7 @@ def json_printer() -> Callable[[Event], None]:
 
 
 class LiveView:
-    """A listener that keeps a view of the run at the foot of a terminal; what is worth reading scrolls above it."""
+    """A listener that shows a live view at the bottom of a terminal; messages scroll above it."""
 
     def __init__(self, log_level: str) -> None:
         self.log_level = log_level
@@ -61,7 +61,7 @@ class LiveView:
         self.live: Live | None = None
 
     def __call__(self, event: Event) -> None:
-        """Hear an event."""
+        """Handle an event."""
         self.state = advance(self.state, event)
         if self.live is None or not wanted(event, self.log_level) or event.kind in _IN_VIEW:
             return
@@ -69,7 +69,7 @@ class LiveView:
         self.live.console.print(event.message, style=style, markup=False, highlight=False, soft_wrap=True)
 
     def __rich__(self) -> Group:
-        """Return what is to be seen now."""
+        """Return the current view."""
         from hstmosaic.monitor.view import view
 
         return view(self.state, time.time())
@@ -77,7 +77,7 @@ class LiveView:
 
 @contextmanager
 def live_view(console: Console, log_level: str) -> Iterator[Callable[[Event], None]]:
-    """Show a live view on a terminal; it is gone, and the terminal as it was, however the run ends."""
+    """Show a live view on a terminal and remove it when the run ends, also after an error."""
     from rich.live import Live
 
     shown = LiveView(log_level)
@@ -87,17 +87,24 @@ def live_view(console: Console, log_level: str) -> Iterator[Callable[[Event], No
 
 
 @contextmanager
-def listening(log_level: str, *, quiet: bool = False, as_json: bool = False) -> Iterator[Callable[[Event], None]]:
-    """Choose who hears of a run.
+def terminal_listener(
+    log_level: str, *, quiet: bool = False, as_json: bool = False
+) -> Iterator[Callable[[Event], None]]:
+    """Choose the listener of a run.
 
     Parameters
     ----------
     log_level : str
-        How much is said.
+        Level of detail.
     quiet : bool
-        Say only what is wrong.
+        Print warnings and errors only.
     as_json : bool
-        Print every event as JSON, and nothing else, on standard output.
+        Print each event as JSON, and nothing else, to standard output.
+
+    Yields
+    ------
+    callable
+        The listener.
     """
     if as_json:
         yield json_printer()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hstmosaic.errors import HstMosaicError
+from hstmosaic.errors import OptionError
 
 if TYPE_CHECKING:
     from hstmosaic.plan.cells import ProjectionCell
@@ -57,17 +57,17 @@ def check_prefix(prefix: str) -> str:
 
     Raises
     ------
-    HstMosaicError
+    OptionError
         If it is empty or too long, begins with a dash or dot, or holds other characters than drizzlepac can cope with
         in file names: it takes some for patterns, lists or variables.
     """
     if not _PREFIX.fullmatch(prefix):
-        raise HstMosaicError(
+        raise OptionError(
             f"the prefix {prefix!r} cannot begin a file name",
             "use unaccented letters, digits, and _ + - . (no dash or dot first); set the folder with --output-dir",
         )
     if len(prefix) > _LONGEST_PREFIX:
-        raise HstMosaicError(
+        raise OptionError(
             f"the prefix {prefix[:20]}... cannot begin a file name: it is {len(prefix)} letters long",
             f"use {_LONGEST_PREFIX} at most",
         )

@@ -1,0 +1,104 @@
+"""``hstmosaic run``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from hstmosaic.cli.options import CONTEXT, complete_files, examples, profile_option, selection_options
+from hstmosaic.cli.terminal import LOG_LEVELS, terminal_listener
+
+_CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS or VOTable) instead of querying the catalogue service."
+_LIKE_HELP = "Repeat the run that a _provenance.json file records. Options given here replace the recorded ones."
+
+
+@click.command(context_settings=CONTEXT)
+@click.argument("source", metavar="[INPUT]", required=False, shell_complete=complete_files)
+@selection_options
+@click.option("-s", "--skip-gaia-alignment", "skip_alignment", is_flag=True, help="Skip alignment; use the input WCS.")
+@click.option(
+    "-l",
+    "--log-level",
+    default="info",
+    show_default=True,
+    type=click.Choice(LOG_LEVELS),
+    help="Level of detail on the terminal and in trailers.",
+)
+@click.option(
+    "--output-dir", default=".", show_default=True, type=click.Path(path_type=Path), help="Directory for the products."
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Number of parallel tasks.  [default: all usable cores]")
+@profile_option
+@click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
+@click.option("--require-alignment", is_flag=True, help="Stop with an error if an exposure cannot be aligned.")
+@click.option("--like", metavar="PROVENANCE", type=click.Path(path_type=Path), help=_LIKE_HELP)
+@click.option("--show-jobs", is_flag=True, help="Print the job scripts and submit nothing.")
+@click.option("--stub", is_flag=True, help="Run placeholder tasks that write tiny files, to test a cluster.")
+@click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
+@click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one per line.")
+@examples(
+    "hstmosaic run list.txt -s",
+    'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
+    "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
+    "hstmosaic run list.txt -s --profile slurm --show-jobs",
+    "hstmosaic run --like mosaics/goods-south_provenance.json --output-dir again",
+)
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    like: Path | None,
+    profile: str,
+    show_jobs: bool,
+    quiet: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Make the mosaics, or resume an interrupted run."""
+    from hstmosaic.run.dask_settings import check_dask_settings
+
+    check_dask_settings()
+    from hstmosaic.run.driver import run_mosaic
+    from hstmosaic.run.options import RunOptions
+    from hstmosaic.run.profiles.profile import load_profile
+
+    if quiet and as_json:
+        raise click.UsageError("--quiet and --json exclude each other")
+    if given["skip_alignment"] and (given["catalog"] or given["require_alignment"]):
+        raise click.UsageError("--skip-gaia-alignment excludes --catalog and --require-alignment", context)
+    _interrupt_on(signal.SIGTERM, signal.SIGHUP)
+    if like is not None:
+        from hstmosaic.cli.bars import byte_bar
+        from hstmosaic.run.repeat import repeated
+
+        typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+        then = repeated(like, given["source"], byte_bar, typed)
+        given |= {name: value for name, value in then.items() if name not in typed - {"source"}}
+    elif given["source"] is None:
+        raise click.UsageError("missing INPUT; to repeat a run, use --like PROVENANCE", context)
+    options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), **given)
+    if show_jobs:
+        from hstmosaic.run.job_preview import shown_jobs
+
+        click.echo(shown_jobs(options))
+        return
+    with terminal_listener(options.log_level, quiet=quiet, as_json=as_json) as listener:
+        outcome = run_mosaic(options, listener)
+    sys.exit(outcome.exit_code)
+
+
+def _interrupt_on(*numbers: int) -> None:
+    """End the run on these signals as on Ctrl-C; those that nohup ignores stay ignored."""
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
