@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from hstmosaic.simulate.attitude import Pointing, PointingError
-from hstmosaic.simulate.exposures import ExposurePlan, simulate_exposure
+from hstmosaic.simulate.exposure_plan import ExposurePlan
+from hstmosaic.simulate.exposures import simulate_exposure
 from hstmosaic.simulate.fields import Field, Visit, build_field, pointings, simulate_field
 from hstmosaic.simulate.instruments import Camera, camera, cut
 from hstmosaic.simulate.ready_made import corner_field, demo_field, sky_cell_corner, three_camera_field

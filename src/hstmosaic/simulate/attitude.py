@@ -1,8 +1,8 @@
-"""Where the telescope points, and what that means for the CRVAL and CD matrix of every chip.
+"""Pointing of the telescope, and the CRVAL and CD matrix of every chip that follow from it.
 
 A camera is a rigid body: the positions and pixel axes of its chips, known for one real observation,
 are turned to a new pointing as three-dimensional vectors. So the chips keep their relative geometry
-exactly, and the poles and RA 0 are places like any other.
+exactly, and the poles and RA 0 need no special treatment.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _POLE = 90 - 1e-9
 
 @dataclass(frozen=True)
 class PointingError:
-    """How far the pointing in the headers is off from the true one."""
+    """Difference between the pointing in the headers and the true one."""
 
     dra: float = 0.0
     """Offset to the east on the sky, in arcsec."""
@@ -57,7 +57,7 @@ class Pointing:
 
     def __post_init__(self) -> None:
         if not np.all(np.isfinite([self.ra, self.dec, self.orient])) or abs(self.dec) > 90:
-            raise HstMosaicError(f"no such pointing: ra={self.ra}, dec={self.dec}, orient={self.orient}")
+            raise HstMosaicError(f"invalid pointing: ra={self.ra}, dec={self.dec}, orient={self.orient}")
 
     def moved(self, error: PointingError) -> Pointing:
         """Return the pointing with `error` added to it."""
@@ -99,7 +99,7 @@ def chip_aims(camera: Camera, pointing: Pointing) -> tuple[ChipAim, ...]:
     camera : Camera
         The camera, whole or cut to a subarray.
     pointing : Pointing
-        Where its aperture reference shall be.
+        Sky position of its aperture reference.
 
     Returns
     -------

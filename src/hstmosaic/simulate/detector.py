@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hstmosaic.simulate.exposures import ExposurePlan
+    from hstmosaic.simulate.exposure_plan import ExposurePlan
     from hstmosaic.simulate.instruments import Camera
 
     Image = NDArray[np.float32]
@@ -45,7 +45,7 @@ def detect(
     camera, exptime = plan.camera, plan.exptime
     sky = camera.filter(plan.filter).sky * plan.sky
     electrons = rng.poisson((rate + (sky + camera.dark)) * exptime).astype(np.float32)
-    if camera.is_ccd:  # the ramp of an infrared exposure shows them up, and ACS/SBC does not see them
+    if camera.is_ccd:  # infrared ramps reject them, and ACS/SBC does not detect them
         _add_cosmic_rays(electrons, rng.poisson(plan.cosmic_rays * exptime * electrons.size / 1e6), rng)
     electrons += np.float32(camera.read_noise) * rng.standard_normal(electrons.shape, dtype=np.float32)
     quality = bad_pixels(camera, number)

@@ -11,7 +11,8 @@ from astropy.table import Table
 
 from hstmosaic.errors import HstMosaicError, OutputError
 from hstmosaic.simulate.attitude import Pointing, PointingError
-from hstmosaic.simulate.exposures import ExposurePlan, Naming, simulate_exposure
+from hstmosaic.simulate.exposure_plan import ExposurePlan, Naming
+from hstmosaic.simulate.exposures import simulate_exposure
 from hstmosaic.simulate.instruments import camera, cut
 from hstmosaic.simulate.scene import Scene, make_scene
 
@@ -91,7 +92,7 @@ def build_field(
     visits : sequence of Visit
         Numbered from 1 in root names.
     scene : Scene, optional
-        What to look at. By default a star field large enough for all exposures is drawn.
+        Sources on the sky. By default a star field large enough for all exposures is drawn.
     dither : float
         Distance in arcsec between the first two exposures of a visit; the others follow on a spiral.
     seed : int
@@ -105,7 +106,7 @@ def build_field(
     cosmic_rays : float
         Cosmic rays per second and million pixels.
     trailed : collection of int
-        Indices (from 0, over the whole field) of exposures that are spoilt by lost guiding.
+        Indices (from 0, over the whole field) of exposures with lost guiding.
     density, galaxies : float, int
         Passed to `make_scene` for the default scene.
 
@@ -147,16 +148,16 @@ def simulate_field(
 ) -> list[Path]:
     """Write the exposures of a field, their list and the truth.
 
-    Files appear under their names only when they are whole. Besides the exposures the directory
+    Files appear under their names only when they are complete. Besides the exposures, the directory
     gets ``list.txt`` (file names, one a line), ``truth.ecsv`` (sources, see `Scene.truth`) and
     ``pointings.ecsv`` (true pointing, pointing in the header and pointing error per exposure).
 
     Parameters
     ----------
     field : Field
-        What to simulate.
+        The field.
     directory : Path
-        Where to write; made if it does not exist.
+        Output directory; made if it does not exist.
     progress : callable, optional
         Called with number done, number of all and file name after each exposure.
 
@@ -180,15 +181,15 @@ def simulate_field(
     except OSError as error:
         raise OutputError(f"{directory} cannot be made: {error.strerror}", "choose another directory") from error
     for done, plan in enumerate(field.exposures, start=1):
-        with simulate_exposure(plan, field.scene) as hdus, _whole(directory / plan.filename) as part:
+        with simulate_exposure(plan, field.scene) as hdus, _written_atomically(directory / plan.filename) as part:
             hdus.writeto(part, overwrite=True)
         if progress is not None:
             progress(done, len(names), plan.filename)
     filters = {(plan.camera.name, plan.filter): (plan.camera, plan.filter) for plan in field.exposures}
     for table, name in ((field.scene.truth(filters.values()), TRUTH_NAME), (pointings(field), POINTINGS_NAME)):
-        with _whole(directory / name) as part:
+        with _written_atomically(directory / name) as part:
             table.write(part, format="ascii.ecsv", overwrite=True)
-    with _whole(directory / LIST_NAME) as part:
+    with _written_atomically(directory / LIST_NAME) as part:
         part.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     return [directory / name for name in names]
 
@@ -201,11 +202,11 @@ def pointings(field: Field) -> Table:
     """
     rows = []
     for plan in field.exposures:
-        true, said, error = plan.pointing, plan.header_pointing, plan.error
+        true, header, error = plan.pointing, plan.header_pointing, plan.error
         rows.append({
             "filename": plan.filename, "camera": plan.camera.name, "filter": plan.filter, "visit": plan.visit,
             "exptime": plan.exptime, "ra": true.ra, "dec": true.dec, "orient": true.orient,
-            "header_ra": said.ra, "header_dec": said.dec, "header_orient": said.orient,
+            "header_ra": header.ra, "header_dec": header.dec, "header_orient": header.orient,
             "dra": error.dra, "ddec": error.ddec, "roll": error.roll, "trail": plan.trail,
             "sky": plan.sky * plan.camera.filter(plan.filter).sky,
         })  # fmt: skip
@@ -213,8 +214,8 @@ def pointings(field: Field) -> Table:
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """Give a name to write to, and rename it to `path` at the end; what could not be written whole is removed."""
+def _written_atomically(path: Path) -> Iterator[Path]:
+    """Yield a name to write to, and rename it to `path` at the end; an incomplete file is removed."""
     part = path.with_name(path.name + ".part")
     try:
         yield part
@@ -227,7 +228,7 @@ def _whole(path: Path) -> Iterator[Path]:
 
 
 def _spread(exposures: int) -> float:
-    """Return how many dither steps the last exposure of a visit is away from its pointing, 3 at least."""
+    """Return the distance of the last exposure of a visit from its pointing in dither steps, at least 3."""
     return max(3.0, float(np.sqrt(max(exposures - 1, 0))))
 
 

@@ -1,4 +1,4 @@
-"""The WCS of a chip, as header records and as the transformation that they stand for."""
+"""The WCS of a chip as header records and as a transformation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def chip_wcs(camera: Camera, aims: Sequence[ChipAim], number: int) -> WCS:
 
 
 def linear_records(camera: Camera, aims: Sequence[ChipAim], number: int) -> list[Record]:
-    """Return the records of the WCS that are not distortion (CTYPE apart)."""
+    """Return the records of the WCS without the coefficients of its distortion."""
     chip, aim = camera.chips[number], aims[number]
     records: list[Record] = [("WCSAXES", 2, "Number of coordinate axes")]
     for axis, kind in enumerate(("RA---TAN-SIP", "DEC--TAN-SIP")):

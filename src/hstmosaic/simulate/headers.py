@@ -1,4 +1,4 @@
-"""Headers of simulated exposures: what the pipeline of the archive would have written."""
+"""Headers of simulated exposures, as the pipeline of the archive writes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hstmosaic.simulate.attitude import ChipAim, Pointing
-    from hstmosaic.simulate.exposures import ExposurePlan
+    from hstmosaic.simulate.exposure_plan import ExposurePlan
     from hstmosaic.simulate.geometry import Record
     from hstmosaic.simulate.instruments import Camera, Filter
 
@@ -33,7 +33,7 @@ def primary_header(plan: ExposurePlan, pointing: Pointing) -> fits.Header:
     plan : ExposurePlan
         The exposure.
     pointing : Pointing
-        Where the headers say that the telescope pointed.
+        Pointing according to the headers.
     """
     camera = plan.camera
     start = Time(plan.start, format="mjd", scale="utc")

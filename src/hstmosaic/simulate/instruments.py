@@ -110,7 +110,7 @@ class Camera:
 
     @property
     def is_ccd(self) -> bool:
-        """Whether cosmic rays and saturation show in an exposure."""
+        """Whether exposures have cosmic rays and saturated pixels."""
         return not self.is_infrared and bool(self.amplifiers)
 
     def filter(self, name: str) -> Filter:
@@ -246,7 +246,7 @@ def cut(whole: Camera, shape: tuple[int, int], *, extver: int = 1, corner: Corne
     Raises
     ------
     HstMosaicError
-        If the camera is a subarray already, or `shape`, `extver` or `corner` cannot be had.
+        If the camera is a subarray already, or `shape`, `extver` or `corner` is invalid.
     """
     if whole.is_subarray:
         raise HstMosaicError(f"{whole.name} is cut to a subarray already")

@@ -13,7 +13,7 @@ from hstmosaic.simulate.instruments import camera
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from hstmosaic.simulate.exposures import Naming
+    from hstmosaic.simulate.exposure_plan import Naming
 
 _CELL_CENTRE = (180.0, 26.0)
 """Reference position (deg) of projection cell p1889."""

@@ -14,7 +14,7 @@ from hstmosaic.simulate.ready_made import DEMO_SUBARRAY, corner_field, demo_fiel
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hstmosaic.simulate.exposures import Naming
+    from hstmosaic.simulate.exposure_plan import Naming
 
 _PARTS = (2, 3)
 

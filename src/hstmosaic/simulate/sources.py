@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
     from numpy.typing import NDArray
 
-    from hstmosaic.simulate.exposures import ExposurePlan
+    from hstmosaic.simulate.exposure_plan import ExposurePlan
     from hstmosaic.simulate.scene import ExtendedGalaxy, Scene
 
     Array = NDArray[np.float64]
