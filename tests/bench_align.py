@@ -53,13 +53,13 @@ from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
 from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 plan = make_plan(sys.argv[1])
 directory = run_directory(Path.cwd(), "bench")
 directory.create()
 names = [e.name for e in plan.exposures]
 with local_cluster() as client:
-    run = align_exposures(plan, names, directory, client, AlignOptions(service=Service(cache=None)), Teller())
+    run = align_exposures(plan, names, directory, client, AlignOptions(service=Service(cache=None)), EventLog())
 assert run.aligned, run.cause
 seconds = time.time() - started
 measured = [json.loads(path.read_text()) for path in directory.path.glob("tasks/*/measured.json")]

@@ -1,4 +1,4 @@
-"""Pictures and report at the end of a run: what goes wrong with them harms nothing else, and is told."""
+"""Pictures and report at the end of a run: what goes wrong with them harms nothing else, and is reported."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from hstmosaic.run import driver, ending, pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import RunDirectory
 
 
@@ -32,7 +32,7 @@ def pretended(exposures, tmp_path_factory):
 
 @pytest.fixture
 def directory(pretended, tmp_path):
-    """A copy of a pretended run, told as one that has made mosaics."""
+    """A copy of a pretended run, recorded as one that has made mosaics."""
     output = tmp_path / "out"
     shutil.copytree(pretended.directory.parent, output)
     made = RunDirectory(output / pretended.directory.name)
@@ -45,10 +45,10 @@ def directory(pretended, tmp_path):
 
 
 def test_pictures_that_fail_are_a_warning(directory):
-    told = []
+    events = []
     # a stub's product is no FITS file
-    assert pictures.draw_pictures(directory, Teller(told.append)) == []
-    event = told[-1]
+    assert pictures.draw_pictures(directory, EventLog(events.append)) == []
+    event = events[-1]
     assert (event.kind, event.level) == ("pictures", "warning")
     assert f"hstmosaic report {directory.path}" in event.message
     assert "Traceback" in event.data["details"]
@@ -56,9 +56,9 @@ def test_pictures_that_fail_are_a_warning(directory):
 
 def test_a_report_that_fails_is_a_warning(directory):
     directory.plan_file.write_text("{")
-    told = []
-    assert ending.report(directory, Teller(told.append)) is None
-    (event,) = told
+    events = []
+    assert ending.report(directory, EventLog(events.append)) is None
+    (event,) = events
     assert (event.kind, event.level) == ("report", "warning")
     assert "JSONDecodeError" in event.message
 
@@ -84,9 +84,9 @@ def test_the_exit_code_is_that_of_the_mosaics(exposures, tmp_path, monkeypatch):
     ],
 )
 def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, error, code, said):
-    def stopped(work, options, tell, client):
+    def stopped(work, options, events, client):
         work.directory.plan_file.write_text(work.plan.to_json())
-        tell("planned", "as always")
+        events.emit("planned", "as always")
         raise error
 
     monkeypatch.setattr(driver, "_run_plan", stopped)
@@ -106,13 +106,13 @@ def test_what_was_asked_is_in_the_run_log(pretended):
 
 
 def test_a_stop_is_in_the_run_log_but_not_told_twice():
-    told = []
-    ending.tell_stop(AlignmentError("no stars", "bring some"), 5, Teller(told.append))
-    (event,) = told
+    events = []
+    ending.emit_stop(AlignmentError("no stars", "bring some"), 5, EventLog(events.append))
+    (event,) = events
     assert (event.level, event.data) == ("debug", {"exit_code": 5, "next_step": "bring some"})
 
 
 def test_who_interrupts_does_not_wait_for_pictures(directory):
-    told = []
-    assert pictures.draw_pictures(directory, Teller(told.append), KeyboardInterrupt()) == []
-    assert told == []
+    events = []
+    assert pictures.draw_pictures(directory, EventLog(events.append), KeyboardInterrupt()) == []
+    assert events == []

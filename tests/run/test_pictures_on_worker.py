@@ -12,7 +12,7 @@ from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.simulate import demo_field, simulate_field
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import RunDirectory
 
 pytestmark = pytest.mark.upstream
@@ -34,32 +34,32 @@ def directory(made, tmp_path):
     return RunDirectory(output / made.directory.name)
 
 
-def draw(made, directory, tell):
-    with open_pool(load_profile("local"), directory, tell, 1) as pool:
-        return pictures.draw_on_worker(made.plan, directory, pool, tell)
+def draw(made, directory, events):
+    with open_pool(load_profile("local"), directory, events, 1) as pool:
+        return pictures.draw_on_worker(made.plan, directory, pool, events)
 
 
 def test_a_worker_draws_what_the_driver_would(made, directory):
     before = {file["name"]: (directory.output / file["name"]) for file in read_record(directory.path).pictures["files"]}
     for picture in before.values():
         picture.unlink()
-    told = []
-    files = draw(made, directory, Teller(told.append))
+    events = []
+    files = draw(made, directory, EventLog(events.append))
     assert {file.name for file in files} == before.keys()
     assert all(picture.exists() for picture in before.values())
     assert not directory.task("pictures").work.exists()
     # of 340 MB, most are the libraries
     took = read_measured(directory.task("pictures").path)["max_rss_mb"]
     assert took < pictures.estimate_drawing(made.plan).memory_mb
-    assert [event.kind for event in told if event.level != "debug"] == []
+    assert [event.kind for event in events if event.level != "debug"] == []
 
 
 def test_pictures_that_fail_are_a_warning(made, directory):
     mosaic = next(directory.output.glob("*_drc.fits"))
     mosaic.write_text("broken")
-    told = []
-    assert draw(made, directory, Teller(told.append)) == []
-    (warning,) = [event for event in told if event.level == "warning"]
+    events = []
+    assert draw(made, directory, EventLog(events.append)) == []
+    (warning,) = [event for event in events if event.level == "warning"]
     assert f"hstmosaic report {directory.path}" in warning.message
     assert "Traceback" in warning.data["details"]
 
@@ -73,4 +73,4 @@ def test_the_driver_draws_where_no_worker_comes(made, directory, monkeypatch):
 
     monkeypatch.setattr(pictures, "_PATIENCE", 0.0)
     monkeypatch.setattr(pictures, "estimate_pictures", lambda grids: 0.0)
-    assert pictures.draw_on_worker(made.plan, directory, Idle(), Teller(lambda event: None)) is None
+    assert pictures.draw_on_worker(made.plan, directory, Idle(), EventLog(lambda event: None)) is None

@@ -14,7 +14,7 @@ from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.files import sha256
 from hstmosaic.store.run_directory import run_directory
 
@@ -92,10 +92,10 @@ def test_a_mosaic_that_was_changed_meanwhile_is_still_found_out(there, stopped_a
 def test_provenance_keeps_what_was_made_before_with_its_tasks(stopped_again):
     output = stopped_again(ENDS[0])
     text = (output / "stub-foo_provenance.json").read_text()
-    told = {file["prov:label"]: file["hm:sha256"] for file in records(text, "hm:Product")}
+    recorded = {file["prov:label"]: file["hm:sha256"] for file in records(text, "hm:Product")}
     made = files(output, AGAIN | {"list of products"})
     assert len(made) == 8
-    assert {name: told[name] for name in made} == {name: sha256(output / name) for name in made}
+    assert {name: recorded[name] for name in made} == {name: sha256(output / name) for name in made}
     assert len(records(text, "hm:Drizzling")) == 3
 
 
@@ -103,7 +103,7 @@ def test_a_layer_that_failed_before_the_end_is_not_taken_for_made(there):
     options, outcome = there
     failed, *others = (layer.name for layer in outcome.plan.layers)
     ended = replace(outcome, products=(), failures=(Failure(failed, "no sky", "log"),), error=ENDS[0])
-    end_run(ended, options, run_directory(options.output, outcome.plan.prefix), Teller(lambda event: None))
+    end_run(ended, options, run_directory(options.output, outcome.plan.prefix), EventLog(lambda event: None))
     assert {file.layer for file in files(options.output).values()} == {*others, None}
 
 
@@ -111,7 +111,7 @@ def test_a_start_that_ends_as_it_should_lists_its_own_products_only(there):
     options, outcome = there
     made = tuple(file for file in outcome.products if file.layer == outcome.plan.layers[0].name)
     ended = replace(outcome, products=made)
-    end_run(ended, options, run_directory(options.output, outcome.plan.prefix), Teller(lambda event: None))
+    end_run(ended, options, run_directory(options.output, outcome.plan.prefix), EventLog(lambda event: None))
     assert {file.name for file in files(options.output, AGAIN | {"list of products"}).values()} == {
         file.name for file in made
     }

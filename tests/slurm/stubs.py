@@ -8,7 +8,7 @@ from mini_slurm import wait_until
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.profiles.profile import profile_from_yaml
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import StubSpec
 
@@ -29,7 +29,7 @@ def profile(text=PROFILE, **changes):
 
 @dataclass
 class Bench:
-    """A pool, its run directory, and what it has told."""
+    """A pool, its run directory, and the events it emitted."""
 
     pool: object
     directory: object
@@ -40,7 +40,7 @@ class Bench:
         task.prepare(StubSpec(seconds=seconds, **spec), "key")
         return self.pool.submit(task.path, Estimate(estimate_mb, seconds, disk_mb), priority)
 
-    def told(self, kind):
+    def emitted(self, kind):
         return [event for event in self.events if event.kind == kind]
 
     def started(self, name):
@@ -53,5 +53,5 @@ def bench(folder, given=None, workers=None, *, keep_work=False):
     directory = run_directory(folder, "stub")
     directory.create()
     events = []
-    with open_pool(given or profile(), directory, Teller(events.append), workers, keep_work=keep_work) as pool:
+    with open_pool(given or profile(), directory, EventLog(events.append), workers, keep_work=keep_work) as pool:
         yield Bench(pool, directory, events)

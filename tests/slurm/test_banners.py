@@ -58,12 +58,12 @@ def test_a_job_that_is_lost_at_such_a_site_is_replaced(slurm, other, site, tmp_p
         with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
             long = on.start("long", seconds=6.0)
             on.started("long")
-            (job,) = on.told("job")
+            (job,) = on.emitted("job")
             patch.undo()
             ask("scancel", job.data["job"])
             patch.setenv("PATH", site)
             assert long.result(60)[0].ok
-            (retry,) = on.told("retrying")
+            (retry,) = on.emitted("retrying")
             assert f"job {job.data['job']} has ended (CANCELLED" in retry.message
 
 
@@ -89,7 +89,7 @@ def test_the_doctor_at_such_a_site(slurm, other, site, tmp_path, monkeypatch):
 def test_a_job_is_cancelled_by_number_and_name_together(slurm, other, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
         on.start("task")
-        (job,) = wait_until(lambda: on.told("job"))
+        (job,) = wait_until(lambda: on.emitted("job"))
         (name,) = on.pool.staff.jobs
         submitted = on.pool.staff.cluster.job(name)
         number, submitted.job_id = job.data["job"], other

@@ -28,7 +28,7 @@ def test_small_tasks_share_a_job_and_a_big_one_has_its_own(slurm, tmp_path):
     with bench(tmp_path) as on:
         answers = [on.start(f"small-{i}") for i in range(4)] + [on.start("big", estimate_mb=4000)]
         assert all(answer.result(60)[0].ok for answer in answers)
-        asked = {event.data["job"]: event.message for event in on.told("job")}
+        asked = {event.data["job"]: event.message for event in on.emitted("job")}
         assert sorted(message.partition("submitted (")[2] for message in asked.values()) == [
             "1 core(s), 4500 MB, 5 min)",
             "2 core(s), 1100 MB, 5 min)",
@@ -48,12 +48,12 @@ def test_variables_of_the_user_do_not_change_what_jobs_are(slurm, tmp_path, monk
         monkeypatch.setenv(f"SBATCH_{name}", value)
     with bench(tmp_path) as on:
         assert on.start("task").result(100)[0].ok
-        (job,) = on.told("job")
+        (job,) = on.emitted("job")
         shown = ask("scontrol", "show", "job", "-o", job.data["job"])
         for words in (f"JobName={on.pool.staff.name} ", "TimeLimit=00:05:00 ", "Account=ast1 "):
             assert words in shown
         assert "ArrayJobId" not in shown
-        assert not on.told("refused")
+        assert not on.emitted("refused")
 
 
 def test_what_a_user_wants_to_see_of_the_queue_leaves_no_job_behind(slurm, tmp_path, monkeypatch):
@@ -68,7 +68,7 @@ def test_what_a_user_wants_to_see_of_the_queue_leaves_no_job_behind(slurm, tmp_p
     monkeypatch.setenv("LOGNAME", "daemon")
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
         on.start("task")
-        wait_until(lambda: on.told("job"))
+        wait_until(lambda: on.emitted("job"))
     for name in [*shown, "LOGNAME"]:
         monkeypatch.delenv(name)
     assert slurm.jobs() == {}
@@ -80,7 +80,7 @@ def test_jobs_are_sized_for_the_partition_that_the_user_has_set(slurm, tmp_path,
         with pytest.raises(ClusterError, match="the longest job that may be asked for has 120 s"):
             on.start("endless", seconds=100.0)
         assert on.start("task").result(100)[0].ok
-        (job,) = on.told("job")
+        (job,) = on.emitted("job")
         assert "TimeLimit=00:02:00" in ask("scontrol", "show", "job", job.data["job"])
 
 
@@ -95,7 +95,7 @@ def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_pat
         result, measured = long.result(60)
         assert result.ok
         assert measured.wall_seconds > 8
-        (retry,) = on.told("retrying")
+        (retry,) = on.emitted("retrying")
         assert (retry.data["task"], retry.data["cause"]) == ("long", "worker")
         assert f"job {victim} has ended (CANCELLED" in retry.message
 
@@ -111,7 +111,7 @@ def test_a_worker_that_is_lost_before_its_answer_is_fetched(slurm, tmp_path, mon
     monkeypatch.setattr(Pool, "_end", end)
     with bench(tmp_path) as on:
         assert on.start("task").result(60)[0].ok  # its result is on the disk
-        assert not on.told("retrying")
+        assert not on.emitted("retrying")
         assert on.start("later").result(60)[0].ok
 
 
@@ -122,7 +122,7 @@ def test_a_crashed_node(slurm, tmp_path):
             on.started(f"long-{i}")
         slurm.do("crash-node", 2)
         assert all(answer.result(90)[0].ok for answer in answers)
-        (retry,) = on.told("retrying")
+        (retry,) = on.emitted("retrying")
         assert "NODE_FAIL" in retry.message
     slurm.do("start-node", 2)
 
@@ -136,7 +136,7 @@ def test_too_little_memory_is_answered_with_more(slurm, tmp_path):
         retry = runs_of(on.events, "greedy")[0]
         assert (retry.data["cause"], retry.data["memory_mb"]) == ("memory", 800)
         assert "for want of memory" in retry.message
-        assert [event.data["memory_mb"] for event in on.told("job")] == [1200, 1900]
+        assert [event.data["memory_mb"] for event in on.emitted("job")] == [1200, 1900]
 
 
 def test_memory_grows_up_to_the_maximum_of_the_profile(slurm, tmp_path):
@@ -144,7 +144,7 @@ def test_memory_grows_up_to_the_maximum_of_the_profile(slurm, tmp_path):
         result, _ = on.start("greedy", estimate_mb=400, seconds=8.0, memory_mb=900).result(90)
         assert not result.ok
         assert "for want of memory with 500 MB, the most that can be had" in result.error
-        assert [retry.data["memory_mb"] for retry in on.told("retrying")] == [500]
+        assert [retry.data["memory_mb"] for retry in on.emitted("retrying")] == [500]
 
 
 @pytest.mark.slow
@@ -156,7 +156,7 @@ def test_a_job_whose_time_is_over(slurm, tmp_path):
         # Slurm looks at time limits every 30 s
         ask("scontrol", "update", f"jobid={job}", "endtime=now+1seconds")
         assert answer.result(150)[0].ok
-        (retry,) = on.told("retrying")
+        (retry,) = on.emitted("retrying")
         assert retry.data["cause"] == "walltime"
         assert f"job {job} has ended (TIMEOUT" in retry.message
 
@@ -188,8 +188,8 @@ def test_a_job_that_is_submitted_though_sbatch_was_given_up_is_cancelled(slurm, 
         end.touch()
         wait_until(lambda: first not in slurm.jobs())
         assert answer.result(100)[0].ok
-        assert {event.data["job"] for event in on.told("stray")} == {str(first)}
-        assert len(on.told("job")) == len(on.told("refused")) == 1
+        assert {event.data["job"] for event in on.emitted("stray")} == {str(first)}
+        assert len(on.emitted("job")) == len(on.emitted("refused")) == 1
 
 
 def test_a_job_that_works_before_sbatch_has_said_its_number(slurm, tmp_path, monkeypatch):
@@ -200,8 +200,8 @@ def test_a_job_that_works_before_sbatch_has_said_its_number(slurm, tmp_path, mon
         (name,) = on.pool.staff.jobs
         wait_until(lambda: (job := on.pool.staff.cluster.job(name)) and job.refusal)
         assert on.start("later").result(100)[0].ok
-        assert [int(event.data["job"]) for event in on.told("job")] == list(slurm.jobs())
-        assert not on.told("retrying") + on.told("refused") + on.told("stray")
+        assert [int(event.data["job"]) for event in on.emitted("job")] == list(slurm.jobs())
+        assert not on.emitted("retrying") + on.emitted("refused") + on.emitted("stray")
 
 
 def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
@@ -215,15 +215,15 @@ def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
         try:
             assert on.start("second").result(60)[0].ok
             third = on.start("third", estimate_mb=3000)
-            wait_until(lambda: on.told("refused"))
-            wait_until(lambda: len(on.told("silent")) > 1)
+            wait_until(lambda: on.emitted("refused"))
+            wait_until(lambda: len(on.emitted("silent")) > 1)
             assert not third.done()
         finally:
             slurm.do("start-controller")
         assert third.result(60)[0].ok
-        wait_until(lambda: on.told("answers"))
-        assert [event.level for event in on.told("silent")].count("warning") == len(on.told("answers"))
-        assert not on.told("retrying")
+        wait_until(lambda: on.emitted("answers"))
+        assert [event.level for event in on.emitted("silent")].count("warning") == len(on.emitted("answers"))
+        assert not on.emitted("retrying")
 
 
 def test_jobs_with_nothing_to_do_are_given_back(slurm, tmp_path):
@@ -239,7 +239,7 @@ def test_jobs_that_end_before_they_work_are_not_submitted_for_ever(slurm, tmp_pa
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, python: /no/such/python"})) as on:
         with pytest.raises(ClusterError, match=r"(?s)before its worker came up.*/no/such/python.*so did 2 before"):
             on.start("task").result(60)
-        assert len(on.told("job")) == 3
+        assert len(on.emitted("job")) == 3
 
 
 def test_the_jobs_of_a_killed_driver_are_ended_first(slurm, tmp_path):
@@ -304,7 +304,7 @@ def test_a_task_that_the_data_make_fail_is_not_tried_again(slurm, tmp_path):
     with bench(tmp_path) as on:
         result, _ = on.start("broken", failure="no stars").result(60)
         assert (result.ok, result.error) == (False, "no stars")
-        assert not on.told("retrying")
+        assert not on.emitted("retrying")
 
 
 def test_a_task_that_fits_no_job_is_an_error_before_submission(slurm, tmp_path):

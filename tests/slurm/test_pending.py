@@ -17,19 +17,19 @@ def often(monkeypatch):
 
 
 def reasons(on):
-    return [(event.data["reason"].split(",")[0], event.level) for event in on.told("pending")]
+    return [(event.data["reason"].split(",")[0], event.level) for event in on.emitted("pending")]
 
 
 def test_nodes_that_are_busy(slurm, tmp_path):
     with bench(tmp_path) as on:
         with slurm.occupied(("-w", "node1", "-c2"), ("-w", "node2", "-c2")):
             answer = on.start("task")
-            wait_until(lambda: on.told("pending"))
+            wait_until(lambda: on.emitted("pending"))
             assert not answer.done()
         assert answer.result(120)[0].ok
-        (told,) = on.told("pending")
+        (told,) = on.emitted("pending")
         assert told.message == "1 job(s) wait in the queue (Resources): the nodes that could take them are busy"
-        assert told.data["jobs"] == [event.data["job"] for event in on.told("job")]
+        assert told.data["jobs"] == [event.data["job"] for event in on.emitted("job")]
 
 
 def test_a_job_that_is_larger_than_what_is_left(slurm, tmp_path):
@@ -38,7 +38,7 @@ def test_a_job_that_is_larger_than_what_is_left(slurm, tmp_path):
         with slurm.occupied(("-w", "node1", "--mem=4000"), ("-w", "node2", "--mem=4000")):
             big, small = on.start("big", estimate_mb=3000), on.start("small")
             assert small.result(120)[0].ok
-            wait_until(lambda: on.told("pending"))
+            wait_until(lambda: on.emitted("pending"))
             assert not big.done()
         assert big.result(120)[0].ok
         assert reasons(on) == [("Resources", "info")]
@@ -50,7 +50,7 @@ def test_a_node_that_is_drained(slurm, tmp_path):
         ask("scontrol", "update", "nodename=node2", "state=drain", "reason=maintenance")
         try:
             answer = on.start("task")
-            (told,) = wait_until(lambda: on.told("pending"))
+            (told,) = wait_until(lambda: on.emitted("pending"))
         finally:
             ask("scontrol", "update", "nodename=node2", "state=resume")
         assert told.data["reason"].startswith("ReqNodeNotAvail")
@@ -74,7 +74,7 @@ def test_a_wait_without_end_is_a_warning_and_then_the_end(slurm, tmp_path):
 def test_held_jobs_start_when_they_are_released(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
         answer = on.start("task")
-        (told,) = wait_until(lambda: on.told("pending"))
+        (told,) = wait_until(lambda: on.emitted("pending"))
         assert (told.level, told.data["reason"]) == ("warning", "JobHeldUser")
         assert "scontrol release" in told.message
         ask("scontrol", "release", *told.data["jobs"])
@@ -86,7 +86,7 @@ def test_a_closed_partition(slurm, tmp_path):
         ask("scontrol", "update", "partitionname=batch", "state=down")
         try:
             answer = on.start("task")
-            wait_until(lambda: on.told("pending"))
+            wait_until(lambda: on.emitted("pending"))
         finally:
             ask("scontrol", "update", "partitionname=batch", "state=up")
         assert answer.result(120)[0].ok

@@ -128,7 +128,7 @@ def test_scratch_is_asked_for(slurm, scratch, tmp_path):
     with bench(tmp_path, in_scratch(scratch, ', scratch-option: "--tmp={mb}M"')) as on:
         answers = [on.start(f"task-{i}", disk_mb=2000) for i in range(2)]
         assert all(answer.result(120)[0].ok for answer in answers)
-        (job,) = on.told("job")
+        (job,) = on.emitted("job")
         assert "MinTmpDiskNode=3815M" in ask("scontrol", "show", "job", job.data["job"])
         with pytest.raises(ClusterError, match="Requested node configuration is not available"):
             on.start("huge", disk_mb=50000).result(120)

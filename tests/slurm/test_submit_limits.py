@@ -28,10 +28,10 @@ def test_a_run_does_with_the_jobs_that_it_may_have(slurm, tmp_path):
         # of such a size that each would have a job of its own
         answers = [on.start(f"task-{i}", estimate_mb=2600) for i in range(4)]
         assert all(answer.result(120)[0].ok for answer in answers)
-        assert len(on.told("job")) == 2
-        assert "sbatch: error: Reached jobs per hour limit" in on.told("refused")[0].message
-        assert POLICY in on.told("refused")[0].message
-        assert not on.told("retrying")
+        assert len(on.emitted("job")) == 2
+        assert "sbatch: error: Reached jobs per hour limit" in on.emitted("refused")[0].message
+        assert POLICY in on.emitted("refused")[0].message
+        assert not on.emitted("retrying")
 
 
 @pytest.mark.parametrize("slurm", [TWO_JOBS], indirect=True, ids=["two jobs"])
@@ -42,8 +42,8 @@ def test_a_limit_that_others_have_used_up_ends_the_run_with_its_words(slurm, tmp
         with pytest.raises(ClusterError) as raised:
             on.start("task").result(120)
         assert POLICY in raised.value.message
-        assert len(on.told("refused")) >= 2
-        assert [event.level for event in on.told("refused")].count("warning") == 1
+        assert len(on.emitted("refused")) >= 2
+        assert [event.level for event in on.emitted("refused")].count("warning") == 1
 
 
 @pytest.mark.parametrize("slurm", [FULL], indirect=True, ids=["queue full"])
@@ -53,8 +53,8 @@ def test_a_full_queue_is_waited_for(slurm, tmp_path, monkeypatch):
     with bench(tmp_path) as on:
         with slurm.occupied((), ()):
             answer = on.start("task")
-            (told,) = wait_until(lambda: on.told("refused"))
+            (told,) = wait_until(lambda: on.emitted("refused"))
             assert "Slurm temporarily unable to accept job, sleeping and retrying" in told.message
             assert not answer.done()
         assert answer.result(120)[0].ok
-        assert len(on.told("job")) == 1
+        assert len(on.emitted("job")) == 1

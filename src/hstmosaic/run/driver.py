@@ -26,7 +26,7 @@ from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
-from hstmosaic.store.events import Teller, is_milestone, log_to
+from hstmosaic.store.events import EventLog, is_milestone, log_to
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory, run_directory
 from hstmosaic.store.task_specs import FALLBACK
@@ -54,7 +54,7 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     options : RunOptions
         What the user asks for.
     listener : callable
-        Hears every `Event`.
+        Called with every `Event`.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     warnings: list[str] = []
     with _ready(options, warnings.append) as client:
         options = replace(options, notes=(*options.notes, *warnings))
-        return _run(options, Teller(listener), started, client)
+        return _run(options, EventLog(listener), started, client)
 
 
 def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextManager[Client | None]:
@@ -92,40 +92,40 @@ def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextM
     return nullcontext()
 
 
-def _run(options: RunOptions, tell: Teller, started: float, client: Client | None) -> Outcome:
+def _run(options: RunOptions, events: EventLog, started: float, client: Client | None) -> Outcome:
     if options.catalog is not None and not options.skip_alignment:
         read_catalog(options.catalog)  # an error in it is told before anything is started
     place = place_of(options.profile)
-    plan = _plan(options, tell, learned_for(place, wanted=options.learning))
+    plan = _plan(options, events, learned_for(place, wanted=options.learning))
     directory = run_directory(options.output.absolute(), plan.prefix)
     check_room(directory.output, room_needed(plan, directory, options))
     directory.create()
     with directory.locked(), library_log(directory.library_log):
-        tell.add(log_to(directory.log_file))
+        events.add_listener(log_to(directory.log_file))
         work = _Work(plan, directory, options, started)
-        tell.add(work.note_fallback)
-        taught = learning(plan.estimates, place, tell, wanted=options.learning and not options.stub)
+        events.add_listener(work.note_fallback)
+        taught = learning(plan.estimates, place, events, wanted=options.learning and not options.stub)
         try:
-            with heartbeat(tell), taught:
-                _run_plan(work, options, tell, client)
+            with heartbeat(events), taught:
+                _run_plan(work, options, events, client)
         except BaseException as caught:
             error = as_user_error(caught, directory.output)
             try:
-                end_run(work.outcome(error), options, directory, tell)
+                end_run(work.outcome(error), options, directory, events)
             finally:
                 raise error
         outcome = work.outcome()
-        end_run(outcome, options, directory, tell, work.pictures)
+        end_run(outcome, options, directory, events, work.pictures)
     return outcome
 
 
-def _plan(options: RunOptions, tell: Teller, learned: Learned) -> Plan:
+def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
     """Plan; what is wrong with inputs and with the output directory is told together."""
     no_room = unusable(options.output.absolute())
 
     def on_read(done: int, total: int) -> None:
         if total >= _MANY and is_milestone(done, total):
-            tell("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
+            events.emit("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
 
     try:
         plan = make_plan(
@@ -179,21 +179,21 @@ class _Work:
         )
 
 
-def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | None) -> None:
+def _run_plan(work: _Work, options: RunOptions, events: EventLog, client: Client | None) -> None:
     plan, directory = work.plan, work.directory
     directory.plan_file.write_text(plan.to_json(), ENCODING)
     write_outlines(directory.outlines_file, plan)
     names = ", ".join(layer.name for layer in plan.layers)
-    tell(
+    events.emit(
         "planned",
         f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
         asked=command_record(options),
         **announced(plan, aligned=options.aligned, stub=options.stub),
     )
     for exclusion in plan.excluded:
-        tell("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
+        events.emit("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
     for note in (*options.notes, *plan.notes):
-        tell("note", note, "warning")
+        events.emit("note", note, "warning")
     settings = Settings(
         log_level=options.log_level,
         keep=frozenset(options.keep),
@@ -202,7 +202,7 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
         stub=options.stub,
     )
     profile = options.profile.seeing(folders_of(plan, directory.output))
-    with open_pool(profile, directory, tell, options.workers, client, keep_work=options.keep_work) as pool:
+    with open_pool(profile, directory, events, options.workers, client, keep_work=options.keep_work) as pool:
         pool.check(plan.tasks(aligned=options.aligned).values())
         if options.aligned:
             how = AlignOptions(
@@ -211,10 +211,10 @@ def _run_plan(work: _Work, options: RunOptions, tell: Teller, client: Client | N
                 strict=options.strict,
                 log_level=options.log_level,
             )
-            work.aligner = Aligner(directory, pool, how, tell)
+            work.aligner = Aligner(directory, pool, how, events)
             work.aligner.start_ahead(plan)
-        Schedule(plan, directory, pool, settings, tell, work.progress, before_drizzling=work.aligner).run()
+        Schedule(plan, directory, pool, settings, events, work.progress, before_drizzling=work.aligner).run()
         if work.aligner is not None and work.progress.gathered:
             work.aligned = publish(work.aligner.files(), directory.output)
         if profile.cluster == "slurm" and not options.stub:
-            work.pictures = draw_on_worker(plan, directory, pool, tell)
+            work.pictures = draw_on_worker(plan, directory, pool, events)

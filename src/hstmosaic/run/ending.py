@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.products.gather import Gathered
     from hstmosaic.run.options import RunOptions
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
 
 
@@ -46,7 +46,7 @@ def end_run(
     outcome: Outcome,
     options: RunOptions,
     directory: RunDirectory,
-    tell: Teller,
+    events: EventLog,
     pictures: Sequence[Gathered] | None = None,
 ) -> None:
     """Write down and tell how a run ended.
@@ -59,8 +59,8 @@ def end_run(
         What the user has asked for.
     directory : RunDirectory
         The run directory.
-    tell : Teller
-        Hears it.
+    events : EventLog
+        Receives the events.
     pictures : sequence of Gathered, optional
         The pictures; drawn here when None.
 
@@ -71,17 +71,17 @@ def end_run(
     """
     digests = _digests(outcome)
     if pictures is None:
-        pictures = draw_pictures(directory, tell, outcome.error) if not options.stub else []
+        pictures = draw_pictures(directory, events, outcome.error) if not options.stub else []
     if outcome.error is None:
-        _tell_end(outcome, digests, tell)
+        _emit_end(outcome, digests, events)
     else:
-        tell_stop(outcome.error, int(outcome.exit_code), tell)
+        emit_stop(outcome.error, int(outcome.exit_code), events)
     try:
         _write_files(outcome, options, directory, digests, pictures)
     except OSError as error:
         raise as_user_error(error, directory.output) from error
     finally:
-        report(directory, tell)
+        report(directory, events)
 
 
 def _write_files(
@@ -181,17 +181,19 @@ def _digests(outcome: Outcome) -> list[FailureDigest]:
     return found
 
 
-def _tell_end(outcome: Outcome, digests: Sequence[FailureDigest], tell: Teller) -> None:
+def _emit_end(outcome: Outcome, digests: Sequence[FailureDigest], events: EventLog) -> None:
     for found in digests:
-        tell("failed", str(found), "error", **asdict(found))
+        events.emit("failed", str(found), "error", **asdict(found))
     made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
     warnings = _warnings(outcome)
     if warnings:
-        tell("warnings", f"warnings: {'; '.join(warnings)}", "warning")
+        events.emit("warnings", f"warnings: {'; '.join(warnings)}", "warning")
     verdict = "finished with warnings" if warnings else "finished"
     if outcome.failures:
         verdict = f"{len(outcome.failures)} layer(s) failed"
-    tell("finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code))
+    events.emit(
+        "finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code)
+    )
 
 
 def _warnings(outcome: Outcome) -> list[str]:
@@ -201,15 +203,15 @@ def _warnings(outcome: Outcome) -> list[str]:
     return [*fallbacks, *crashed]
 
 
-def report(directory: RunDirectory, tell: Teller) -> Path | None:
+def report(directory: RunDirectory, events: EventLog) -> Path | None:
     """Write the report of a run that has ended.
 
     Parameters
     ----------
     directory : RunDirectory
         The run.
-    tell : Teller
-        Hears where the report is, or why there is none.
+    events : EventLog
+        Receives the path of the report, or why it could not be written.
 
     Returns
     -------
@@ -220,15 +222,17 @@ def report(directory: RunDirectory, tell: Teller) -> Path | None:
         path = write_report(directory.path)
     except Exception as cause:
         again = REMADE.format(run=directory.path)
-        tell("report", f"the report could not be written: {type(cause).__name__}: {cause}; {again}", "warning")
+        events.emit("report", f"the report could not be written: {type(cause).__name__}: {cause}; {again}", "warning")
         return None
-    tell("report", f"report: {path}", "info", path=str(path))
+    events.emit("report", f"report: {path}", "info", path=str(path))
     return path
 
 
-def tell_stop(error: BaseException, code: int, tell: Teller) -> None:
+def emit_stop(error: BaseException, code: int, events: EventLog) -> None:
     """Leave in the run log what the user is told on the screen when an error ends a run."""
     if isinstance(error, HstMosaicError):
-        tell("stopped", error.message, "debug", exit_code=code, next_step=error.next_step)
+        events.emit("stopped", error.message, "debug", exit_code=code, next_step=error.next_step)
         return
-    tell("stopped", stop_message(error), "debug", exit_code=code, next_step="the same command goes on where it stopped")
+    events.emit(
+        "stopped", stop_message(error), "debug", exit_code=code, next_step="the same command goes on where it stopped"
+    )

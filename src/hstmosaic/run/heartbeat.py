@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.plan import Plan
-    from hstmosaic.store.events import Event, Teller
+    from hstmosaic.store.events import Event, EventLog
 
 _SHORTEST, _LONGEST = 2.0, 10.0
 _QUIET_SECONDS = 60.0
@@ -54,8 +54,8 @@ def announced(plan: Plan, *, aligned: bool, stub: bool) -> dict[str, Any]:
 class Heartbeat:
     """Adds events up, and tells of progress when it is asked to."""
 
-    def __init__(self, tell: Teller) -> None:
-        self.tell, self.state = tell, ProgressState()
+    def __init__(self, events: EventLog) -> None:
+        self.events, self.state = events, ProgressState()
         self._milestone, self._printed = 0, time.monotonic()
         self._stalled = False
 
@@ -81,14 +81,14 @@ class Heartbeat:
         words = progress_words(state, now)
         told = {"done": done, "tasks": len(state.tasks), "share": round(share, 4)}
         seconds = None if left is None else round(left, 1)
-        self.tell("progress", words, "info" if printed else "debug", **told, seconds_left=seconds, cpu=cpu)
+        self.events.emit("progress", words, "info" if printed else "debug", **told, seconds_left=seconds, cpu=cpu)
 
 
 @contextmanager
-def heartbeat(tell: Teller) -> Iterator[None]:
+def heartbeat(events: EventLog) -> Iterator[None]:
     """Tell of progress from a thread of its own: often at first, then every ten seconds."""
-    heart, over, begun = Heartbeat(tell), threading.Event(), time.monotonic()
-    tell.add(heart)
+    heart, over, begun = Heartbeat(events), threading.Event(), time.monotonic()
+    events.add_listener(heart)
 
     def work() -> None:
         while not over.wait(min(max((time.monotonic() - begun) / 20, _SHORTEST), _LONGEST)):

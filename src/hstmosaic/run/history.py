@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.store.events import Event, Teller
+    from hstmosaic.store.events import Event, EventLog
 
 VARIABLE = "HSTMOSAIC_LEARNING"
 """Environment variable: ``off``, or the file to use instead of the one in the user's cache."""
@@ -225,7 +225,7 @@ class Learner:
 
 
 @contextmanager
-def learning(estimates: Mapping[str, Estimate], place: str, tell: Teller, *, wanted: bool = True) -> Iterator[None]:
+def learning(estimates: Mapping[str, Estimate], place: str, events: EventLog, *, wanted: bool = True) -> Iterator[None]:
     """Keep what the tasks of a run take, however it ends.
 
     Parameters
@@ -234,7 +234,7 @@ def learning(estimates: Mapping[str, Estimate], place: str, tell: Teller, *, wan
         By the names of tasks.
     place : str
         Where they run.
-    tell : Teller
+    events : EventLog
         Tells of their ends.
     wanted : bool
         Nothing is kept where this is false or the environment switches learning off.
@@ -244,7 +244,7 @@ def learning(estimates: Mapping[str, Estimate], place: str, tell: Teller, *, wan
         yield
         return
     learner = Learner(path, uuid4().hex, place, estimates)
-    tell.add(learner)
+    events.add_listener(learner)
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
 
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def open_pool(
     profile: Profile,
     directory: RunDirectory,
-    tell: Teller,
+    events: EventLog,
     workers: int | None = None,
     client: Client | None = None,
     *,
@@ -38,8 +38,8 @@ def open_pool(
         Where tasks run.
     directory : RunDirectory
         Of the run.
-    tell : Teller
-        Hears of jobs and retries.
+    events : EventLog
+        Receives the events.
     workers : int, optional
         Tasks at a time.
     client : distributed.Client, optional
@@ -51,14 +51,14 @@ def open_pool(
     if profile.cluster == "slurm":
         from hstmosaic.run.slurm.pool import slurm_pool
 
-        with slurm_pool(profile, directory, tell, place, workers) as pool:
+        with slurm_pool(profile, directory, events, place, workers) as pool:
             yield pool
     elif client is not None:
-        pool = Pool(client, FixedStaff(client, profile.attempts, limit=SLURM_JOB, strict=True), tell, place)
+        pool = Pool(client, FixedStaff(client, profile.attempts, limit=SLURM_JOB, strict=True), events, place)
         try:
             yield pool
         finally:
             pool.close()
     else:
-        with local_cluster(workers, tell=tell, place=place) as pool:
+        with local_cluster(workers, events=events, place=place) as pool:
             yield pool

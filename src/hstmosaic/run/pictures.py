@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hstmosaic.products.gather import Gathered
     from hstmosaic.products.run_record import RunRecord
     from hstmosaic.run.pool.pool import Pool
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
 
 PROGRAM = "hstmosaic.products.pictures"
@@ -45,7 +45,7 @@ def estimate_drawing(plan: Plan) -> Estimate:
     return Estimate(round(_MEMORY_MB + strips_mb), estimate_pictures(grids), disk_mb=0)
 
 
-def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, tell: Teller) -> list[Gathered] | None:
+def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: EventLog) -> list[Gathered] | None:
     """Make previews, region files and coverage maps in a task.
 
     Parameters
@@ -56,8 +56,8 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, tell: Teller
         The run, with everything gathered.
     pool : Pool
         Where tasks run.
-    tell : Teller
-        Hears it if that fails.
+    events : EventLog
+        Receives the events.
 
     Returns
     -------
@@ -66,20 +66,20 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, tell: Teller
     """
     task, estimate = directory.task(_TASK), estimate_drawing(plan)
     task.prepare(PicturesSpec(program=PROGRAM, run=str(directory.path)), "")
-    tell_drawing(tell)
+    emit_drawing(events)
     try:
         result, _ = pool.submit(task.path, estimate).result(_PATIENCE + 3 * estimate.seconds)
     except (TimeoutError, ClusterError):
         return None
     if not result.ok:
-        tell_undrawn(directory, tell, result.error, result.data.get("details", ""))
+        emit_undrawn(directory, events, result.error, result.data.get("details", ""))
         return []
     if not pool.workplace.keep_work:
         task.remove_work()
     return drawn(directory)
 
 
-def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | None = None) -> list[Gathered]:
+def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseException | None = None) -> list[Gathered]:
     """Make previews, region files and coverage maps in a process of its own.
 
     The libraries that draw are not loaded into the driver, and its memory does not depend on the size of mosaics.
@@ -88,8 +88,8 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
     ----------
     directory : RunDirectory
         The run.
-    tell : Teller
-        Hears it if that fails.
+    events : EventLog
+        Receives the events.
     error : BaseException, optional
         What has ended the run early. Who interrupts a run does not wait for pictures.
 
@@ -100,7 +100,7 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
     """
     if error is not None and not isinstance(error, HstMosaicError):
         return []
-    tell_drawing(tell)
+    emit_drawing(events)
     ended = subprocess.run(
         module_command(PROGRAM, str(directory.path)),
         env=child_environment(),
@@ -112,20 +112,20 @@ def draw_pictures(directory: RunDirectory, tell: Teller, error: BaseException | 
     )
     if ended.returncode:
         words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-        tell_undrawn(directory, tell, words, ended.stderr)
+        emit_undrawn(directory, events, words, ended.stderr)
         return []
     return drawn(directory)
 
 
-def tell_drawing(tell: Teller) -> None:
+def emit_drawing(events: EventLog) -> None:
     """Tell that all is done but the pictures."""
-    tell("drawing", "drawing pictures", "debug")
+    events.emit("drawing", "drawing pictures", "debug")
 
 
-def tell_undrawn(directory: RunDirectory, tell: Teller, words: str, details: str) -> None:
+def emit_undrawn(directory: RunDirectory, events: EventLog, words: str, details: str) -> None:
     """Tell why there are no pictures, and how to get them."""
     again = REMADE.format(run=directory.path)
-    tell("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=details)
+    events.emit("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=details)
 
 
 def drawn(directory: RunDirectory) -> list[Gathered]:

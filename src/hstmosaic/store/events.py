@@ -1,4 +1,4 @@
-"""What happens in a run, told to whoever listens: the terminal, the run log."""
+"""Events of a run, and the listeners that receive them: the terminal, the run log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def is_milestone(done: int, total: int) -> bool:
     return done == total or (done % -(-total // 10) == 0 and total >= 10)
 
 
-def report_warnings(name: str, warnings: Iterable[TaskWarning], tell: Teller) -> list[TaskWarning]:
+def report_warnings(name: str, warnings: Iterable[TaskWarning], events: EventLog) -> list[TaskWarning]:
     """Emit an event for each warning of a task.
 
     Parameters
@@ -48,7 +48,7 @@ def report_warnings(name: str, warnings: Iterable[TaskWarning], tell: Teller) ->
         The layer or the exposure.
     warnings : iterable of TaskWarning
         From the result of the task.
-    tell : Teller
+    events : EventLog
         Receives the events.
 
     Returns
@@ -58,12 +58,12 @@ def report_warnings(name: str, warnings: Iterable[TaskWarning], tell: Teller) ->
     """
     found = list(warnings)
     for warning in found:
-        tell(FALLBACK, f"{name}: {warning}", "warning", name=name, fallback=str(warning), step=warning.step)
+        events.emit(FALLBACK, f"{name}: {warning}", "warning", name=name, fallback=str(warning), step=warning.step)
     return [warning for warning in found if warning.strict]
 
 
-class Teller:
-    """Tells events to listeners.
+class EventLog:
+    """Passes events to listeners.
 
     Parameters
     ----------
@@ -75,20 +75,20 @@ class Teller:
         self._listeners = list(listeners)
         self._lock = threading.RLock()
 
-    def add(self, listener: Callable[[Event], None]) -> None:
-        """Let one more listen."""
+    def add_listener(self, listener: Callable[[Event], None]) -> None:
+        """Add a listener."""
         self._listeners.append(listener)
 
-    def __call__(self, kind: str, message: str, level: str = "info", **data: Any) -> None:
-        """Tell one event; see `Event` for the arguments."""
+    def emit(self, kind: str, message: str, level: str = "info", **data: Any) -> None:
+        """Emit one event; see `Event` for the arguments."""
         event = Event(kind, message, level, data)
         with self._lock:
             for listener in list(self._listeners):
                 try:
                     listener(event)
-                except OSError as error:  # a full disk: the others are to hear of it all the same
+                except OSError as error:  # a full disk: the other listeners still receive the event
                     self._listeners.remove(listener)
-                    self("deaf", f"the run log or the terminal cannot be written any more: {error}", "error")
+                    self.emit("deaf", f"the run log or the terminal cannot be written any more: {error}", "error")
 
 
 def event_line(event: Event) -> str:

@@ -18,7 +18,7 @@ from hstmosaic.run.node import task as work
 from hstmosaic.run.node import zygote
 from hstmosaic.run.node.losses import Cause, cause_of, memory_line
 from hstmosaic.run.pool.local import local_cluster
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import ANSWER_FILE, LOG_FILE, StubSpec, TaskResult, write_result
 
@@ -28,7 +28,7 @@ USABLE_MB = 4000
 def run_stubs(folder, specs, estimate_mb, memory_mb=USABLE_MB, workers=2):
     """Run stub tasks side by side; return their results and the events."""
     events = []
-    with local_cluster(workers=workers, memory_mb=memory_mb, tell=Teller(events.append)) as pool:
+    with local_cluster(workers=workers, memory_mb=memory_mb, events=EventLog(events.append)) as pool:
         answers = []
         for number, spec in enumerate(specs):
             task = run_directory(folder, "stub").task(f"task{number}")
@@ -133,10 +133,10 @@ def test_memory_that_limits_the_tasks_at_a_time_is_reported_once(tmp_path):
     results, events = run_stubs(tmp_path, specs, estimate_mb=700, memory_mb=1500, workers=4)
     assert all(result.ok for result in results)
     assert side_by_side(events) == 2
-    (told,) = of_kind(events, "memory limit")
-    assert told.data == {"limit": "memory_mb", "memory_mb": 1500, "cores": 4, "running": 2}
-    assert "2 of 4 run" in told.message
-    assert "1500 MB (memory_mb)" in told.message
+    (event,) = of_kind(events, "memory limit")
+    assert event.data == {"limit": "memory_mb", "memory_mb": 1500, "cores": 4, "running": 2}
+    assert "2 of 4 run" in event.message
+    assert "1500 MB (memory_mb)" in event.message
 
 
 @pytest.mark.upstream

@@ -13,7 +13,7 @@ from hstmosaic.run.node import task as work
 from hstmosaic.run.node import zygote
 from hstmosaic.run.node.losses import Cause, ZygoteEndedError, ZygoteKilledError, lost_by
 from hstmosaic.run.pool.local import local_cluster
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import StubSpec
 
@@ -45,7 +45,7 @@ def events():
 
 @pytest.fixture(scope="module")
 def pool(events):
-    with local_cluster(workers=1, memory_mb=4000, tell=Teller(events.append)) as opened:
+    with local_cluster(workers=1, memory_mb=4000, events=EventLog(events.append)) as opened:
         opened.staff.attempts = 2
         yield opened
 

@@ -3,7 +3,7 @@
 import pytest
 
 from hstmosaic.run.slurm.pending import PENDING_SECONDS, PendingWatch, explain
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_reasons_that_never_go_away_come_with_what_to_do(reason, step):
 @pytest.fixture
 def watch():
     events = []
-    return PendingWatch(Teller(events.append)), events
+    return PendingWatch(EventLog(events.append)), events
 
 
 def test_a_reason_is_told_once_when_jobs_have_waited(watch):

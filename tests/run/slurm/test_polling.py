@@ -3,7 +3,7 @@
 from hstmosaic.run.slurm import polling as slurm_questions
 from hstmosaic.run.slurm.answers import SlurmSilentError
 from hstmosaic.run.slurm.polling import Questions
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 
 
 def silent(name, *, seconds):
@@ -21,7 +21,7 @@ def test_who_does_not_answer_is_let_alone_for_a_while():
         asked.append(seconds)
         return silent(name, seconds=seconds)
 
-    questions = Questions(Teller())
+    questions = Questions(EventLog())
     assert [questions.ask(question, "squeue") for _ in range(5)] == [None] * 5
     # the pool's only thread stands still meanwhile
     assert asked == [10.0]
@@ -30,12 +30,12 @@ def test_who_does_not_answer_is_let_alone_for_a_while():
 def test_the_first_silence_and_its_end_are_told(monkeypatch):
     monkeypatch.setattr(slurm_questions, "_LONGEST_PAUSE", 0.0)
     monkeypatch.setattr(slurm_questions, "_FIRST_PAUSE", -1.0)
-    told = []
-    questions = Questions(Teller(told.append))
+    events = []
+    questions = Questions(EventLog(events.append))
     for question in (answered, silent, silent, answered, answered, silent):
         assert questions.ask(question, "squeue") == (None if question is silent else "here it is")
     levels = ["warning", "debug", "info", "warning"]
-    assert [(event.kind, event.level) for event in told] == list(
+    assert [(event.kind, event.level) for event in events] == list(
         zip(["silent", "silent", "answers", "silent"], levels, strict=True)
     )
-    assert "squeue has not answered within 10 s" in told[0].message
+    assert "squeue has not answered within 10 s" in events[0].message

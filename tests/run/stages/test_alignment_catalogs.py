@@ -12,7 +12,7 @@ from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
 from hstmosaic.simulate import simulate_field
 from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 
 GOOD = AlignmentResult(
@@ -51,7 +51,7 @@ class Fits:
     def run(self, service):
         events, names = [], [exposure.name for exposure in self.plan.exposures]
         how = AlignOptions(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
-        run = align_exposures(self.plan, names, self.directory, None, how, Teller(events.append))
+        run = align_exposures(self.plan, names, self.directory, None, how, EventLog(events.append))
         return run, [event.kind for event in events if event.level == "warning"]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from hstmosaic.errors import FallbackError
 from hstmosaic.run.stages.alignment import AlignOptions, _report_fallbacks
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.task_specs import CRASHED, FALLBACK, STATUS, TaskResult
 
 CRASH = TaskResult(ok=False, data={CRASHED: True}, error="KeyError: 'x'")
@@ -26,7 +26,7 @@ def test_crashes_are_told_from_verdicts(result, crashed):
 
 def test_a_crash_is_a_warning():
     events = []
-    _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(), Teller(events.append))
+    _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(), EventLog(events.append))
     (event,) = events
     assert (event.kind, event.level) == (FALLBACK, "warning")
     assert event.message == "icab01a0q_flc.fits: finding stars crashed: KeyError: 'x'"
@@ -34,4 +34,4 @@ def test_a_crash_is_a_warning():
 
 def test_a_crash_is_an_error_if_strict():
     with pytest.raises(FallbackError, match="finding stars crashed"):
-        _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(strict=True), Teller())
+        _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(strict=True), EventLog())

@@ -14,7 +14,7 @@ from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Schedule
 from hstmosaic.simulate import simulate_field
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import TaskResult
 
@@ -24,7 +24,7 @@ class Queue:
 
     def __init__(self):
         self.asked = []
-        self.tell = Teller()
+        self.events = EventLog()
 
     def submit(self, folder, estimate, priority=0.0):
         self.asked.append((folder.name, priority))
@@ -46,7 +46,7 @@ def aligner(tmp_path):
     directory.create()
     own = tmp_path / "stars.csv"
     own.write_text("ra,dec\n150.1,2.2\n")
-    return Aligner(directory, Queue(), AlignOptions(catalog=own), Teller())
+    return Aligner(directory, Queue(), AlignOptions(catalog=own), EventLog())
 
 
 def name_of(exposure):

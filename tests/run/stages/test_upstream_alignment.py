@@ -24,7 +24,7 @@ from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
 from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
 from hstmosaic.simulate import simulate_field, three_camera_field
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
@@ -49,7 +49,7 @@ class Bench:
     def align(self, plan=None, **options):
         plan, events = plan or self.plan, []
         used = [exposure.name for exposure in plan.exposures]
-        run = align_exposures(plan, used, self.directory, self.client, AlignOptions(**options), Teller(events.append))
+        run = align_exposures(plan, used, self.directory, self.client, AlignOptions(**options), EventLog(events.append))
         return run, events
 
     def aligned(self, **changes):
@@ -133,7 +133,7 @@ def test_grids_follow_the_aligned_exposures(bench, first):
 def test_filters_are_registered_in_the_products(bench, first):
     run, _ = first
     progress = Progress()
-    Schedule(run.plan, bench.directory, bench.client, Settings(), Teller(), progress).run()
+    Schedule(run.plan, bench.directory, bench.client, Settings(), EventLog(), progress).run()
     assert not progress.failures
     medians = {}
     for layer in run.plan.layers:
@@ -255,8 +255,8 @@ def test_a_service_that_is_no_use(bench, mode, cause):
         run, events = bench.align(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
     assert not run.aligned
     assert re.search(cause, run.result.cause)
-    (told,) = [event for event in events if event.kind == "not aligned"]
-    assert (told.level, run.result.cause in told.message) == ("warning", True)
+    (event,) = [event for event in events if event.kind == "not aligned"]
+    assert (event.level, run.result.cause in event.message) == ("warning", True)
 
 
 @pytest.mark.parametrize("count", [3, 11])

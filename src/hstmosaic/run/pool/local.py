@@ -18,7 +18,7 @@ from hstmosaic.run.pool.dask_workers import workers_of
 from hstmosaic.run.pool.machine_limits import Memory, cores, usable_memory
 from hstmosaic.run.pool.placement import Need, Room
 from hstmosaic.run.pool.pool import Pool
-from hstmosaic.store.events import Teller
+from hstmosaic.store.events import EventLog
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -101,7 +101,7 @@ class FixedStaff:
 def local_cluster(
     workers: int | None = None,
     memory_mb: int | None = None,
-    tell: Teller | None = None,
+    events: EventLog | None = None,
     place: Workplace | None = None,
 ) -> Iterator[Pool]:
     """Start an embedded Dask cluster in this process.
@@ -112,8 +112,8 @@ def local_cluster(
         Number of tasks at a time; the number of usable cores when None.
     memory_mb : int, optional
         Memory that tasks may claim together, 10^6 bytes; what the machine leaves when None.
-    tell : Teller, optional
-        Hears what happens.
+    events : EventLog, optional
+        Receives the events.
     place : Workplace, optional
         Where tasks work.
 
@@ -139,7 +139,7 @@ def local_cluster(
         ) as cluster,
         Client(cluster) as client,
     ):
-        pool = Pool(client, FixedStaff(client, limit=memory.limit), tell or Teller(), place)
+        pool = Pool(client, FixedStaff(client, limit=memory.limit), events or EventLog(), place)
         try:
             yield pool
         finally:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.run.pool.worker_source import Staff
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
@@ -65,14 +65,14 @@ class Pool:
         Of the cluster.
     staff : Staff
         Its workers.
-    tell : Teller
-        Hears of retries.
+    events : EventLog
+        Receives the events.
     workplace : Workplace, optional
         Where tasks work.
     """
 
-    def __init__(self, client: Client, staff: Staff, tell: Teller, workplace: Workplace | None = None) -> None:
-        self.client, self.staff, self.tell, self.workplace = client, staff, tell, workplace or Workplace()
+    def __init__(self, client: Client, staff: Staff, events: EventLog, workplace: Workplace | None = None) -> None:
+        self.client, self.staff, self.events, self.workplace = client, staff, events, workplace or Workplace()
         self._inbox: queue.SimpleQueue[tuple[Work, Any] | None] = queue.SimpleQueue()
         self._waiting: list[Work] = []
         self._running: list[Work] = []
@@ -117,7 +117,9 @@ class Pool:
                 f"{work.name} is estimated to need {estimate.memory_mb} MB; it is tried alone, with all "
                 f"{need.memory_mb} MB ({self.staff.memory_limit})"
             )
-            self.tell("memory limit", words, limit=self.staff.memory_limit, memory_mb=need.memory_mb, task=work.name)
+            self.events.emit(
+                "memory limit", words, limit=self.staff.memory_limit, memory_mb=need.memory_mb, task=work.name
+            )
         self._inbox.put((work, None))
         return work.answer
 
@@ -171,7 +173,7 @@ class Pool:
 
     def _step(self) -> None:
         rooms = self.staff.rooms()
-        self._tell_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
+        self._emit_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
         for work in [work for work in self._running if work.worker not in rooms]:
             self._lose(work, _UNSAID)
         for work in list(self._lost):
@@ -187,13 +189,13 @@ class Pool:
         busy = {work.worker for work in [*self._running, *self._lost]}
         self.staff.tend([work.need for work in self._waiting], busy)
 
-    def _tell_workers(self, there: dict[str, tuple[int, int]]) -> None:
+    def _emit_workers(self, there: dict[str, tuple[int, int]]) -> None:
         if there == self._known:
             return
         self._known = there
         slots, memory = (sum(numbers) for numbers in zip(*there.values(), strict=True)) if there else (0, 0)
         words = f"{len(there)} worker(s) for {slots} task(s) at a time with {memory} MB"
-        self.tell("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
+        self.events.emit("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
 
     def _report_memory(self, free: list[Room]) -> None:
         """Report once that a task waits for memory while a core is idle; those that must be alone wait in any case."""
@@ -208,12 +210,12 @@ class Pool:
             f"memory, not cores, limits the tasks at a time: {running} of {cores} run, the next one needs "
             f"{need.memory_mb} MB, and all may use {total} MB ({limit})"
         )
-        self.tell("memory limit", words, limit=limit, memory_mb=total, cores=cores, running=running)
+        self.events.emit("memory limit", words, limit=limit, memory_mb=total, cores=cores, running=running)
 
     def _answer(self, work: Work, result: TaskResult, measured: Measured | None) -> None:
         took = None if measured is None else asdict(measured)
         words = "has ended" if result.ok else f"has failed: {result.error}"
-        self.tell("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
+        self.events.emit("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
         self._unanswered.remove(work)
         if measured is not None:
             self._unable_in_a_row = 0
@@ -229,7 +231,7 @@ class Pool:
         self._running.append(work)
         work.worker, work.lost = name, _UNSAID
         told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
-        self.tell("running", f"{work.name} runs on {name}", "debug", **told)
+        self.events.emit("running", f"{work.name} runs on {name}", "debug", **told)
         how = {"key": f"{work.name}-{work.attempt}", "pure": False, "workers": [address]}
         future = self.client.submit(run_task, str(work.folder), self.workplace, work.disk_mb, **how)
         work.running = future
@@ -270,7 +272,7 @@ class Pool:
         self._unable_in_a_row += 1
         words = last_line(error)
         said = {"worker": worker, "details": error.message}
-        self.tell("unable", f"worker {worker} cannot run tasks: {words}", "warning", **said)
+        self.events.emit("unable", f"worker {worker} cannot run tasks: {words}", "warning", **said)
         if not self.staff.discard(worker) or self._unable_in_a_row >= _UNABLE_WORKERS:
             raise ClusterError(f"no worker can run tasks: {words}", UNABLE_STEP)
 
@@ -314,7 +316,7 @@ class Pool:
         more = f" with {memory} MB" if lost.cause is Cause.MEMORY else ""
         if lost.cause is Cause.MEMORY and memory == self.staff.largest_mb:
             more = f" alone, with all {memory} MB"
-        self.tell("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
+        self.events.emit("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
         work.attempt += 1
         work.need = replace(work.need, memory_mb=memory, seconds=seconds)
         self._waiting.append(work)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
 
 PENDING_SECONDS = 30.0
 """A wait of that length is worth a line."""
@@ -96,12 +96,12 @@ class PendingWatch:
 
     Parameters
     ----------
-    tell : Teller
-        Hears of it.
+    events : EventLog
+        Receives the events.
     """
 
-    def __init__(self, tell: Teller) -> None:
-        self._tell = tell
+    def __init__(self, events: EventLog) -> None:
+        self._events = events
         self._since: dict[tuple[str, str], float] = {}
         self._told: set[str] = set()
 
@@ -134,7 +134,7 @@ class PendingWatch:
             self._told.add(name)
             words = f"{len(jobs)} job(s) wait in the queue ({reason}): {wait.words}"
             words += f"; {wait.next_step}" if wait.next_step else ""
-            self._tell("pending", words, "warning" if wait.for_ever else "info", reason=reason, jobs=jobs)
+            self._events.emit("pending", words, "warning" if wait.for_ever else "info", reason=reason, jobs=jobs)
         lost = [key for key in known if explain(key[1]).for_ever]
         if not lost or len(lost) < len(known):
             return 0.0, ""

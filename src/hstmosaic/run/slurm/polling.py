@@ -10,7 +10,7 @@ from hstmosaic.run.slurm.answers import SlurmSilentError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
 
 T = TypeVar("T")
 
@@ -24,12 +24,12 @@ class Questions:
 
     Parameters
     ----------
-    tell : Teller
-        Hears when it falls silent, and when it is back.
+    events : EventLog
+        Receives an event when Slurm stops answering and when it answers again.
     """
 
-    def __init__(self, tell: Teller) -> None:
-        self.tell = tell
+    def __init__(self, events: EventLog) -> None:
+        self.events = events
         self._pause = self._not_before = 0.0
 
     def ask(self, question: Callable[..., T], *words: str) -> T | None:
@@ -48,11 +48,13 @@ class Questions:
             answer = question(*words, seconds=ASK_SECONDS)
         except SlurmSilentError as error:
             level = "debug" if self._pause else "warning"
-            self.tell("silent", f"Slurm does not answer ({error.message}); the run goes on with the jobs it has", level)
+            self.events.emit(
+                "silent", f"Slurm does not answer ({error.message}); the run goes on with the jobs it has", level
+            )
             self._pause = min(2 * self._pause, _LONGEST_PAUSE) if self._pause else _FIRST_PAUSE
             self._not_before = time.monotonic() + self._pause
             return None
         if self._pause:
             self._pause = 0.0
-            self.tell("answers", "Slurm answers again")
+            self.events.emit("answers", "Slurm answers again")
         return answer

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.run.node.task import Workplace
     from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
 
 _GONE_SECONDS = 90.0
@@ -45,7 +45,7 @@ _SCHEDULER = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 @contextmanager
 def slurm_pool(
-    profile: Profile, directory: RunDirectory, tell: Teller, place: Workplace, workers: int | None = None
+    profile: Profile, directory: RunDirectory, events: EventLog, place: Workplace, workers: int | None = None
 ) -> Iterator[Pool]:
     """Run tasks in Slurm jobs that are submitted as they are needed.
 
@@ -55,8 +55,8 @@ def slurm_pool(
         Where and how large.
     directory : RunDirectory
         Seen by the nodes under the same path; keys and the jobs' logs go there.
-    tell : Teller
-        Hears of jobs.
+    events : EventLog
+        Receives the events.
     place : Workplace
         Where tasks work.
     workers : int, optional
@@ -79,10 +79,10 @@ def slurm_pool(
     with dask.config.set(QUIET | dict(profile.dask)):
         name, limits = job_name(directory), job_limits(profile)
         if note := address_note():
-            tell("note", note, "warning")
+            events.emit("note", note, "warning")
         # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run
         queue(name)
-        _clear(name, tell)
+        _clear(name, events)
         cluster = SizedCluster(
             **job_options(limits.shared, name, logs, profile),
             security=run_keys(keys),
@@ -92,8 +92,8 @@ def slurm_pool(
         )
         try:
             with Client(cluster) as client:
-                staff = SlurmStaff(cluster, profile, limits, name, logs, tell, workers or math.inf)
-                pool = Pool(client, staff, tell, place)
+                staff = SlurmStaff(cluster, profile, limits, name, logs, events, workers or math.inf)
+                pool = Pool(client, staff, events, place)
                 try:
                     yield pool
                 finally:
@@ -104,7 +104,7 @@ def slurm_pool(
             with _undisturbed():
                 with suppress(TimeoutError):  # what Slurm has not answered until then is told below
                     cluster.close(timeout=60)
-                _clear(name, tell)
+                _clear(name, events)
                 shutil.rmtree(keys, ignore_errors=True)
 
 
@@ -114,7 +114,7 @@ def _cancel_all(name: str) -> None:
         cancel(name)
 
 
-def _clear(name: str, tell: Teller) -> None:
+def _clear(name: str, events: EventLog) -> None:
     """Cancel all jobs of the run, and see to it that they are gone."""
     deadline = time.monotonic() + _GONE_SECONDS
     left: Mapping[str, Any]
@@ -128,7 +128,7 @@ def _clear(name: str, tell: Teller) -> None:
         except SlurmSilentError as error:
             left = {error.message: None}
         if time.monotonic() > deadline:
-            tell("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)
+            events.emit("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)
             return
         time.sleep(0.5)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.run.profiles.profile import Profile
     from hstmosaic.run.slurm.jobs import SizedCluster
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
 
 _POLL_SECONDS = 10.0
 _ENDING_SECONDS = 120.0
@@ -51,8 +51,8 @@ class SlurmStaff:
         Of the jobs.
     logs : pathlib.Path
         Where their output goes.
-    tell : Teller
-        Hears of jobs.
+    events : EventLog
+        Receives the events.
     slots : float
         Tasks at a time at most.
     """
@@ -68,11 +68,11 @@ class SlurmStaff:
         limits: JobLimits,
         name: str,
         logs: Path,
-        tell: Teller,
+        events: EventLog,
         slots: float = math.inf,
     ) -> None:
         self.cluster, self.profile, self.limits = cluster, profile, limits
-        self.name, self.logs, self.tell, self.slots = name, logs, tell, slots
+        self.name, self.logs, self.events, self.slots = name, logs, events, slots
         self.attempts = profile.attempts
         self.jobs: dict[str, Job] = {}
         self._there: Collection[str] = ()
@@ -80,7 +80,7 @@ class SlurmStaff:
         self._polled = self._wanted_since = time.monotonic()
         self._not_before = 0.0
         self._pause, self._refused_since = _FIRST_PAUSE, 0.0
-        self._pending, self._questions = PendingWatch(tell), Questions(tell)
+        self._pending, self._questions = PendingWatch(events), Questions(events)
 
     def rooms(self) -> dict[str, tuple[str, Room]]:
         """Return address and capacity of the workers that are there, by name."""
@@ -211,7 +211,7 @@ class SlurmStaff:
         job.number, size = number, job.size
         self._pause, self._refused_since = _FIRST_PAUSE, 0.0
         what = f"{size.cores} core(s), {size.memory_mb} MB, {size.seconds / 60:.0f} min"
-        self.tell("job", f"job {number} submitted ({what})", "debug", job=number, memory_mb=size.memory_mb)
+        self.events.emit("job", f"job {number} submitted ({what})", "debug", job=number, memory_mb=size.memory_mb)
 
     def _refused(self, words: str, now: float) -> None:
         self._refused_since = self._refused_since or now
@@ -220,7 +220,7 @@ class SlurmStaff:
             raise ClusterError(f"sbatch refuses the run's jobs: {words}", "mend the profile, or ask the site")
         if now >= self._not_before:
             level = "warning" if self._pause == _FIRST_PAUSE else "debug"
-            self.tell("refused", f"sbatch takes no job now: {words}; trying again", level, words=words)
+            self.events.emit("refused", f"sbatch takes no job now: {words}; trying again", level, words=words)
             self._polled = -math.inf  # it may have been submitted all the same
             self._not_before = now + self._pause
             self._pause = min(2 * self._pause, 60.0)
@@ -245,7 +245,7 @@ class SlurmStaff:
         strays = [number for number, job in known.items() if number not in numbers and job.state != "COMPLETING"]
         # the number of a job that is just being submitted is not known yet
         for number in strays if "" not in numbers else ():
-            self.tell("stray", f"cancelling job {number}, which is not used", "debug", job=number)
+            self.events.emit("stray", f"cancelling job {number}, which is not used", "debug", job=number)
             with contextlib.suppress(SlurmSilentError):  # what is left then, the next look will find
                 cancel(self.name, number, seconds=ASK_SECONDS)
 
@@ -267,7 +267,7 @@ class SlurmStaff:
         words = f"job {job.number} has ended ({state}) before its worker came up" + (f": {said[-1]}" if said else "")
         if self._failed_starts >= _FAILED_STARTS:
             raise ClusterError(f"{words}; so did {_FAILED_STARTS - 1} before it", f"see the logs in {self.logs}")
-        self.tell("job lost", f"{words}; submitting another", "warning", job=job.number)
+        self.events.emit("job lost", f"{words}; submitting another", "warning", job=job.number)
 
     def _ended(self, job: Job) -> JobState | None:
         state = self._questions.ask(job_state, job.number)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
     from hstmosaic.store.task_specs import Card
 
@@ -34,7 +34,7 @@ class Aligner:
     directory: RunDirectory
     pool: Pool
     options: AlignOptions
-    tell: Teller
+    events: EventLog
     run: AlignedRun | None = field(default=None, init=False)
     _stage: Stage | None = field(default=None, init=False)
 
@@ -67,7 +67,7 @@ class Aligner:
         """
         outcome = self.directory.alignment_file
         outcome.unlink(missing_ok=True)  # of an earlier start
-        self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.tell, self._stage)
+        self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.events, self._stage)
         write_whole(outcome, json.dumps(self.run.result.to_dict(), indent=1))
         write_outlines(self.directory.outlines_file, self.run.plan)
         return self.run.plan, alignment_notes(self.run)

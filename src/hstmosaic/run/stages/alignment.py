@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.pool.pool import Pool
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
     from hstmosaic.store.task_specs import TaskResult
 
@@ -77,7 +77,7 @@ def align_exposures(
     directory: RunDirectory,
     pool: Pool,
     options: AlignOptions,
-    tell: Teller,
+    events: EventLog,
     stage: Stage | None = None,
 ) -> AlignedRun:
     """Align all exposures of all filters together, and plan their grids again.
@@ -94,8 +94,8 @@ def align_exposures(
         Runs the tasks.
     options : AlignOptions
         How to align.
-    tell : Teller
-        Hears what happens.
+    events : EventLog
+        Receives the events.
     stage : Stage, optional
         One of these whose first search was started before.
 
@@ -114,16 +114,16 @@ def align_exposures(
     cone = fit_cone(order)
     user_reply = catalog_reply(read_catalog(options.catalog), cone) if options.catalog else None
     try:
-        store = partial(_store_replies, cone, directory.catalogs, user_reply, options, tell)
+        store = partial(_store_replies, cone, directory.catalogs, user_reply, options, events)
         replies = store()
-        found, work = _fit(stage, order, cone, replies, options, tell)
+        found, work = _fit(stage, order, cone, replies, options, events)
         if not found.aligned and user_reply is None and replies != (more := store(everything=True)):
-            found, work = _fit(stage, order, cone, more, options, tell)
+            found, work = _fit(stage, order, cone, more, options, events)
     except AlignmentError as error:
-        return _not_aligned(plan, error, {}, options, tell)
+        return _not_aligned(plan, error, {}, options, events)
     if not found.aligned:
-        return _not_aligned(plan, AlignmentError(found.cause, _NEXT_STEP), found.left_out, options, tell)
-    _tell_fit(found, tell)
+        return _not_aligned(plan, AlignmentError(found.cause, _NEXT_STEP), found.left_out, options, events)
+    _emit_fit(found, events)
     if options.required and found.left_out:
         reasons = "; ".join(f"{name} ({reason})" for name, reason in found.left_out.items())
         raise AlignmentError(f"not all exposures can be aligned: {reasons}", _WITHOUT_THEM)
@@ -139,7 +139,13 @@ def align_exposures(
 
 
 def _store_replies(
-    cone: Cone, folder: Path, user_reply: str | None, options: AlignOptions, tell: Teller, *, everything: bool = False
+    cone: Cone,
+    folder: Path,
+    user_reply: str | None,
+    options: AlignOptions,
+    events: EventLog,
+    *,
+    everything: bool = False,
 ) -> tuple[tuple[str, str], ...]:
     """Write what the fit will ask for into the run directory, and return the catalogues that have stars in them.
 
@@ -148,7 +154,7 @@ def _store_replies(
     """
     folder.mkdir(exist_ok=True)
     service = replace(options.service, own=folder)
-    warn = partial(tell, "catalog", level="warning")
+    warn = partial(events.emit, "catalog", level="warning")
     failed: list[AlignmentError] = []
     stored: list[tuple[str, str]] = []
     down = enough = False
@@ -165,13 +171,13 @@ def _store_replies(
         except AlignmentError as error:
             failed.append(error)
             # what is only there for want of a better one is missed only without that
-            tell("catalog", f"{catalog}: {error.message}", "debug" if stored else "warning", catalog=catalog)
+            events.emit("catalog", f"{catalog}: {error.message}", "debug" if stored else "warning", catalog=catalog)
             down = isinstance(error, ServiceDownError)
             continue
         if text is None:
             continue
         count = check_reply(text, catalog)
-        tell("catalog", f"{catalog} has {count} source(s) in the field", "debug", catalog=catalog, sources=count)
+        events.emit("catalog", f"{catalog} has {count} source(s) in the field", "debug", catalog=catalog, sources=count)
         if count:
             path = folder / f"{catalog}.csv"
             path.write_bytes(text.encode())
@@ -188,11 +194,11 @@ def _fit(
     cone: Cone,
     replies: Sequence[tuple[str, str]],
     options: AlignOptions,
-    tell: Teller,
+    events: EventLog,
 ) -> tuple[AlignmentResult, Path]:
     """Find the sources of all exposures, then fit those that have any."""
     first = order[0]
-    tell("aligning", f"finding stars in {len(order)} exposure(s)", exposures=len(order))
+    events.emit("aligning", f"finding stars in {len(order)} exposure(s)", exposures=len(order))
     found: dict[str, tuple[TaskDirectory, TaskResult]] = {}
     waiting, fwhm = list(order), None
     while waiting and fwhm is None:
@@ -202,7 +208,7 @@ def _fit(
         fwhm = found[leading.name][1].data.get("fwhm")
     found |= _find(stage, waiting, first, fwhm)
     for name, (_, result) in found.items():
-        _report_fallbacks(name, result, options, tell)
+        _report_fallbacks(name, result, options, events)
     lost = {name: result.error for name, (_, result) in found.items() if not result.ok}
     if any(result.retry for _, result in found.values()):
         raise AlignmentError("; ".join(f"{name}: {cause}" for name, cause in lost.items()))
@@ -224,19 +230,19 @@ def _fit(
     files = [path for _, path in replies] + [path for paths in tables.values() for path in paths if path]
     inputs = file_states(members) | {path: content_state(Path(path)) for path in files}
     key = task_key(spec, inputs, stage.plan.versions)
-    tell("aligning", f"fitting {len(members)} exposure(s) to {', '.join(name for name, _ in replies)}")
+    events.emit("aligning", f"fitting {len(members)} exposure(s) to {', '.join(name for name, _ in replies)}")
     task, answer = stage.start(ALIGN_TASK, spec, key, estimate_fit(members, stage.plan.learned))
     result = stage.result(answer)
     if not result.ok:
         raise AlignmentError(f"the fit failed: {result.error} (log: {task.log})", _NEXT_STEP)
-    _report_fallbacks("alignment", result, options, tell)
+    _report_fallbacks("alignment", result, options, events)
     fit = AlignmentResult.from_dict(result.data)
     return replace(fit, left_out=fit.left_out | lost), task.work
 
 
-def _report_fallbacks(name: str, result: TaskResult, options: AlignOptions, tell: Teller) -> None:
+def _report_fallbacks(name: str, result: TaskResult, options: AlignOptions, events: EventLog) -> None:
     crash = (TaskWarning(_SOURCES.value, f"{_SOURCES.label} crashed: {result.error}"),) if result.crashed else ()
-    grave = report_warnings(name, (*result.warnings, *crash), tell)
+    grave = report_warnings(name, (*result.warnings, *crash), events)
     if grave and options.strict:
         raise FallbackError(f"{name}: {'; '.join(map(str, grave))}", "see the log of the task, or omit --strict")
 
@@ -255,10 +261,10 @@ def _tables(task: TaskDirectory, result: TaskResult) -> tuple[str, ...]:
     return tuple(str(task.work / file) if file else "" for file in result.data["tables"])
 
 
-def _tell_fit(found: AlignmentResult, tell: Teller) -> None:
+def _emit_fit(found: AlignmentResult, events: EventLog) -> None:
     ra, dec = found.rms_mas
     told = found.to_dict()
-    tell(
+    events.emit(
         "aligned",
         f"aligned {len(found.exposures)} exposure(s) to {found.catalog}: {found.matches} stars"
         f"{' in the weakest fit' if found.alone else ''}, "
@@ -266,7 +272,7 @@ def _tell_fit(found: AlignmentResult, tell: Teller) -> None:
         **{key: told[key] for key in ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out")},
     )
     if found.alone:
-        tell(
+        events.emit(
             "fitted alone",
             f"not all exposures match each other (do they overlap?): each was fitted to {found.catalog} by itself, "
             "with the few stars that it has, and filters are registered no better than that",
@@ -275,7 +281,7 @@ def _tell_fit(found: AlignmentResult, tell: Teller) -> None:
     for name, fit in found.exposures.items():
         east, north = fit.shift_mas
         rms = "no match" if fit.rms_mas is None else "RMS {:.1f} and {:.1f} mas".format(*fit.rms_mas)
-        tell(
+        events.emit(
             "aligned",
             f"{name}: moved {east:+.1f} mas east, {north:+.1f} mas north, turned {fit.rotation_deg:+.4f} deg, "
             f"scale {fit.scale:.6f}; {fit.matches} of {fit.sources} sources match, {rms}",
@@ -283,16 +289,18 @@ def _tell_fit(found: AlignmentResult, tell: Teller) -> None:
             exposure=name,
         )
     for name, reason in found.left_out.items():
-        tell("not aligned", f"{name} keeps its WCS: {reason}", "warning", exposure=name, reason=reason)
+        events.emit("not aligned", f"{name} keeps its WCS: {reason}", "warning", exposure=name, reason=reason)
 
 
 def _not_aligned(
-    plan: Plan, error: AlignmentError, left_out: dict[str, str], options: AlignOptions, tell: Teller
+    plan: Plan, error: AlignmentError, left_out: dict[str, str], options: AlignOptions, events: EventLog
 ) -> AlignedRun:
     if options.required:
         raise AlignmentError(f"the exposures cannot be aligned: {error.message}", error.next_step)
     cause = error.message.splitlines()[0]
-    tell("not aligned", f"NOT aligned: {cause}; going on with the WCS that the exposures have", "warning", cause=cause)
+    events.emit(
+        "not aligned", f"NOT aligned: {cause}; going on with the WCS that the exposures have", "warning", cause=cause
+    )
     limits = tuple(plan.tight_limits.as_list())
     result = AlignmentResult(aligned=False, cause=cause, left_out=left_out, tight_limits=limits)
     return AlignedRun(plan=plan, result=result)

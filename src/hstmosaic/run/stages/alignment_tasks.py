@@ -83,7 +83,7 @@ class Stage:
         task = self.directory.task(name)
         finished = task.finished(key)
         if finished is not None and task.work.is_dir() and task.whole(finished):
-            self.pool.tell("skipped", f"{name} was finished before", "debug", task=name)
+            self.pool.events.emit("skipped", f"{name} was finished before", "debug", task=name)
             return task, finished
         task.prepare(spec, key)
         return task, self.pool.submit(task.path, estimate, round(estimate.seconds) if priority is None else priority)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.pool.pool import Pool
-    from hstmosaic.store.events import Teller
+    from hstmosaic.store.events import EventLog
     from hstmosaic.store.task_specs import DrizzleSpec, TaskSpec
 
 _OVERRULE = "use it all the same with --keep {name}"
@@ -79,8 +79,8 @@ class Schedule:
         Runs them, and tries again where that can help.
     settings : Settings
         How tasks are to be done.
-    tell : Teller
-        Hears what happens.
+    events : EventLog
+        Receives the events.
     progress : Progress
         Where results are kept, as they come.
     before_drizzling : callable, optional
@@ -94,11 +94,11 @@ class Schedule:
         directory: RunDirectory,
         pool: Pool,
         settings: Settings,
-        tell: Teller,
+        events: EventLog,
         progress: Progress,
         before_drizzling: Callable[[Plan, list[str]], tuple[Plan, HeaderNotes]] | None = None,
     ) -> None:
-        self.directory, self.pool, self.settings, self.tell = directory, pool, settings, tell
+        self.directory, self.pool, self.settings, self.events = directory, pool, settings, events
         self.progress = progress
         self._before_drizzling = before_drizzling
         self._notes = HeaderNotes()
@@ -134,7 +134,7 @@ class Schedule:
         key = self._key(spec, [exposure])
         finished = task.finished(key)
         if finished is not None:
-            self.tell("skipped", f"{task.name} was finished before", "debug", task=task.name)
+            self.events.emit("skipped", f"{task.name} was finished before", "debug", task=task.name)
             self._judge(exposure, finished, task)
             return
         self._submit(task, spec, key, self.plan.estimates[task.name], priority=0)
@@ -147,7 +147,7 @@ class Schedule:
 
     def _judge(self, exposure: Exposure, result: TaskResult, task: TaskDirectory, measured: Any = None) -> None:
         self._verdicts[exposure.name] = result
-        if (grave := report_warnings(exposure.name, result.warnings, self.tell)) and self.settings.strict:
+        if (grave := report_warnings(exposure.name, result.warnings, self.events)) and self.settings.strict:
             self.progress.left_out.append(Exclusion(exposure.name, "; ".join(map(str, grave)), _WITHOUT_STRICT))
         if "sha256" in result.data:
             self.progress.sha256[exposure.name] = result.data["sha256"]
@@ -155,21 +155,21 @@ class Schedule:
             self._note_repair(exposure, PixelRepair.from_dict(result.data["repair"]))
         done, total = len(self._verdicts), len(self.plan.exposures)
         if is_milestone(done, total):
-            self.tell("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
+            self.events.emit("screening", f"screened {done} of {total} exposure(s)", done=done, total=total)
         crashed = result.crashed
         reason = result.data.get("reason", "") if result.ok else f"{_CRASHED}: {result.error}"
         kept = {exposure.name, exposure.rootname} & self.settings.keep
         told = {"exposure": exposure.name, "measured": _as_dict(measured), "reason": reason, "crashed": crashed}
         if _usable(result) and not reason:
-            self.tell("screened", f"{exposure.name} can be used", "debug", **told)
+            self.events.emit("screened", f"{exposure.name} can be used", "debug", **told)
         elif _usable(result):
-            self.tell("screened", f"{exposure.name} is used, though {reason}", "debug", **told)
+            self.events.emit("screened", f"{exposure.name} is used, though {reason}", "debug", **told)
         elif kept:
-            self.tell("kept", f"{exposure.name} is kept on request, though {reason}", "warning", **told)
+            self.events.emit("kept", f"{exposure.name} is kept on request, though {reason}", "warning", **told)
         elif not result.retry:
             next_step = (_AFTER_CRASH if crashed else _OVERRULE).format(name=exposure.name, log=task.log)
             self.progress.left_out.append(Exclusion(exposure.name, reason, next_step, crashed=crashed))
-            self.tell("left out", f"{exposure.name} is left out: {reason}; {next_step}", "warning", **told)
+            self.events.emit("left out", f"{exposure.name} is left out: {reason}; {next_step}", "warning", **told)
 
     def _note_repair(self, exposure: Exposure, repair: PixelRepair) -> None:
         """Report faults in the pixels of an exposure, and have its working copies repaired."""
@@ -178,7 +178,7 @@ class Schedule:
         self.plan = self.plan.with_repair(exposure.name)
         self.progress.repairs[exposure.name] = repair
         level = "warning" if repair.not_finite else "info"
-        self.tell("repaired", f"{exposure.name}: {repair}", level, exposure=exposure.name, repair=asdict(repair))
+        self.events.emit("repaired", f"{exposure.name}: {repair}", level, exposure=exposure.name, repair=asdict(repair))
 
     def _start_layers(self) -> None:
         if self.settings.strict or self._before_drizzling is not None:
@@ -218,13 +218,13 @@ class Schedule:
             if self._fails_strictly(layer, task, finished):
                 return
             self.progress.gathered += there
-            self.tell("reused", f"{layer.name} was finished before", layer=layer.name, task=task.name)
+            self.events.emit("reused", f"{layer.name} was finished before", layer=layer.name, task=task.name)
             return
         if finished is not None and finished.files and task.whole(finished, self.directory.output):
-            self.tell("skipped", f"{task.name} was finished before", "debug", task=task.name)
+            self.events.emit("skipped", f"{task.name} was finished before", "debug", task=task.name)
             self._end_layer(layer, task, finished, None)
             return
-        self.tell("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
+        self.events.emit("drizzling", f"drizzling {layer.name}: {len(used)} exposure(s)", layer=layer.name)
         self._submit(task, spec, key, layer.estimate, priority=1 + round(layer.estimate.seconds))
 
     def _drizzle_spec(self, layer: Layer, used: tuple[str, ...]) -> DrizzleSpec:
@@ -258,11 +258,11 @@ class Schedule:
             task.remove_work()
         took = f" in {measured.wall_seconds:.0f} s with {measured.max_rss_mb / 1000:.1f} GB" if measured else ""
         names = ", ".join(product.name for product in layer.products)
-        self.tell("gathered", f"{names} made{took}", layer=layer.name, measured=_as_dict(measured))
+        self.events.emit("gathered", f"{names} made{took}", layer=layer.name, measured=_as_dict(measured))
 
     def _fails_strictly(self, layer: Layer, task: TaskDirectory, result: TaskResult) -> bool:
         """Report the fallbacks of a layer; under ``--strict`` they fail it."""
-        grave = report_warnings(layer.name, result.warnings, self.tell)
+        grave = report_warnings(layer.name, result.warnings, self.events)
         if not (grave and self.settings.strict):
             return False
         self._fail(layer, f"{'; '.join(map(str, grave))}; {_WITHOUT_STRICT}", task)
@@ -271,7 +271,7 @@ class Schedule:
     def _fail(self, layer: Layer, cause: str, task: TaskDirectory) -> None:
         failure = Failure(layer.name, cause, str(task.log))
         self.progress.failures.append(failure)
-        self.tell("failed", f"{layer.name} failed: {cause} (log: {task.log})", "error", layer=layer.name)
+        self.events.emit("failed", f"{layer.name} failed: {cause} (log: {task.log})", "error", layer=layer.name)
 
     def _used(self, layer: Layer) -> tuple[str, ...]:
         keep = self.settings.keep
