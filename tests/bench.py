@@ -43,7 +43,7 @@ def upstream(exposures, folder):
     for path in exposures:
         (folder / path.name).symlink_to(path)
     (folder / "list.txt").write_text("".join(f"{path.name}\n" for path in exposures))
-    return timed([sys.executable, str(TESTS / "upstream_perform.py"), "list.txt", PREFIX], folder)
+    return timed([sys.executable, str(TESTS / "helpers" / "upstream_perform.py"), "list.txt", PREFIX], folder)
 
 
 def ours(exposures, folder):

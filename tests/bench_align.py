@@ -15,10 +15,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from alignment_fields import OBSERVED, three_cameras
 from astropy.table import Table
-from catalog_service import Stars, catalog_service
 
+from helpers.alignment_fields import OBSERVED, three_cameras
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.simulate import simulate_field, three_camera_field
 
 SERIAL = """

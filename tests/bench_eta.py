@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 from astropy.table import Table
-from catalog_service import Stars, catalog_service
 
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
 

@@ -9,13 +9,9 @@ import json
 import resource
 import sys
 import time
-from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).parent / "plan"))
-
-from pointed_exposures import Aim, aimed
-
+from helpers.pointed_exposures import Aim, aimed
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.inputs import InputFile
 

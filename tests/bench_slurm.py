@@ -18,14 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS / "slurm"))
-
 JOBS = {"max-jobs: 4": "max-jobs: 2"}
 
 
 def stubs(folder, tasks, seconds):
-    from stubs import bench, profile
+    from helpers.stubs import bench, profile
 
     with bench(folder, profile(**JOBS)) as on:
         answers = [on.start(f"stub-{i}", seconds=seconds) for i in range(tasks)]
@@ -35,8 +32,7 @@ def stubs(folder, tasks, seconds):
 
 
 def field(folder, source):
-    from stubs import profile
-
+    from helpers.stubs import profile
     from hstmosaic.run.driver import run_mosaic
     from hstmosaic.run.options import RunOptions
 
@@ -101,7 +97,7 @@ def main():
     if given.driver:
         driver(given)
         return
-    from mini_slurm import mini_slurm
+    from helpers.mini_slurm import mini_slurm
 
     with mini_slurm(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)

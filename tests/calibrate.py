@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 from astropy.table import Table
-from catalog_service import Stars, catalog_service
 from scipy.optimize import nnls
 
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, model, sizes_of

@@ -4,7 +4,8 @@ import os
 
 import pytest
 from hypothesis import settings
-from known_messages import finished_logs, unknown_lines
+
+from helpers.known_messages import finished_logs, unknown_lines
 
 # the same examples every time, and none that is late on a busy machine
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
@@ -41,4 +42,4 @@ def _only_known_messages(request, tmp_path_factory):
         if state not in _JUDGED:
             _JUDGED.add(state)
             unknown += [f"{log.parent.name}/{log.name}: {line}" for line in unknown_lines(log.read_text(), patterns)]
-    assert not unknown, "judge these lines in tests/known_messages.py:\n" + "\n".join(unknown)
+    assert not unknown, "judge these lines in tests/helpers/known_messages.py:\n" + "\n".join(unknown)

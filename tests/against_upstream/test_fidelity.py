@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from own_records import without_own
 
+from helpers.own_records import without_own
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import Pointing, Visit, build_field, corner_field, simulate_field, sky_cell_corner
@@ -58,7 +58,7 @@ def mosaics(request, tmp_path_factory):
     before = {name: (upstream / name).read_bytes() for name in names}
     outcome = run_mosaic(RunOptions(source=str(listed), skip_alignment=True, output=ours), lambda event: None)
     assert {name: (upstream / name).read_bytes() for name in names} == before, "originals were written to"
-    command = [sys.executable, str(TESTS / "upstream_perform.py"), listed.name, outcome.plan.prefix]
+    command = [sys.executable, str(TESTS / "helpers" / "upstream_perform.py"), listed.name, outcome.plan.prefix]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run(command, cwd=upstream, check=True, capture_output=True, env=environment)
     return upstream, ours, outcome

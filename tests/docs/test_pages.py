@@ -4,8 +4,8 @@ import re
 import shlex
 
 import pytest
-from pages import DOCS, execute, named_commands, read_page
 
+from helpers.documented_pages import DOCS, execute, named_commands, read_page
 from hstmosaic.cli import cli
 from hstmosaic.errors import ExitCode
 

@@ -12,12 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from image_tools import ROOT, Image, clean_environment, said
 from pip._internal.models.index import PyPI
 
+from helpers.image_tools import ROOT, Image, clean_environment, said
 from hstmosaic import __version__
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "slurm"))
 
 HERE = Path(__file__).parent
 PROGRAMS = {

@@ -5,9 +5,9 @@ import re
 import tarfile
 
 import pytest
-from image_tools import ROOT, said
 from packaging.requirements import Requirement
 
+from helpers.image_tools import ROOT, said
 from hstmosaic import __version__
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image

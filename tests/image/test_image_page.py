@@ -2,15 +2,12 @@
 
 import os
 import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
-
-from image_tools import ROOT, clean_environment, said
-from mini_slurm import mini_slurm
-from pages import execute, read_page
+from helpers.documented_pages import execute, read_page
+from helpers.image_tools import ROOT, clean_environment, said
+from helpers.mini_slurm import mini_slurm
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]
 

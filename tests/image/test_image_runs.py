@@ -8,7 +8,8 @@ import time
 
 import pytest
 from astropy.io import fits
-from image_tools import ROOT, as_nobody, bits, clean_environment, said
+
+from helpers.image_tools import ROOT, as_nobody, bits, clean_environment, said
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from bridge import check_bridge
-from image_tools import ROOT, bits, clean_environment, said
-from mini_slurm import ask, mini_slurm, wait_until
 
+from helpers.bridge import check_bridge
+from helpers.image_tools import ROOT, bits, clean_environment, said
+from helpers.mini_slurm import ask, mini_slurm, wait_until
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.profiles.profile import load_profile
 

@@ -5,7 +5,8 @@ import os
 import subprocess
 
 import pytest
-from image_tools import ROOT
+
+from helpers.image_tools import ROOT
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Exposures to make a plan of."""
 
 import pytest
-from exposure_files import write_exposure
 
+from helpers.exposure_files import write_exposure
 from hstmosaic.plan.exposures import read_exposure
 
 

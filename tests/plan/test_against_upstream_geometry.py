@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from exposure_files import SHARED
-from pointed_exposures import Aim, aimed, sky_of, write_aimed
-from sky_fields import FIELDS, LAST, UVIS, visit
 
+from helpers.exposure_files import SHARED
+from helpers.pointed_exposures import Aim, aimed, sky_of, write_aimed
+from helpers.sky_fields import FIELDS, LAST, UVIS, visit
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.cells import SkyCell, load_sky_grid
 from hstmosaic.plan.exposures import read_exposure

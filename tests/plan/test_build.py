@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
-from pointed_exposures import Aim, sky_of, write_aimed
-from sky_fields import ACS, FIELDS, LAST, UVIS, visit
 
+from helpers.pointed_exposures import Aim, sky_of, write_aimed
+from helpers.sky_fields import ACS, FIELDS, LAST, UVIS, visit
 from hstmosaic.errors import BadInputError, HstMosaicError
 from hstmosaic.plan import build
 from hstmosaic.plan.build import make_plan

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 from astropy.io import fits
-from exposure_files import write_exposure
 
+from helpers.exposure_files import write_exposure
 from hstmosaic.errors import BadInputError
 from hstmosaic.plan.checks import (
     Exclusion,

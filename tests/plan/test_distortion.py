@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from astropy.io import fits
-from exposure_files import real_headers, write_exposure
 
+from helpers.exposure_files import real_headers, write_exposure
 from hstmosaic.errors import BadInputError
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.checks import exclude_unusable

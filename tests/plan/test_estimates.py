@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointed_exposures import Aim, aimed
 
+from helpers.pointed_exposures import Aim, aimed
 from hstmosaic.plan.estimates import (
     LEAST_MEMORY_MB,
     Estimate,

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from exposure_files import real_headers, write_exposure
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers.exposure_files import real_headers, write_exposure
 from hstmosaic.plan.exposures import Exposure, extract_visit, filter_name, read_exposure, read_exposures
 from hstmosaic.plan.headers import UnreadableExposureError
 from hstmosaic.plan.inputs import InputFile

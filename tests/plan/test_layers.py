@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pointed_exposures import Aim, aimed, sky_of
-from sky_fields import ACS, UVIS, visit
 
+from helpers.pointed_exposures import Aim, aimed, sky_of
+from helpers.sky_fields import ACS, UVIS, visit
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import mosaic_limits, tight_limits

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brute_force import edge_pixels, gnomonic
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointed_exposures import Aim, aimed, sky_of
-from sky_fields import ACS, FIELDS, LAST, UVIS, visit
 
+from helpers.brute_force import edge_pixels, gnomonic
+from helpers.pointed_exposures import Aim, aimed, sky_of
+from helpers.sky_fields import ACS, FIELDS, LAST, UVIS, visit
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.limits import COARSE_RATIO, PAD, Limits, mosaic_limits, outside, product_grid, tight_limits
 from hstmosaic.plan.sky import choose_projection_cell, find_sky_cells

@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 
 import pytest
-from pointed_exposures import Aim, write_aimed
-from sky_fields import FIELDS, UVIS, visit
 
+from helpers.pointed_exposures import Aim, write_aimed
+from helpers.sky_fields import FIELDS, UVIS, visit
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.plan import installed_versions, plan_from_json
 

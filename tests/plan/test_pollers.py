@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pointed_exposures import Aim, aimed
-
+from helpers.pointed_exposures import Aim, aimed
 from hstmosaic.plan.pollers import poller_text
 
 EXPOSURES = [

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brute_force import all_sky_cells, angle_between, direction, edge_pixels, gnomonic, sky_cells_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointed_exposures import Aim, aimed, sky_of
-from sky_fields import FIELDS, UVIS, visit
 
+from helpers.brute_force import all_sky_cells, angle_between, direction, edge_pixels, gnomonic, sky_cells_of
+from helpers.pointed_exposures import Aim, aimed, sky_of
+from helpers.sky_fields import FIELDS, UVIS, visit
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.footprints import SAMPLE_STEP, chip_outline, exposure_outlines, perimeter, to_pixels
 from hstmosaic.plan.sky import (

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alignment_fields import OBSERVED, three_cameras
 from astropy.table import Table
 from axe_playwright_python.sync_playwright import Axe
-from catalog_service import Stars, catalog_service
 
+from helpers.alignment_fields import OBSERVED, three_cameras
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError
 from hstmosaic.products.report import write_report
 from hstmosaic.run.driver import run_mosaic

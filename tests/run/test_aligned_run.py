@@ -4,11 +4,11 @@ import json
 import re
 
 import pytest
-from alignment_fields import OBSERVED, distances_from_truth, three_cameras
 from astropy.io import fits
 from astropy.table import Table
-from catalog_service import Stars, catalog_service
 
+from helpers.alignment_fields import OBSERVED, distances_from_truth, three_cameras
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic import make_custom_mosaic
 from hstmosaic.cli import main
 from hstmosaic.errors import AlignmentError, ExitCode

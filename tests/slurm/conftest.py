@@ -4,7 +4,8 @@ import os
 import shutil
 
 import pytest
-from mini_slurm import mini_slurm, wait_until
+
+from helpers.mini_slurm import mini_slurm, wait_until
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 SYSTEM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])

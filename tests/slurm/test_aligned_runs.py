@@ -4,12 +4,12 @@ import hashlib
 import json
 
 import pytest
-from alignment_fields import three_cameras
 from astropy.io import fits
 from astropy.table import Table
-from stubs import PROFILE
-from users import finished_tasks, start
 
+from helpers.alignment_fields import three_cameras
+from helpers.stubs import PROFILE
+from helpers.users import finished_tasks, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from banners import wrapped_commands
-from mini_slurm import ask, wait_until
-from stubs import PROFILE, bench, profile
-from users import start
 
+from helpers.banners import wrapped_commands
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import PROFILE, bench, profile
+from helpers.users import start
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.doctor import examine
 from hstmosaic.simulate import demo_field, simulate_field

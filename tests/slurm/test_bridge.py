@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bridge import bridge_call, check_bridge
-from mini_slurm import wait_until
 
+from helpers.bridge import bridge_call, check_bridge
+from helpers.mini_slurm import wait_until
 from hstmosaic.run.slurm.commands import NOT_FOR_SBATCH, PARSABLE
 from hstmosaic.run.slurm.jobs import SizedJob
 

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from mini_slurm import ask, wait_until
-from stubs import PROFILE
-from users import start
 
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import PROFILE
+from helpers.users import start
 from hstmosaic.errors import ExitCode
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field

@@ -5,9 +5,9 @@ import socket
 import sys
 
 import pytest
-from mini_slurm import ask
-from stubs import profile
 
+from helpers.mini_slurm import ask
+from helpers.stubs import profile
 from hstmosaic.run import doctor
 from hstmosaic.run.doctor import examine
 from hstmosaic.run.profiles.profile import load_profile

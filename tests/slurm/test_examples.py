@@ -11,9 +11,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from mini_slurm import ask, mini_slurm
-from users import left_in, start
 
+from helpers.mini_slurm import ask, mini_slurm
+from helpers.users import left_in, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions

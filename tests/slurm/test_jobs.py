@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from distributed import Client
-from mini_slurm import ask, wait_until
-from stubs import bench, profile
 
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import bench, profile
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.pool.pool import Pool
 from hstmosaic.run.slurm.jobs import SizedCluster
@@ -283,7 +283,7 @@ def test_the_driver_loads_no_library_that_draws_and_is_left_alone_by_its_workers
     script = """
 import sys
 from pathlib import Path
-from stubs import bench
+from helpers.stubs import bench
 with bench(Path(sys.argv[1])) as on:
     scheduler, heard = on.pool.staff.cluster.scheduler, []
     for name, hear in list(scheduler.handlers.items()):
@@ -295,7 +295,11 @@ with bench(Path(sys.argv[1])) as on:
 assert not {"bokeh", "matplotlib"} & sys.modules.keys()
 """
     done = subprocess.run(
-        [sys.executable, "-c", script, tmp_path], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, tmp_path],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -1,7 +1,8 @@
 """The Slurm that the other tests stand on does what a Slurm does."""
 
 import pytest
-from mini_slurm import ask, wait_until
+
+from helpers.mini_slurm import ask, wait_until
 
 pytestmark = pytest.mark.slurm
 

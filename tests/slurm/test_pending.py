@@ -1,9 +1,9 @@
 """Jobs that wait in the queue of a real Slurm, and what the user hears of it."""
 
 import pytest
-from mini_slurm import ask, wait_until
-from stubs import bench, profile
 
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import bench, profile
 from hstmosaic.errors import ClusterError
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]

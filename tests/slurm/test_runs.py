@@ -4,10 +4,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from mini_slurm import ask, wait_until
-from stubs import PROFILE
-from users import Command, start
 
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import PROFILE
+from helpers.users import Command, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor.status import read_status
 from hstmosaic.products.run_record import read_measured

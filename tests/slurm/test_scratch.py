@@ -5,10 +5,10 @@ import os
 import subprocess
 
 import pytest
-from mini_slurm import ask, wait_until
-from stubs import PROFILE, bench, profile
-from users import left_in, start
 
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import PROFILE, bench, profile
+from helpers.users import left_in, start
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions

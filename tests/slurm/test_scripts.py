@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from mini_slurm import ask, wait_until
-from stubs import PROFILE
-from users import finished_tasks
 
+from helpers.mini_slurm import ask, wait_until
+from helpers.stubs import PROFILE
+from helpers.users import finished_tasks
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]

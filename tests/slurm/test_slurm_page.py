@@ -1,15 +1,9 @@
 """The page of the documentation that users of Slurm read."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
-
-from pages import DOCS, execute, read_page
-from stubs import PROFILE
-
+from helpers.documented_pages import DOCS, execute, read_page
+from helpers.stubs import PROFILE
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]

@@ -1,9 +1,9 @@
 """Limits on submitted jobs, as a real Slurm enforces them: with its words, and without the run's ending badly."""
 
 import pytest
-from mini_slurm import ask, mini_slurm, wait_until
-from stubs import bench, profile
 
+from helpers.mini_slurm import ask, mini_slurm, wait_until
+from helpers.stubs import bench, profile
 from hstmosaic.errors import ClusterError
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]

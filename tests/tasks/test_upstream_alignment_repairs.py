@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from alignment_fields import three_cameras
 from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
@@ -16,6 +15,7 @@ from drizzlepac.haputils import align_utils, astrometric_utils, poller_utils, pr
 from photutils.detection import DAOStarFinder
 from tweakwcs.correctors import FITSWCSCorrector
 
+from helpers.alignment_fields import three_cameras
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone, fit_cone

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from drizzlepac import adrizzle, astrodrizzle, sky
-from known_messages import HARMLESS, unknown_lines
 from stsci.skypac import skymatch
 
+from helpers.known_messages import HARMLESS, unknown_lines
 from hstmosaic.products.run_record import read_record
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.store.task_specs import FALLBACK, TaskWarning
@@ -54,7 +54,7 @@ def test_a_library_has_each_message(pattern):
 )
 def test_a_library_has_each_harmless_message(pattern):
     shown = pattern.replace(r"\d{1,3}", r"\d+")
-    assert any(re.search(shown, text) for text in messages()), "drop it from tests/known_messages.py"
+    assert any(re.search(shown, text) for text in messages()), "drop it from tests/helpers/known_messages.py"
 
 
 def test_a_message_in_a_trailer_is_a_warning():

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from alignment_fields import three_cameras
-from catalog_service import Stars, catalog_service
 
+from helpers.alignment_fields import three_cameras
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST
 from hstmosaic.run.stages import alignment

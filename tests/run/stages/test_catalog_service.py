@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.table import Table
-from catalog_service import Stars, catalog_service
 
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.catalog_replies import CATALOGS, COLUMNS, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog

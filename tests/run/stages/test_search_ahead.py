@@ -3,8 +3,8 @@
 from concurrent.futures import Future
 
 import pytest
-from alignment_fields import three_cameras
 
+from helpers.alignment_fields import three_cameras
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan

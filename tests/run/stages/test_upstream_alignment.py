@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alignment_fields import OBSERVED, distances_from_truth, product_offsets, three_cameras
 from astropy.io import fits
 from astropy.table import Table
-from catalog_service import Stars, catalog_service
 
+from helpers.alignment_fields import OBSERVED, distances_from_truth, product_offsets, three_cameras
+from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import fit_cone

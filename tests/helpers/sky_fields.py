@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pointed_exposures import Aim, sky_of
+from helpers.pointed_exposures import Aim, sky_of
 
 LAST = 450_286
 """Last pixel of a projection cell."""

@@ -3,8 +3,7 @@
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from mini_slurm import wait_until
-
+from helpers.mini_slurm import wait_until
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.profiles.profile import profile_from_yaml

@@ -3,8 +3,7 @@
 import os
 import subprocess
 
-from mini_slurm import ask, wait_until
-
+from helpers.mini_slurm import ask, wait_until
 from hstmosaic.run.slurm.answers import QUEUE_FORMAT, parse_queue
 
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mini_slurm import wait_until
+from helpers.mini_slurm import wait_until
 
 KILLER = """
 import os, signal, sys

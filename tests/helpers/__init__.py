@@ -1,0 +1,1 @@
+"""Modules that tests and benchmarks share; fixtures are in the ``conftest.py`` files."""
