@@ -113,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: len(body) // 2])
             return
         if mode == "slow":
-            for k in range(20):
+            for k in range(len(body)):
                 self.wfile.write(body[k : k + 1])
                 self.wfile.flush()
                 time.sleep(0.05)

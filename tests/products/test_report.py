@@ -162,8 +162,8 @@ def test_layers_with_unmatched_skies_are_named(run):
     raw["layers"][0] |= {"parameter_set": "n1", "mean_chips": 1.2}
     plan.write_text(json.dumps(raw))
     text = words(write_report(run))
-    assert "wfc3_uvis_f606w: 1.20 chips over a pixel, so that drizzlepac does not match skies" in text
-    assert text.count("does not match skies") == 1
+    assert "wfc3_uvis_f606w: 1.20 chips over a pixel, parameter set n1: drizzlepac does not match the skies" in text
+    assert text.count("does not match the skies") == 1
 
 
 def manifest(run, **changes):

