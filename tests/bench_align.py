@@ -29,10 +29,10 @@ from types import SimpleNamespace
 from drizzlepac.haputils import product
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
-from hstmosaic.tasks import upstream
+from hstmosaic.tasks.upstream import fitting
 from hstmosaic.tasks.sources import alignment_parameters
 order = fit_order(make_plan(sys.argv[1]).exposures)
-upstream.name_multivisit_fits()
+fitting.name_multivisit_fits()
 parameters = alignment_parameters(order[0].instrument, order[0].detector)
 joint = product.FilterProduct("hst", "bench", "wfc3", "uvis", "", "metawcs", "all", "all", 20)
 joint.configobj_pars = SimpleNamespace(get_pars=lambda _: parameters)

@@ -18,8 +18,8 @@ from helpers.known_messages import HARMLESS, unknown_lines
 from hstmosaic.products.run_record import read_record
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.store.task_specs import FALLBACK, TaskWarning
-from hstmosaic.tasks import steps
 from hstmosaic.tasks.fallbacks import FALLBACKS, joined, read_warnings
+from hstmosaic.tasks.upstream import steps
 
 pytestmark = pytest.mark.upstream
 

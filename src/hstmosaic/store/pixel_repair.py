@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FILLED_FLAG = 2
-"""DQ flag of filled pixels: "data replaced by a fill value" for ACS and WFC3. No parameter set of drizzlepac accepts it
-but those for single exposures, which accept every flag; there `hstmosaic.tasks.upstream.reject_filled_pixels` does."""
+"""DQ flag of filled pixels: "data replaced by a fill value" for ACS and WFC3.
+
+Parameter sets of drizzlepac for single exposures accept every flag, which `hstmosaic.tasks.upstream.drizzling` repairs
+for this one. No other set accepts it.
+"""
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,16 @@ from urllib.parse import parse_qs, urlsplit
 
 from astropy.io import fits
 from drizzlepac.haputils import align_utils, product
-from drizzlepac.haputils import astrometric_utils as catalogs
 
-from hstmosaic.plan.catalog_replies import USER_CATALOG, Cone, ReplyError, answer
+from hstmosaic.plan.catalog_replies import Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.task_specs import TaskResult
-from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file, finish_fits
 from hstmosaic.tasks.outcome import exposure_outcome
 from hstmosaic.tasks.sources import alignment_parameters, read_sources
+from hstmosaic.tasks.upstream import fit_inputs, fitting, screening
+from hstmosaic.tasks.upstream.memory import OutOfMemoryError
 from hstmosaic.tasks.working_copy import repair_copy
 
 if TYPE_CHECKING:
@@ -57,13 +57,13 @@ def align(spec: AlignSpec) -> TaskResult:
         if name in spec.repaired:
             repair_copy(Path(name))
     tables = {name: functools.partial(read_sources, paths) for name, paths in spec.sources}
-    upstream.default_moving_target_flag()
-    upstream.name_multivisit_fits()
-    upstream.take_middle_detections()
-    upstream.fit_in_square_plane()
-    upstream.outline_ensembles_fast()
-    upstream.use_found_sources(tables)
-    catalogs.SUPPORTED_CATALOGS.setdefault(USER_CATALOG, dict(catalogs.SUPPORTED_CATALOGS["GAIAEDR3"]))
+    screening.default_moving_target_flag()
+    fitting.name_multivisit_fits()
+    fitting.take_middle_detections()
+    fitting.fit_in_square_plane()
+    fitting.outline_ensembles_fast()
+    fit_inputs.use_found_sources(tables)
+    fit_inputs.accept_user_catalog()
     needed = min(alignment_parameters(spec.instrument, spec.detector)["run_align"]["mosaic_fitgeom_list"].values())
     found = {name: sum(len(table) for table in read().values()) for name, read in tables.items()}
     left_out = {
@@ -130,7 +130,7 @@ class JointTable(align_utils.AlignmentTable):  # type: ignore[misc]
         try:
             self.attempts.append(super().perform_fit(method_name, catalog_name, *args, **options))
         except MemoryError as error:
-            raise upstream.OutOfMemoryError(str(error)) from error
+            raise OutOfMemoryError(str(error)) from error
         except Exception as error:
             self.errors.append(error)
             raise
@@ -203,7 +203,7 @@ def _fit(members: Sequence[str], spec: AlignSpec) -> Fit:
             SimpleNamespace(full_filename=name, headerlet_filename=name.replace(".fits", "_hlet.fits"), crclean=False)
         )
     unread: list[str] = []
-    upstream.serve_catalogs(_service(spec, unread))
+    fit_inputs.serve_catalogs(_service(spec, unread))
     table = JointTable(list(members), process_type=_LABEL, log_level=level, **parameters)
     missing = sorted(set(members) - set(table.process_list or ()))
     if missing:

@@ -15,12 +15,11 @@ from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
-from hstmosaic.tasks import upstream
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
-from hstmosaic.tasks.parameters import note_parameters
-from hstmosaic.tasks.skies import fill_polygons_fast, skip_distant_pairs
-from hstmosaic.tasks.steps import watch_steps
+from hstmosaic.tasks.upstream import dependencies, drizzling, memory, sky_matching
+from hstmosaic.tasks.upstream.parameters import note_parameters
+from hstmosaic.tasks.upstream.steps import watch_steps
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     TaskResult
         ``data`` holds ``files``, each as `hstmosaic.store.files.MadeFile` has it, which lie in the current directory,
         ``parameters``, what AstroDrizzle was called with, by name of the mosaic, and ``steps``, a
-        `hstmosaic.tasks.steps.Steps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
+        `hstmosaic.tasks.upstream.steps.Steps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
     """
     for name, path in spec.links:
         if name in spec.repaired:
@@ -56,24 +55,24 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         else:
             Path(name).symlink_to(path)
     Path(spec.poller_name).write_text(spec.poller, ENCODING, errors="surrogateescape")
-    upstream.trust_screening()
-    upstream.copy_without_mode()
-    upstream.compute_footprints_once()
-    upstream.break_ties_in_order()
-    upstream.end_on_memory_error_in_sky()
-    upstream.find_sbc_parameters()
-    upstream.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
-    skip_distant_pairs()
-    fill_polygons_fast()
+    drizzling.trust_screening()
+    drizzling.copy_without_mode()
+    drizzling.compute_footprints_once()
+    dependencies.break_ties_in_order()
+    memory.end_on_memory_error_in_sky()
+    drizzling.find_sbc_parameters()
+    drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
+    sky_matching.skip_distant_pairs()
+    sky_matching.fill_polygons_fast()
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
         skip_gaia_alignment=True,
         custom_limits=list(spec.limits),
-        output_file_prefix=upstream.exact_prefix(spec.prefix),
+        output_file_prefix=drizzling.exact_prefix(spec.prefix),
         log_level=getattr(logging, spec.log_level.upper()),
     )
-    if isinstance(code, upstream.OutOfMemoryError):
+    if isinstance(code, memory.OutOfMemoryError):
         raise code
     if isinstance(code, SystemExit):
         code = code.code

@@ -34,7 +34,7 @@ from hstmosaic.tasks.pictures import draw
 from hstmosaic.tasks.screen import screen
 from hstmosaic.tasks.sources import find_sources
 from hstmosaic.tasks.stub import stub
-from hstmosaic.tasks.upstream import OutOfMemoryError
+from hstmosaic.tasks.upstream.memory import OutOfMemoryError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""Messages of the libraries that mean a fallback; what has no message is in `hstmosaic.tasks.steps`."""
+"""Messages of the libraries that mean a fallback; what has no message is in `hstmosaic.tasks.upstream.steps`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.store.task_specs import TaskWarning
-from hstmosaic.tasks.steps import DRIZZLE, SKY_MATCHING, STATIC_MASK
+from hstmosaic.tasks.upstream.steps import DRIZZLE, SKY_MATCHING, STATIC_MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

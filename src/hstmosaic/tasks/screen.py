@@ -10,7 +10,7 @@ from drizzlepac.haputils import analyze
 
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult
-from hstmosaic.tasks import upstream
+from hstmosaic.tasks.upstream import screening
 from hstmosaic.tasks.working_copy import link_exposure
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def screen(spec: ScreenSpec) -> TaskResult:
         the checksum of the file that was judged, and ``repair``, a `hstmosaic.store.pixel_repair.PixelRepair`.
     """
     path = Path(spec.path)
-    upstream.seed_guiding_check(spec.seed)
-    upstream.default_moving_target_flag()
-    upstream.detect_sources_fast()
+    screening.seed_guiding_check(spec.seed)
+    screening.default_moving_target_flag()
+    screening.detect_sources_fast()
     repair = link_exposure(path)
     usable, reason = (False, _blank(repair.blank)) if repair.blank else _judge(path.name)
     data = {"usable": usable, "reason": reason, "sha256": sha256(path), "repair": asdict(repair)}

@@ -12,8 +12,8 @@ from astropy.table import Table
 from drizzlepac.haputils import align_utils, config_utils
 
 from hstmosaic.store.task_specs import TaskResult
-from hstmosaic.tasks import upstream
 from hstmosaic.tasks.finish import finish_file
+from hstmosaic.tasks.upstream import screening, source_finding
 from hstmosaic.tasks.working_copy import link_exposure
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     """
     name = Path(spec.path).name
     link_exposure(Path(spec.path))
-    upstream.default_moving_target_flag()
-    upstream.remember_backgrounds()
-    upstream.centre_narrow_stars()
+    screening.default_moving_target_flag()
+    source_finding.remember_backgrounds()
+    source_finding.centre_narrow_stars()
     parameters = alignment_parameters(spec.instrument, spec.detector)
     if spec.fwhm is not None:
         parameters["generate_source_catalogs"]["fwhmpsf"] = spec.fwhm

@@ -20,7 +20,7 @@ from typing import IO, Any
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.task_specs import LOG_FILE
 from hstmosaic.tasks.execute import execute
-from hstmosaic.tasks.upstream import keep_paths_relative
+from hstmosaic.tasks.upstream.dependencies import keep_paths_relative
 
 _PR_SET_PDEATHSIG = 1
 

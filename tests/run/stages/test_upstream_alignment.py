@@ -165,8 +165,8 @@ SERIAL = """
 import json, sys
 from drizzlepac.haputils.align_utils import AlignmentTable
 from drizzlepac.haputils.config_utils import AlignmentPars, read_index
-from hstmosaic.tasks import upstream
-upstream.centre_narrow_stars()
+from hstmosaic.tasks.upstream import source_finding
+source_finding.centre_narrow_stars()
 index, folder = read_index("wfc3", "uvis", "mvm")
 pars = AlignmentPars(index["alignment"], [], "mvm", folder, "alignment", True, None).outpars
 table = AlignmentTable(sys.argv[1:], process_type="MVM", **pars)

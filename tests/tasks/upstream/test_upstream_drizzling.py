@@ -1,32 +1,24 @@
-"""Each repair of drizzlepac is still needed, and does what it says."""
+"""Each repair of drizzling is still needed, and works."""
 
 import json
-import os
 import stat
-from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
-from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from drizzlepac import hapmultisequencer, imageObject, sky, staticMask
-from drizzlepac.haputils import analyze, config_utils, product
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from photutils.segmentation import detect_sources
-from simplify_polyline import simplifiers
-from stsci.tools import fileutil
+from drizzlepac import hapmultisequencer, imageObject
+from drizzlepac.haputils import config_utils, product
 from stsci.tools.bitmask import interpret_bit_flags
 
 from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.pixel_repair import FILLED_FLAG
-from hstmosaic.store.task_specs import ANSWER_FILE, SPEC_FILE, StubSpec, read_result, spec_to_json
-from hstmosaic.tasks import align, execute, upstream
+from hstmosaic.tasks.upstream import drizzling
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD
 
 pytestmark = pytest.mark.upstream
+
 
 ALL_FLAGS = 65535
 
@@ -35,68 +27,6 @@ ALL_FLAGS = 65535
 def exposure(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exposure")
     return simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)[0]
-
-
-def test_guiding_check_has_no_seed(monkeypatch):
-    seen = {}
-    monkeypatch.setattr(analyze, "probabilistic_hough_line", lambda *_, **kwargs: seen.update(kwargs) or [])
-    analyze.detect_lines(np.eye(64))
-    assert seen
-    assert "rng" not in seen, "drizzlepac seeds its guiding check now: drop seed_guiding_check"
-
-
-def test_guiding_check_is_seeded(monkeypatch):
-    monkeypatch.setattr(analyze, "probabilistic_hough_line", analyze.probabilistic_hough_line)
-    image = np.kron(np.random.default_rng(5).normal(0, 4000, (12, 12)), np.ones((25, 25)))
-    upstream.seed_guiding_check(7)
-    first, second = analyze.detect_lines(image), analyze.detect_lines(image)
-    assert first["num"] > 0
-    np.testing.assert_array_equal(first["startarr"], second["startarr"])
-    upstream.seed_guiding_check(8)
-    other = analyze.detect_lines(image)
-    assert other["num"] != first["num"] or not np.array_equal(other["startarr"], first["startarr"])
-
-
-def test_missing_mtflag_is_an_error_upstream(exposure, tmp_path, monkeypatch):
-    path = tmp_path / exposure.name
-    with fits.open(exposure) as hdus:
-        del hdus[0].header["MTFLAG"]
-        hdus.writeto(path)
-    with pytest.raises(KeyError, match="MTFLAG"):
-        analyze.analyze_data([str(path)], type="MVM")
-    monkeypatch.setattr(analyze, "getheader", analyze.getheader)
-    upstream.default_moving_target_flag()
-    table, _ = analyze.analyze_data([str(path)], type="MVM")
-    assert table["doProcess"][0] == 1
-
-
-@given(seed=st.integers(0, 10_000), npixels=st.integers(1, 30), threshold=st.floats(0, 2))
-@settings(max_examples=30)
-@pytest.mark.filterwarnings("ignore:No sources were found")
-def test_sources_are_those_of_photutils(seed, npixels, threshold):
-    data = np.random.default_rng(seed).normal(0, 1, (40, 55))
-    expected = detect_sources(data, threshold, npixels)
-    found = upstream.detect_sources(data, threshold, npixels)
-    if expected is None:
-        assert found is None
-        return
-    np.testing.assert_array_equal(found.data, expected.data)
-    np.testing.assert_array_equal(found.labels, expected.labels)
-    assert found.slices == expected.slices
-
-
-def test_ties_are_broken_by_memory_address_upstream():
-    point = simplifiers.Point((0, 0))
-    assert point._sorting_key[1] == id(point), "ties are repeatable now: drop break_ties_in_order"
-
-
-def test_ties_are_broken_in_order(monkeypatch):
-    monkeypatch.setattr(simplifiers.Point, "__init__", simplifiers.Point.__init__)
-    monkeypatch.setattr(simplifiers.Point, "_sorting_key", simplifiers.Point._sorting_key)
-    monkeypatch.setattr(simplifiers.Point, "__lt__", simplifiers.Point.__lt__)
-    upstream.break_ties_in_order()
-    points = [simplifiers.Point((0, 0)) for _ in range(50)]
-    assert sorted(points[25:] + points[:25]) == points
 
 
 def test_copies_of_read_only_exposures_are_read_only_upstream(exposure, tmp_path, monkeypatch):
@@ -112,7 +42,7 @@ def test_copies_of_read_only_exposures_are_read_only_upstream(exposure, tmp_path
     except PermissionError:
         name = "before_flc.fits"
     assert not (tmp_path / name).stat().st_mode & stat.S_IWUSR, "copies are writable now: drop copy_without_mode"
-    upstream.copy_without_mode()
+    drizzling.copy_without_mode()
     member.product_basename = "after"
     name = member.copy_exposure(original.name)
     assert (tmp_path / name).stat().st_mode & stat.S_IWUSR
@@ -156,24 +86,10 @@ def test_filled_pixels_count_where_all_flags_are_accepted_upstream(mask_of):
 
 
 def test_filled_pixels_of_working_copies_never_count(mask_of):
-    upstream.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
+    drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
     assert mask_of(ALL_FLAGS, {FILLED_KEYWORD: 2}) == [[1, 1, 0, 0]]
     assert mask_of(4, {FILLED_KEYWORD: 2}) == [[1, 1, 0, 0]]
     assert mask_of(ALL_FLAGS, {}) == [[1, 1, 1, 1]]
-
-
-def test_the_path_of_a_static_mask_becomes_absolute_upstream():
-    name = staticMask.constructFilename(["WFC3/UVIS", (400, 400), 1])
-    assert not Path(name).is_absolute()
-    assert Path(fileutil.osfn(name)).is_absolute(), "see whether keep_paths_relative is still needed"
-
-
-def test_paths_stay_relative(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "getcwd", os.getcwd)
-    upstream.keep_paths_relative()
-    assert fileutil.osfn("./a_flc.fits") == os.path.realpath("a_flc.fits") == "a_flc.fits"
-    assert fileutil.osfn("/data/a_flc.fits") == "/data/a_flc.fits"
 
 
 def product_names(prefix):
@@ -195,7 +111,7 @@ def test_prefix_with_a_final_underscore_is_cut_upstream():
 
 @pytest.mark.parametrize("prefix", ["foo", "foo_", "foo__", "a", "hst-skycell-p1889-ra180d0000-decn26d0000"])
 def test_prefix_is_taken_as_it_is(prefix):
-    assert product_names(upstream.exact_prefix(prefix)) == f"{prefix}_wfc3_ir_f160w_all_drz.fits"
+    assert product_names(drizzling.exact_prefix(prefix)) == f"{prefix}_wfc3_ir_f160w_all_drz.fits"
 
 
 def test_common_grid_is_painted_once(exposure, tmp_path, monkeypatch):
@@ -213,59 +129,12 @@ def test_common_grid_is_painted_once(exposure, tmp_path, monkeypatch):
     limits = [213000, 217000, 213000, 217000]
     theirs = [layer.generate_metawcs(custom_limits=limits) for _ in range(2)]
     assert len(painted) == 2, "drizzlepac remembers the common grid now: drop compute_footprints_once"
-    upstream.compute_footprints_once()
+    drizzling.compute_footprints_once()
     ours = [layer.generate_metawcs(custom_limits=limits) for _ in range(2)]
     assert len(painted) == 3
     for wcs in (*theirs, *ours):
         assert wcs.wcs.compare(theirs[0].wcs)
         assert wcs.pixel_shape == theirs[0].pixel_shape
-
-
-@pytest.fixture
-def match_skies(monkeypatch):
-    """Match skies of a made-up exposure without enough memory."""
-
-    def skymatch(*_, skymethod, **__):
-        raise MemoryError("3 GiB") if skymethod == "match" else RuntimeError(f"sky of method {skymethod}")
-
-    monkeypatch.setattr(sky, "FileExtMaskInfo", lambda **_: MagicMock(count=0))
-    monkeypatch.setattr(sky, "skymatch", skymatch)
-    parameters = defaultdict(lambda: None, skymethod="match")
-    return lambda: sky._skymatch([MagicMock()], parameters, in_memory=True, clean=True, logfile=None)
-
-
-def test_a_memory_error_in_sky_matching_is_caught_upstream(match_skies):
-    with pytest.raises(RuntimeError, match="localmin"):  # where drizzlepac raises MemoryError, drop the repair
-        match_skies()
-
-
-def test_a_memory_error_in_sky_matching_ends_the_task(match_skies):
-    upstream.end_on_memory_error_in_sky()
-    with pytest.raises(upstream.OutOfMemoryError, match="3 GiB"):
-        match_skies()
-    assert not issubclass(upstream.OutOfMemoryError, Exception)
-
-
-def test_a_memory_error_in_a_fit_ends_the_task(monkeypatch):
-    def perform_fit(*_, **__):
-        raise MemoryError("3 GiB")
-
-    monkeypatch.setattr(align.align_utils.AlignmentTable, "perform_fit", perform_fit)
-    table = align.JointTable.__new__(align.JointTable)
-    table.attempts = []
-    with pytest.raises(upstream.OutOfMemoryError, match="3 GiB"):
-        table.perform_fit("relative", "GAIAeDR3")
-
-
-def test_what_drizzlepac_let_pass_is_answered_as_a_memory_error(tmp_path, monkeypatch):
-    def drizzle(_):
-        raise upstream.OutOfMemoryError("3 GiB")
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(execute, "stub", drizzle)
-    (tmp_path / SPEC_FILE).write_text(spec_to_json(StubSpec()))
-    assert not execute.execute(tmp_path, tmp_path / "work")
-    assert read_result(tmp_path, ANSWER_FILE).error == "MemoryError: 3 GiB"
 
 
 @pytest.fixture
@@ -290,7 +159,7 @@ def test_upstream_rejects_cosmic_rays_in_a_detector_that_sees_none(sbc_parameter
 
 @pytest.mark.parametrize("filter_name", ["f125lp", "f140lp", "f150lp", "f165lp"])
 def test_layers_of_acs_sbc_get_their_parameters(sbc_parameters, filter_name):
-    upstream.find_sbc_parameters()
+    drizzling.find_sbc_parameters()
     parameters = sbc_parameters(3, filter_name)
     assert not parameters["driz_cr"]
     assert not parameters["skysub"]
@@ -300,5 +169,5 @@ def test_layers_of_acs_sbc_get_their_parameters(sbc_parameters, filter_name):
 def test_parameters_of_other_cameras_stay(monkeypatch):
     before = config_utils.read_index("wfc3", "ir", "mvm")
     monkeypatch.setattr(config_utils, "read_index", config_utils.read_index)
-    upstream.find_sbc_parameters()
+    drizzling.find_sbc_parameters()
     assert config_utils.read_index("wfc3", "ir", "mvm") == before

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from stsci.skypac import skymatch
 
 from hstmosaic.store.task_specs import TaskWarning
+from hstmosaic.tasks.upstream.sky_matching import clear_old_sky
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 DRIZZLE, SKY_MATCHING, STATIC_MASK = "drizzle", "sky matching", "static mask"
 """Processing steps, as `TaskWarning` names them."""
 _MATCH = "match"
-_SKY_KEYWORD = "MDRIZSKY"
 
 
 @dataclass(frozen=True)
@@ -116,28 +116,6 @@ def watch_steps() -> Steps:
     _watch_masks(steps)
     _watch_chips(steps)
     return steps
-
-
-def clear_old_sky(images: Sequence[Any], deltas: np.ndarray) -> None:
-    """Set the sky of exposures to zero that overlap no other.
-
-    skymatch leaves their headers as they are, and AstroDrizzle then subtracts what an earlier pipeline wrote there:
-    the whole sky, where only differences are subtracted from all others.
-
-    Parameters
-    ----------
-    images : sequence of drizzlepac.imageObject.imageObject
-        The exposures.
-    deltas : numpy.ndarray
-        Sky of each; NaN where it was not determined.
-    """
-    for image, delta in zip(images, deltas, strict=True):
-        if math.isfinite(delta):
-            continue
-        for extver in range(1, image._numchips + 1):
-            chip = image[image.scienceExt, extver]
-            chip.computedSky = chip.subtractedSky = 0.0
-            fits.setval(image._filename, _SKY_KEYWORD, value=0.0, extname=image.scienceExt, extver=extver)
 
 
 def _watch_skies(steps: Steps) -> None:

@@ -11,7 +11,7 @@ from spherical_geometry.polygon import SphericalPolygon
 from stsci.skypac import region, skymatch
 
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
-from hstmosaic.tasks import skies
+from hstmosaic.tasks.upstream import sky_matching
 
 pytestmark = pytest.mark.upstream
 
@@ -24,7 +24,7 @@ corner = st.tuples(st.integers(-15, SIZE + 15), st.integers(-15, SIZE + 15))
 def test_polygons_are_filled_as_before(vertices):
     polygon = region.Polygon(True, [*vertices, vertices[0]])
     expected = region.Polygon.scan(polygon, np.zeros((SIZE, SIZE + 5), dtype=bool))
-    np.testing.assert_array_equal(skies.fill_polygon(polygon, np.zeros((SIZE, SIZE + 5), dtype=bool)), expected)
+    np.testing.assert_array_equal(sky_matching.fill_polygon(polygon, np.zeros((SIZE, SIZE + 5), dtype=bool)), expected)
 
 
 @given(
@@ -39,9 +39,9 @@ def test_polygons_whose_caps_are_apart_do_not_overlap(first, second, size):
         SphericalPolygon.from_radec(ra + x, dec + y, (ra + size / 2, dec + size / 2)) for ra, dec in (first, second)
     )
     (centre, radius), (other_centre, other_radius) = (
-        skies.cap_around(next(iter(polygon.points))) for polygon in (one, other)
+        sky_matching.cap_around(next(iter(polygon.points))) for polygon in (one, other)
     )
-    if skies._angle(centre, other_centre) > radius + other_radius + skies._MARGIN:
+    if sky_matching._angle(centre, other_centre) > radius + other_radius + sky_matching._MARGIN:
         assert list(one.intersection(other)) == []
 
 
@@ -83,8 +83,8 @@ def test_skies_are_the_same_with_fewer_intersections(matched, monkeypatch):
     assert all_pairs == 21, "skymatch leaves out distant pairs now: drop skip_distant_pairs"
     monkeypatch.setattr(skymatch, "_calc_sky", skymatch._calc_sky)
     monkeypatch.setattr(region.Polygon, "scan", region.Polygon.scan)
-    skies.skip_distant_pairs()
-    skies.fill_polygons_fast()
+    sky_matching.skip_distant_pairs()
+    sky_matching.fill_polygons_fast()
     found, pairs = matched("replaced")
     assert found == expected
     assert len(set(expected)) == 6, "the skies differ, and the last one is not matched"

@@ -1,21 +1,46 @@
-"""Sky matching in less time, with equal results: fewer pairs are compared, and overlaps are painted faster."""
+"""Repairs of sky matching: skies of exposures without overlap, and speed with equal results."""
 
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from astropy.io import fits
 from stsci.skypac import region, skymatch
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import MutableMapping, Sequence
 
+_SKY_KEYWORD = "MDRIZSKY"
 _MARGIN = 1e-8
 """Radians by which caps have to be apart; far more than the error of their angles."""
 _NO_OVERLAP = (None, None, None, None, 0.0)
 """What `skymatch._calc_sky` returns for exposures without overlap."""
+
+
+def clear_old_sky(images: Sequence[Any], deltas: np.ndarray) -> None:
+    """Set the sky of exposures to zero that overlap no other.
+
+    skymatch leaves their headers as they are, and AstroDrizzle then subtracts what an earlier pipeline wrote there:
+    the whole sky, where only differences are subtracted from all others.
+
+    Parameters
+    ----------
+    images : sequence of drizzlepac.imageObject.imageObject
+        The exposures.
+    deltas : numpy.ndarray
+        Sky of each; NaN where it was not determined.
+    """
+    for image, delta in zip(images, deltas, strict=True):
+        if math.isfinite(delta):
+            continue
+        for extver in range(1, image._numchips + 1):
+            chip = image[image.scienceExt, extver]
+            chip.computedSky = chip.subtractedSky = 0.0
+            fits.setval(image._filename, _SKY_KEYWORD, value=0.0, extname=image.scienceExt, extver=extver)
 
 
 def skip_distant_pairs() -> None:
