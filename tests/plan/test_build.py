@@ -61,13 +61,13 @@ def test_another_order_gives_the_same_mosaic(tmp_path):
         assert {product.name: product for layer in other.layers for product in layer.products} == grids
 
 
-def test_exposures_outside_of_the_projection_cell_are_left_out_and_said(tmp_path):
+def test_exposures_outside_the_projection_cell_are_excluded(tmp_path):
     plan = make_plan(write_list(tmp_path, [*MOSAIC, ELSEWHERE]))
     assert plan.projection_cell == "p1889"
     (exclusion,) = plan.excluded
     assert exclusion.name == "icab08a0q_flt.fits"
-    assert exclusion.reason == "it lies outside of projection cell p1889, which the mosaic is made on"
-    assert exclusion.next_step == "mosaic it in a run of its own"
+    assert exclusion.reason == "outside the projection cell of the mosaic (p1889)"
+    assert exclusion.next_step == "make its mosaic in a separate run"
     assert len(plan.exposures) == 4
     assert all(exclusion.name not in layer.exposures for layer in plan.layers)
     (note,) = plan.notes
@@ -115,7 +115,7 @@ def test_clipped_exposures_are_used_and_noted(tmp_path):
     assert (plan.excluded, len(plan.exposures)) == ((), 2)
     assert plan.tight_limits.xmax == plan.limits.xmax == LAST + 1
     assert plan.notes[0] == "the mosaic is clipped at the edge of p1889 (xmax)"
-    assert plan.notes[1] == "icab02a0q_flt.fits is clipped: it reaches beyond the mosaic's limits in p1889"
+    assert plan.notes[1] == "icab02a0q_flt.fits is clipped at the limits of the mosaic in p1889"
 
 
 def test_every_input_is_accounted_for(tmp_path):
@@ -181,7 +181,7 @@ def test_strict_tells_what_would_be_left_out_beside_all_else(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["icab04a0q_flt.fits", "icab04a0q"])
-def test_keeping_what_header_checks_leave_out_is_said_to_have_no_effect(tmp_path, name):
+def test_keep_without_effect_is_noted(tmp_path, name):
     source = write_list(tmp_path, [*MOSAIC, Aim(180.0, 26.0, more=visit(4) | {"target": "DARK"})])
     plan = make_plan(source, keep=[name, "icab01a0q"])
     (note,) = plan.notes
@@ -203,7 +203,7 @@ def test_a_run_after_an_aligned_one_takes_the_same_exposures(tmp_path):
     after = make_plan(pattern, strict=True)
     assert (after.exposures, after.layers, after.excluded) == (before.exposures, before.layers, ())
     (note,) = set(after.notes) - set(before.notes)
-    assert note.startswith("2 copies that an earlier run made are passed over, such as foo_wfc3_")
+    assert note.startswith("skipped 2 aligned copies of an earlier run, such as foo_wfc3_")
 
 
 def test_two_exposures_of_one_file_name(tmp_path):
@@ -217,7 +217,7 @@ def test_two_exposures_of_one_file_name(tmp_path):
 
 def test_exposures_that_no_projection_cell_holds(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "find_sky_cells", lambda *_: {})
-    with pytest.raises(BadInputError, match="no projection cell holds them"):
+    with pytest.raises(BadInputError, match="no projection cell contains them"):
         make_plan(write_list(tmp_path, MOSAIC[:1]))
 
 
@@ -245,7 +245,7 @@ def test_close_calls_are_noted(tmp_path):
     aims = [Aim(ra, dec + k * 128 * 0.121 / 3 / 3600, 0.0, more=visit(1, k + 1)) for k in range(2)]
     plan = make_plan(write_list(tmp_path, aims))
     (note,) = plan.notes
-    assert "is close to 1.5, where drizzlepac switches sky subtraction on" in note
+    assert "is close to 1.5, above which drizzlepac subtracts the sky" in note
 
 
 def test_planning_writes_nothing_and_imports_neither_drizzlepac_nor_dask(tmp_path):

@@ -34,7 +34,7 @@ def test_bands_leave_no_declination_out(grid):
 
 @pytest.mark.parametrize("number", [-1, 2644, 99999])
 def test_no_other_projection_cells(grid, number):
-    with pytest.raises(HstMosaicError, match=f"no projection cell {number}"):
+    with pytest.raises(HstMosaicError, match=f"invalid projection cell {number}"):
         grid.cell(number)
 
 
@@ -110,7 +110,7 @@ def test_names_that_are_none(name):
 
 
 def test_name_in_a_projection_cell_that_is_not_there():
-    with pytest.raises(HstMosaicError, match="no projection cell 9999"):
+    with pytest.raises(HstMosaicError, match="invalid projection cell 9999"):
         SkyCell.from_name("skycell-p9999x01y01")
 
 

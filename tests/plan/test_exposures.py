@@ -304,6 +304,16 @@ def test_unparsable_card(tmp_path):
     assert "damaged header (Unparsable card (EXPTIME)" in problem_of(path).cause
 
 
+def test_errors_of_our_own_code_are_not_taken_for_damage(tmp_path, monkeypatch):
+    def slip(_name):
+        raise TypeError("a slip")
+
+    path = write_exposure(tmp_path)
+    monkeypatch.setattr("hstmosaic.plan.exposures.extract_visit", slip)
+    with pytest.raises(TypeError, match="a slip"):
+        read_exposure(path)
+
+
 def test_nothing_exposed_and_so_no_wcs(tmp_path):
     exposure = read_exposure(write_exposure(tmp_path, primary={"EXPTIME": 0.0}, science={"WCSNAME": None}))
     assert (exposure.exptime, exposure.wcsname, exposure.chips) == (0.0, "", ())

@@ -86,7 +86,7 @@ def test_skies_that_are_matched(camera, name, exposures, sky_matched):
     assert layer.sky_matched is sky_matched
 
 
-def test_close_calls_are_told():
+def test_close_calls_are_marked():
     """The overlap of two identical chips that is a third of both makes 1.5."""
     height = 128 * 0.121
     aims = [Aim(RA, DEC, 0.0, more=visit(1)), Aim(RA, DEC + height / 3 / 3600, 0.0, more=visit(1, 2))]

@@ -133,7 +133,7 @@ def test_names_of_files():
         ("icab_flc.fits", "icab_flc"),
     ],
 )
-def test_working_copies_are_told_from_exposures(name, key):
+def test_file_keys_of_working_copies(name, key):
     assert file_key(name) == key
     assert not is_aligned_copy(name)
     assert is_aligned_copy(f"{product_stem('foo', 'WFC3', 'UVIS', 'F606W', coarse=False)}-{key}_flc.fits")

@@ -76,7 +76,7 @@ def test_layers_in_json(document):
 def test_exclusions_in_json(document):
     (excluded,) = document["excluded"]
     assert excluded["exposure"] == "icab09a0q_flt.fits"
-    assert "outside of projection cell p1889" in excluded["reason"]
+    assert "outside the projection cell of the mosaic (p1889)" in excluded["reason"]
     assert excluded["next_step"]
 
 

@@ -1,4 +1,4 @@
-"""From a list of exposures to a plan."""
+"""The plan of a mosaic, made from a list of exposures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.cautions import exposure_cautions, sky_cautions, solution_cautions
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
-from hstmosaic.plan.doubles import exclude_duplicates, exclude_second_filetypes, find_name_clashes
+from hstmosaic.plan.duplicates import exclude_duplicates, exclude_second_filetypes, find_name_clashes
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
 from hstmosaic.plan.inputs import find_inputs, named_inputs
@@ -18,7 +18,7 @@ from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
 from hstmosaic.plan.plan import Plan, installed_versions
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
-from hstmosaic.plan.tasks import estimate_tasks
+from hstmosaic.plan.task_estimates import estimate_tasks
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -48,15 +48,15 @@ def make_plan(
     source : str or sequence of str
         A search pattern, the name of a list, or ``@`` and the name of a list; or names of exposures.
     prefix : str, optional
-        Prefix of the products, taken as it is; the documented default when None.
+        Prefix of the products; the documented default when None.
     strict : bool
         Turn every exclusion into an error.
     keep : sequence of str
-        Names of exposures that the user wants whatever screening says; they must be in the list.
+        Names of exposures to use even if screening rejects them; they must be in the list.
     on_read : callable, optional
-        Called with (exposures read, exposures in all) while headers are read.
+        Called with (exposures read, exposures in total) while headers are read.
     learned : Learned
-        What earlier runs have taught about what tasks need.
+        Resources that tasks of earlier runs took.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def make_plan(
     Raises
     ------
     BadInputError
-        With every problem of every input, if there is any.
+        With every problem of every input.
     HstMosaicError
         If the prefix cannot begin a file name.
     """
@@ -84,7 +84,7 @@ def make_plan(
     notes += _clipped(exposures, choice.cell, limits)
     notes += _other_cells(choice)
     notes += [*exposure_cautions(exposures), *solution_cautions(exposures)]
-    notes += _kept_in_vain(keep, given, exposures, excluded)
+    notes += _ineffective_keeps(keep, given, exposures, excluded)
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
     geometry = common_geometry(exposures, choice.cell, limits, tight)
@@ -114,13 +114,13 @@ def make_plan(
 def _usable(
     source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None, *, strict: bool
 ) -> tuple[list[Exposure], list[Exposure], list[Exclusion], list[str]]:
-    """Return all exposures, those that can be used, why the others cannot, and notes."""
+    """Return all exposures, the usable ones, the excluded ones with reasons, and notes."""
     found, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
     inputs = [item for item in found if not item.made_by_run]
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]
     unknown = [name for name in keep if name not in {e.name for e in exposures} | {e.rootname for e in exposures}]
-    problems += [Problem(name, "--keep names no exposure of the list", "check the name") for name in unknown]
+    problems += [Problem(name, "--keep matches no exposure of the list", "check the name") for name in unknown]
     usable, unusable = exclude_unusable(exposures, keep)
     usable, duplicates = exclude_duplicates(usable)
     problems += find_name_clashes(usable)
@@ -137,7 +137,7 @@ def _copies(found: Sequence[InputFile]) -> list[str]:
     copies = [item.path.name for item in found if item.made_by_run]
     if not copies:
         return []
-    return [f"{len(copies)} copies that an earlier run made are passed over, such as {copies[0]}"]
+    return [f"skipped {count_of(len(copies), 'aligned copy', 'aligned copies')} of an earlier run, such as {copies[0]}"]
 
 
 def _dropped(given: Sequence[Exposure], kept: Sequence[Exposure]) -> tuple[Exposure, ...]:
@@ -156,31 +156,31 @@ def _sky_cells(exposures: Sequence[Exposure]) -> dict[str, SkyCell]:
     found = find_sky_cells(exposures, load_sky_grid())
     if not found:
         names = ", ".join(exposure.name for exposure in exposures[:3])
-        raise BadInputError([Problem(names, "no projection cell holds them", "check their WCS")])
+        raise BadInputError([Problem(names, "no projection cell contains them", "check their WCS")])
     return found
 
 
 def _place(exposures: Sequence[Exposure]) -> tuple[CellChoice, list[Exposure], list[Exclusion]]:
-    """Choose the projection cell, the exposures on it, and one file type for each layer; say why the others are not."""
+    """Choose the projection cell, the exposures on it, and one file type for each layer; exclude the others."""
     choice = choose_projection_cell(_sky_cells(exposures))
     inside, beyond = _within(exposures, choice)
     kept, second = exclude_second_filetypes(inside)
     if not second:
         return choice, kept, beyond
-    # they take no part in the grid either
+    # excluded exposures do not influence the grid
     left_out = {item.name for item in second}
     choice, kept, beyond = _place([exposure for exposure in exposures if exposure.name not in left_out])
     return choice, kept, [*second, *beyond]
 
 
 def _within(exposures: Sequence[Exposure], choice: CellChoice) -> tuple[list[Exposure], list[Exclusion]]:
-    """Part the exposures that lie within the mosaic from those that do not."""
+    """Separate the exposures within the mosaic from those outside."""
     limits, _ = mosaic_limits(choice.sky_cells)
-    reason = f"it lies outside of projection cell {choice.cell.name}, which the mosaic is made on"
+    reason = f"outside the projection cell of the mosaic ({choice.cell.name})"
     inside, beyond = [], []
     for exposure in exposures:
         if outside(exposure, choice.cell, limits) == "outside":
-            beyond.append(Exclusion(exposure.name, reason, "mosaic it in a run of its own"))
+            beyond.append(Exclusion(exposure.name, reason, "make its mosaic in a separate run"))
         else:
             inside.append(exposure)
     return inside, beyond
@@ -188,20 +188,20 @@ def _within(exposures: Sequence[Exposure], choice: CellChoice) -> tuple[list[Exp
 
 def _clipped(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits) -> list[str]:
     return [
-        f"{exposure.name} is clipped: it reaches beyond the mosaic's limits in {cell.name}"
+        f"{exposure.name} is clipped at the limits of the mosaic in {cell.name}"
         for exposure in exposures
         if outside(exposure, cell, limits) == "clipped"
     ]
 
 
-def _kept_in_vain(
+def _ineffective_keeps(
     keep: Sequence[str], given: Sequence[Exposure], used: Sequence[Exposure], excluded: Sequence[Exclusion]
 ) -> list[str]:
-    """Say which exposures the user wants to keep and cannot: only what screening says can be overruled."""
+    """Return a note for each ``--keep`` of an exposure that is excluded before screening."""
     names = {name for exposure in used for name in (exposure.name, exposure.rootname)}
     reasons = {item.name: item.reason for item in excluded}
     return [
-        f"--keep {name} has no effect: it overrules screening, and {exposure.name} is left out before that "
+        f"--keep {name} has no effect: it overrides screening, but {exposure.name} is left out earlier "
         f"({reasons[exposure.name]})"
         for name in keep
         for exposure in given
@@ -218,8 +218,8 @@ def _other_cells(choice: CellChoice) -> list[str]:
 
 def _close_calls(layers: Sequence[Layer]) -> list[str]:
     return [
-        f"{layer.name}: {layer.mean_chips:.2f} chips over a pixel is close to 1.5, where drizzlepac switches sky "
-        "subtraction on"
+        f"{layer.name}: {layer.mean_chips:.2f} chips over a pixel is close to 1.5, above which drizzlepac "
+        "subtracts the sky"
         for layer in layers
         if layer.close_call
     ]

@@ -1,4 +1,4 @@
-"""Cautions: what the user should know about exposures and layers that are used."""
+"""Cautions about exposures and layers that are used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES_SHOWN = 10
 
 @dataclass(frozen=True)
 class _Caution:
-    """One thing in the headers of an exposure that does not stop drizzlepac and may harm the mosaic."""
+    """A fact in the headers of an exposure that does not stop drizzlepac but may harm the mosaic."""
 
     shown: Callable[[Exposure], str]
     """Keywords with their values; empty if the caution does not apply."""
@@ -26,7 +26,7 @@ class _Caution:
 
 
 def _if_other(name: str, attribute: str, *usual: str) -> Callable[[Exposure], str]:
-    """Make the function that writes NAME=value of unusual values."""
+    """Return a function that writes NAME=value of unusual values."""
 
     def shown(exposure: Exposure) -> str:
         value = getattr(exposure, attribute)
@@ -50,18 +50,17 @@ def _no_polynomial(exposure: Exposure) -> str:
 
 
 _CAUTIONS = (
-    _Caution(_coarse_guiding, "not guided on two stars all the time, so that it may be trailed or turned"),
-    _Caution(_if_other("QUALITY", "quality", "OK"), "something happened during the exposure"),
+    _Caution(_coarse_guiding, "not guided on two stars throughout, so it may be trailed or rotated"),
+    _Caution(_if_other("QUALITY", "quality", "OK"), "a problem was recorded during the exposure"),
     _Caution(_if_other("EXPFLAG", "expflag", "NORMAL"), "the exposure did not end as planned"),
     _Caution(
         lambda e: ", ".join(e.missing_tables),
-        "its WCS lacks these tables of the distortion, which is an error of up to about a tenth of a pixel",
+        "its WCS lacks these distortion tables, an error of up to about a tenth of a pixel",
     ),
     _Caution(_split_solution, "the WCS of its chips come from different solutions and may not match"),
     _Caution(
         _no_polynomial,
-        "its WCS has no distortion polynomial, and the header names no IDCTAB: it is drizzled as it is, and may lie "
-        "up to some arcseconds off",
+        "its WCS has no distortion polynomial and its header names no IDCTAB: it may be misplaced by arcseconds",
     ),
 )
 
@@ -84,7 +83,7 @@ def solution_cautions(exposures: Sequence[Exposure]) -> list[str]:
     if len(groups) == 1:
         return []
     kinds = "; ".join(f"{solution}: {_listed(names)}" for solution, names in groups)
-    return [f"the WCS come from different solutions, and may not match unless the run aligns the exposures: {kinds}"]
+    return [f"the WCS come from different solutions and may not match unless the run aligns the exposures: {kinds}"]
 
 
 def sky_cautions(layers: Iterable[Layer]) -> list[str]:

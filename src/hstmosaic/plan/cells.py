@@ -1,7 +1,7 @@
 """Projection cells and sky cells: the tessellation of the sky that HAP mosaics are made on.
 
 The numbers come from drizzlepac's own table ``pars/allsky_cells.fits``, found without importing drizzlepac;
-names and attributes are those of ``drizzlepac.haputils.cell_utils``, so that scripts can read them alike.
+names and attributes are those of ``drizzlepac.haputils.cell_utils``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Band:
 
 @dataclass(frozen=True)
 class SkyGrid:
-    """The whole tessellation.
+    """The tessellation of the sky.
 
     See Also
     --------
@@ -58,7 +58,7 @@ class SkyGrid:
     """Number of sky cells along a side of a projection cell."""
 
     def cell(self, cell_id: int) -> ProjectionCell:
-        """Return the projection cell of a number.
+        """Return a projection cell by its number.
 
         Parameters
         ----------
@@ -68,12 +68,12 @@ class SkyGrid:
         Raises
         ------
         HstMosaicError
-            If there is no such cell.
+            If the number is out of range.
         """
         for band in self.bands:
             if 0 <= cell_id - band.first_cell < band.n_cells:
                 return self.cell_in_band(band, cell_id - band.first_cell)
-        raise HstMosaicError(f"there is no projection cell {cell_id}", "cells are numbered from 0 to 2643")
+        raise HstMosaicError(f"invalid projection cell {cell_id}", "cells are numbered from 0 to 2643")
 
     def cell_in_band(self, band: Band, index: int) -> ProjectionCell:
         """Return the projection cell at a position, counted eastwards from 0, in a band."""
@@ -167,7 +167,7 @@ class SkyCell:
 
     @classmethod
     def from_name(cls, name: str, scale: float | str = "fine") -> SkyCell:
-        """Return the sky cell of a name.
+        """Return a sky cell by its name.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Which exposures are left out, and why: drizzlepac's rules about headers, and doubles."""
+"""Exclusion of exposures by drizzlepac's rules about headers."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ GUIDING_FAILURES = ("GSFAIL", "TDF-DOWN")
 
 @dataclass(frozen=True)
 class Exclusion:
-    """One exposure that is left out of the mosaic."""
+    """An exposure that is left out of the mosaic."""
 
     name: str
     """File name without folders."""
     reason: str
-    """Why, in one clause."""
+    """Reason, in one clause."""
     next_step: str
-    """What the user can do about it."""
+    """Remedy for the user."""
     crashed: bool = False
-    """Whether its screening crashed, so that nothing is known against it."""
+    """Whether its screening crashed, which is no evidence against it."""
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """One reason of drizzlepac's to leave an exposure out."""
+    """A reason for which drizzlepac leaves an exposure out."""
 
     applies: Callable[[Exposure], bool]
     keyword: Callable[[Exposure], str]
@@ -43,23 +43,23 @@ class _Rule:
 
 
 def _key(name: str, attribute: str) -> Callable[[Exposure], str]:
-    """Make the function that writes NAME=value."""
+    """Return a function that writes NAME=value."""
     return lambda exposure: f"{name}={getattr(exposure, attribute)}"
 
 
 def _wheel_starts(*starts: str) -> Callable[[Exposure], bool]:
-    """Make the function that looks for an element in the filter wheels."""
+    """Return a function that looks for an element in the filter wheels."""
     return lambda exposure: any(wheel.startswith(starts) for wheel in exposure.wheels)
 
 
 def _filters(exposure: Exposure) -> str:
-    """Filter keywords with their values."""
+    """Return the filter keywords with their values."""
     keys = ["FILTER1", "FILTER2"] if exposure.instrument == "acs" else ["FILTER"]
     return ", ".join(f"{key}={wheel}" for key, wheel in zip(keys, exposure.wheels, strict=True))
 
 
 def _is_charge_injected(exposure: Exposure) -> bool:
-    """Tell if charge was injected; upstream does not look at it after finding gyro or coarse guiding."""
+    """Whether charge was injected; upstream ignores that for gyro and coarse guiding."""
     guided = not any(mode in exposure.fgslock for mode in ("GY", "COARSE"))
     return exposure.chinject != "NONE" and guided
 
@@ -72,7 +72,7 @@ _RULES = (
     _Rule(
         lambda e: e.drizcorr in {"OMIT", "SKIPPED"},
         _key("DRIZCORR", "drizcorr"),
-        "its calibration says that it is not to be drizzled",
+        "its calibration excludes it from drizzling",
     ),
     _Rule(lambda e: e.mtflag == "T", _key("MTFLAG", "mtflag"), "it follows a moving target"),
     _Rule(lambda e: e.scan_typ in {"C", "D"}, _key("SCAN_TYP", "scan_typ"), "a spatial scan smears the sky"),
@@ -100,7 +100,7 @@ _RULES = (
     _Rule(
         lambda e: bool(e.missing_polynomial) and (bool(e.idctab) or e.wcsname.upper() == PIPELINE_WCS),
         lambda e: f"{e.missing_polynomial}, IDCTAB={e.idctab or 'N/A'}",
-        "its WCS has no distortion polynomial, and it would be drizzled up to some arcseconds off",
+        "its WCS has no distortion polynomial, so it would be misplaced by some arcseconds",
         UPDATE_WCS,
     ),
 )
@@ -109,14 +109,14 @@ _RULES = (
 def exclude_unusable(
     exposures: Iterable[Exposure], keep: Collection[str] = ()
 ) -> tuple[list[Exposure], list[Exclusion]]:
-    """Leave out what drizzlepac leaves out because of headers.
+    """Exclude the exposures that drizzlepac excludes because of their headers.
 
     Parameters
     ----------
     exposures : iterable of Exposure
         All exposures.
     keep : collection of str
-        Names of files or exposures that the user wants even if their guiding failed.
+        Names of files or exposures to use even if their guiding failed.
 
     Returns
     -------
@@ -152,14 +152,14 @@ def apply_strict(excluded: Iterable[Exclusion], so_far: str = "nothing was start
     Parameters
     ----------
     excluded : iterable of Exclusion
-        What was left out.
+        Excluded exposures.
     so_far : str
-        What had been done by then.
+        Work that was done before.
 
     Raises
     ------
     BadInputError
-        If anything was left out.
+        If an exposure was excluded.
     """
     problems = [Problem(item.name, item.reason, item.next_step) for item in excluded]
     if problems:

@@ -1,4 +1,4 @@
-"""How many chips lie over each other: the number that decides drizzlepac's parameter set."""
+"""Number of overlapping chips, which decides drizzlepac's parameter set."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Coverage:
 
 
 def coverage(outlines: Sequence[np.ndarray]) -> Coverage:
-    """Measure how deep chips overlap, on a raster of about fifty cells along the smallest chip.
+    """Measure the overlap of chips on a raster of about fifty cells along the smallest chip.
 
     Where the largest chip would have too many cells, as full frames beside a small subarray have, or a wide field,
     the cells are larger.

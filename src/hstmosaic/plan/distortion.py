@@ -1,4 +1,4 @@
-"""Parts of the distortion that the headers of an exposure name and its WCS does not have."""
+"""Parts of the distortion that the headers of an exposure name and its WCS lacks."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NONE = ("", "N/A")
 
 
 def has_polynomial(wcs: WCS) -> bool:
-    """Tell if a WCS has SIP coefficients other than zero."""
+    """Whether a WCS has SIP coefficients other than zero."""
     return wcs.sip is not None and bool(wcs.sip.a.any() or wcs.sip.b.any())
 
 
 def missing_polynomial(hdus: fits.HDUList, wcs: Iterable[WCS]) -> str:
-    """Say which chips have no distortion polynomial.
+    """List the chips without a distortion polynomial.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a task will need, from headers alone: memory, time, disk."""
+"""Memory, time and disk space of tasks, estimated from headers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 _MB = 1_000_000
 MODEL = 1
-"""Number of this model; what was measured against another one corrects nothing."""
+"""Number of this model; measurements against another model correct nothing."""
 LEAST_MEMORY_MB = 300
-"""Python with drizzlepac and nothing to do, with a margin; no estimate is below it."""
+"""Idle Python with drizzlepac, with a margin; no estimate is below it."""
 
 
 @dataclass(frozen=True)
@@ -28,41 +28,41 @@ class Estimate:
     disk_mb: int
     """Space for working copies and products, 10^6 bytes."""
     group: str = ""
-    """Tasks that are alike, whose measurements correct one another, e.g. ``drizzle wfc3_uvis``."""
+    """Similar tasks, whose measurements correct one another, e.g. ``drizzle wfc3_uvis``."""
     memory_factor: float = 1.0
-    """By how much what was measured in earlier runs has changed the memory."""
+    """Factor by which measurements of earlier runs changed the memory."""
     time_factor: float = 1.0
     """The same for the time."""
 
 
 @dataclass(frozen=True)
 class Factors:
-    """How much earlier tasks of a group have taken, as a multiple of the model's estimate."""
+    """Resources that earlier tasks of a group took, as multiples of the model's estimates."""
 
     memory: float
     time: float
     """CPU time."""
     tasks: int
-    """How many there were."""
+    """Number of tasks."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """What earlier runs have taught."""
+    """Corrections of the model by measurements of earlier runs."""
 
     runs: int = 0
     factors: Mapping[str, Factors] = field(default_factory=dict)
     """By group."""
     pace: float = 1.0
-    """Seconds of wall time that a second of CPU time takes: where machines are shared or disks slow, more than one."""
+    """Wall time per CPU time; more than 1 on shared machines or slow disks."""
 
     @property
     def tasks(self) -> int:
-        """Number of tasks that were measured."""
+        """Number of measured tasks."""
         return sum(factors.tasks for factors in self.factors.values())
 
     def correct(self, estimate: Estimate) -> Estimate:
-        """Return what a task will need by what others of its group have taken."""
+        """Return an estimate corrected by measurements of its group."""
         factors = self.factors.get(estimate.group, Factors(1.0, 1.0, 0))
         memory = estimate.memory_mb
         if factors.memory != 1:
@@ -82,7 +82,7 @@ NOTHING_LEARNED = Learned()
 
 @dataclass(frozen=True)
 class Sizes:
-    """The numbers that a task's needs follow from; sizes in 10^6 pixels."""
+    """Sizes from which the model estimates a task, in 10^6 pixels."""
 
     exposures: int
     chip: float
@@ -103,7 +103,7 @@ class Sizes:
 
 
 Linear = Mapping[str, float]
-"""What each of the `Sizes` takes."""
+"""Coefficient of each of the `Sizes`."""
 MEMORY_MB: Mapping[str, Sequence[Linear]] = {
     "screen": [{"constant": 255, "chip": 48}],
     "sources": [{"constant": 285, "exposure": 70}],
@@ -113,7 +113,7 @@ MEMORY_MB: Mapping[str, Sequence[Linear]] = {
         {"constant": 300, "detector": 12.4, "exposure": 11},
     ],
 }
-"""Memory of a kind of task at each of its peaks; ``tests/calibrate.py`` shows it against what was measured.
+"""Memory of a kind of task at each of its peaks; ``tests/calibrate.py`` compares it with measurements.
 
 Drizzling has two peaks: the footprint and S_REGION of a product, and the sky, for which all exposures are held at once.
 """
@@ -125,7 +125,7 @@ SECONDS: Mapping[str, Linear] = {
 }
 """Time of a kind of task on one core."""
 PICTURES: Linear = {"constant": 2.6, "output": 0.015}
-"""Time for the pictures at the end of a run, which the driver waits for; measured on two fields."""
+"""Time for the pictures at the end of a run, measured on two fields."""
 
 
 def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = ()) -> Sizes:
@@ -152,7 +152,7 @@ def model(kind: str, sizes: Sizes) -> tuple[int, float]:
     kind : {'screen', 'sources', 'align', 'drizzle'}
         Kind of task.
     sizes : Sizes
-        What it works on.
+        Sizes of its input and output.
     """
     return round(max(_sum(peak, sizes) for peak in MEMORY_MB[kind])), round(_sum(SECONDS[kind], sizes), 2)
 
@@ -194,12 +194,12 @@ def estimate_drizzle(
     grids : sequence of Grid
         The grids of its products.
     learned : Learned
-        What earlier runs have taught.
+        Corrections by earlier runs.
 
     Returns
     -------
     Estimate
-        Memory goes by the pixels of the largest product or, of many exposures, by theirs; time by both.
+        Memory depends on the pixels of the largest product or, for many exposures, on theirs; time on both.
     """
     sizes = sizes_of(exposures, grids)
     copies = sum(exposure.size for exposure in exposures) / _MB

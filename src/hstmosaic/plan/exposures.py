@@ -1,4 +1,4 @@
-"""Exposures: what the plan knows of them, from their headers alone."""
+"""Exposures as their headers describe them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 
 SHORTEST = 1e-5
-"""Exposure time, in seconds, below which nothing was exposed, as drizzlepac has it."""
+"""Exposure time in seconds below which drizzlepac ignores an exposure."""
 _TUPLES = ("wheels", "header_faults", "missing_tables")
 """Fields of an exposure that are lists in JSON."""
 
 
 @dataclass(frozen=True, eq=False)
 class Chip:
-    """One detector chip of an exposure."""
+    """A detector chip of an exposure."""
 
     extver: int
     """Version of its ``SCI`` extension, from 1."""
@@ -53,7 +53,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class Exposure:
-    """One calibrated exposure; text from headers is in upper case unless it says otherwise."""
+    """A calibrated exposure; text from headers is in upper case unless stated otherwise."""
 
     name: str
     """File name without folders."""
@@ -114,18 +114,18 @@ class Exposure:
     good_pixels: int | None
     """Sum of ``NGOODPIX`` over the chips; None if a chip has none."""
     header_faults: tuple[str, ...]
-    """Clauses about keywords that drizzlepac needs and that are missing, or whose values it cannot use."""
+    """Clauses about keywords that drizzlepac needs and that are missing or have unusable values."""
     idctab: str
     """``IDCTAB`` as written; empty where it names no file."""
     missing_polynomial: str
-    """Which chips have no distortion polynomial; empty if all have."""
+    """Chips without a distortion polynomial; empty if all have one."""
     missing_tables: tuple[str, ...]
     """Keywords and names of distortion tables that the WCS lacks."""
     needs_repair: bool = False
-    """Whether its pixels have faults that working copies must not have; known when it was screened."""
+    """Whether screening found faults in its pixels that working copies must not have."""
     chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
-    """One per ``SCI`` extension; none if the exposure came out of a JSON file, or has no ``WCSNAME`` because
-    nothing was exposed."""
+    """One per ``SCI`` extension; none if the exposure was read from JSON, or has no ``WCSNAME`` because nothing was
+    exposed."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the chips, in types that JSON has."""
@@ -141,7 +141,7 @@ class Exposure:
 
 
 def filter_name(*wheels: str) -> str:
-    """Name of a filter combination as product names have it.
+    """Return the name of a filter combination in product names.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ def filter_name(*wheels: str) -> str:
 
     Notes
     -----
-    As drizzlepac has it, but for blank wheels, which hold no element: drizzlepac would make a layer ``-f814w`` of
-    ``" ;F814W"``. It takes the name of a layer from the poller.
+    As in drizzlepac, except for blank wheels: drizzlepac makes a layer ``-f814w`` of ``" ;F814W"``. It takes the name
+    of a layer from the poller.
     """
     names = [name.strip() for name in ";".join(wheels).lower().split(";")[:2]]
     used = [name for name in names if name and "clear" not in name and "n/a" not in name]
@@ -166,29 +166,29 @@ def filter_name(*wheels: str) -> str:
 
 
 def extract_visit(name: str) -> str:
-    """First six letters of the exposure that a file name holds, for pipeline and single-visit names."""
+    """Return the first six letters of the exposure in a pipeline or single-visit file name."""
     return (name.split("_")[-2] if name.startswith("hst_") else name)[:6]
 
 
 def read_exposure(path: Path, name: str | None = None) -> Exposure:
-    """Read one exposure's headers; its pixels are not touched.
+    """Read the headers of an exposure; its pixels are not read.
 
     Parameters
     ----------
     path : Path
         A calibrated exposure of ACS or WFC3, ``*_flt.fits`` or ``*_flc.fits``.
     name : str, optional
-        How messages call it; the file name if not given.
+        Its name in messages; the file name by default.
 
     Returns
     -------
     Exposure
-        With its chips; without them if nothing was exposed and there is no WCS for that reason.
+        With its chips, unless nothing was exposed and it has no WCS for that reason.
 
     Raises
     ------
     UnreadableExposureError
-        If the file cannot be read, is not FITS, is truncated, or lacks what drizzlepac needs.
+        If the file cannot be read, is not FITS, is truncated, or lacks keywords that drizzlepac needs.
     """
     called = name or path.name
     filetype = filetype_of(path.name, called)
@@ -241,12 +241,12 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
 
 
 def read_exposures(inputs: Iterable[InputFile]) -> tuple[list[Exposure], list[Problem]]:
-    """Read all exposures, and go on after those that cannot be read.
+    """Read all exposures, and continue after unreadable ones.
 
     Parameters
     ----------
     inputs : iterable of InputFile
-        The files, as `hstmosaic.plan.inputs.resolve_inputs` found them.
+        Files found by `hstmosaic.plan.inputs.resolve_inputs`.
 
     Returns
     -------
@@ -266,7 +266,7 @@ def read_exposures(inputs: Iterable[InputFile]) -> tuple[list[Exposure], list[Pr
 
 
 def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
-    """All science extensions, in the order of the file."""
+    """Return all science extensions in the order of the file."""
     science = [hdu for hdu in hdus if hdu.name == "SCI"]
     if not science:
         raise UnreadableExposureError(called, "has no SCI extension", CALIBRATED)
@@ -287,8 +287,8 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
             raise UnreadableExposureError(called, f"has no DQ extension for SCI,{hdu.ver}", CALIBRATED)
     if "WCSNAME" not in science[0].header:
         if primary["EXPTIME"] < SHORTEST:
-            return ()  # no WCS is made where nothing was exposed; the exposure is left out for that
-        cause = "has no WCSNAME, so that drizzlepac would pass over it without a word"
+            return ()  # exposures without light get no WCS, and are excluded for their EXPTIME
+        cause = "has no WCSNAME, so drizzlepac would skip it without a message"
         raise UnreadableExposureError(called, cause, UPDATE_WCS)
     return tuple(
         Chip(hdu.ver, _shape(hdu.header), celestial_wcs(hdu, hdus, called), str(hdu.header.get("WCSNAME", "")))
@@ -297,19 +297,19 @@ def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
 
 
 def _good_pixels(hdus: fits.HDUList) -> int | None:
-    """Sum of NGOODPIX over the chips, if each has a number."""
+    """Return the sum of NGOODPIX over the chips, if each has a number."""
     numbers = [hdu.header.get(NGOODPIX) for hdu in hdus if hdu.name == "SCI"]
     return int(sum(map(header_number, numbers))) if all(map(is_number, numbers)) else None
 
 
 def _shape(header: fits.Header) -> tuple[int, int]:
-    """Size (ny, nx); a constant array has no axes, but says how large it stands for."""
+    """Return the size (ny, nx); a constant array has no axes, but keywords for its size."""
     prefix = "NAXIS" if header.get("NAXIS") else "NPIX"
-    return (int(header.get(f"{prefix}2", 0)), int(header.get(f"{prefix}1", 0)))
+    return int(header_number(header.get(f"{prefix}2"))), int(header_number(header.get(f"{prefix}1")))
 
 
 def _obset_id(primary: fits.Header) -> str:
-    """Two letters of the visit, as drizzlepac's make_poller_files finds them."""
+    """Return the two letters of the visit, as drizzlepac's make_poller_files does."""
     # Upstream compares a lower-case name with the header, so the first branch needs a lower-case INSTRUME.
     if header_text(primary, "PRIMESI").lower() == primary["INSTRUME"] and "LINENUM" in primary:
         return str(primary["LINENUM"]).split(".")[0]

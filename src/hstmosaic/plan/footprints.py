@@ -1,4 +1,4 @@
-"""Where the chips of an exposure lie: on the sky and in the pixels of a projection cell."""
+"""Outlines of chips on the sky and in pixels of a projection cell."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAMPLE_STEP = 64
 """Distance of the sampled points along a chip's edges, pixels; distortion bends an edge by less than 0.1
 output pixels between two of them."""
 
-# Every stage of the plan asks for the same outlines, and they are most of its cost.
+# Outlines are most of the cost of a plan, and every stage uses the same ones.
 _sampled: WeakKeyDictionary[Chip, np.ndarray] = WeakKeyDictionary()
 
 

@@ -1,6 +1,6 @@
-"""Header records that say where a mosaic comes from.
+"""Header records of the provenance of a mosaic.
 
-They are the same in every run of the same inputs with the same software: no date, no host, no path.
+They are the same in every run of the same inputs with the same software: without date, host or path.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def software_cards() -> tuple[Card, ...]:
 
 
 def software_records() -> list[str]:
-    """Return the HISTORY records with which hstmosaic's own begin: what software this process has."""
+    """Return HISTORY records of the software of this process; they precede the others of hstmosaic."""
     versions = {name: number for name, number in installed_versions().items() if name not in _NOT_IN_PIXELS}
     text = f"hstmosaic {__version__} with " + ", ".join(f"{name} {number}" for name, number in versions.items())
     return textwrap.wrap(text, _RECORD_LENGTH, subsequent_indent="  ")
@@ -46,7 +46,7 @@ def input_records(inputs: Mapping[str, str], left_out: Iterable[str]) -> Iterato
     inputs : mapping of str to str
         SHA-256, by name, of the exposures in the mosaic.
     left_out : iterable of str
-        Names of the exposures of its filter that screening has left out.
+        Names of the exposures of its filter that screening rejected.
     """
     for name, sha256 in inputs.items():
         yield f"{name} has SHA-256"
@@ -71,12 +71,12 @@ def repair_records(names: Iterable[str], repairs: Mapping[str, PixelRepair]) -> 
 
 
 def spec_digest(spec: DrizzleSpec, inputs: Mapping[str, str]) -> str:
-    """Return a digest of what a mosaic is made from and how; ``HMPLAN`` in its header.
+    """Return a digest of the inputs and parameters of a mosaic; ``HMPLAN`` in its header.
 
     Parameters
     ----------
     spec : DrizzleSpec
-        What the task of the layer is told; paths in it do not count.
+        Specification of the layer's task; its paths are ignored.
     inputs : mapping of str to str
         SHA-256, by name, of the exposures in the mosaic.
     """

@@ -1,4 +1,4 @@
-"""What drizzlepac wants of the name and the primary header of an exposure."""
+"""Checks of the name and the primary header of an exposure for what drizzlepac needs."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _OTHERS = (
 
 
 class UnreadableExposureError(BadInputError):
-    """A file that is not an exposure which can be drizzled.
+    """A file that is not an exposure that drizzlepac can use.
 
     Parameters
     ----------
     name : str
         File name as the user wrote it.
     cause : str
-        What is wrong, in one clause.
+        The fault, in one clause.
     next_step : str
-        What the user can do about it.
+        Remedy for the user.
     """
 
     def __init__(self, name: str, cause: str, next_step: str) -> None:
@@ -47,7 +47,7 @@ class UnreadableExposureError(BadInputError):
 
 
 def filetype_of(file_name: str, name: str) -> str:
-    """File type, ``flt`` or ``flc``, out of the file name, which is what drizzlepac goes by.
+    """Return the file type in the file name, which drizzlepac uses.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def _unsupported(name: str, cause: str) -> UnreadableExposureError:
 
 
 def check_keywords(primary: fits.Header, name: str) -> list[str]:
-    """Make sure that the primary header has what drizzlepac reads.
+    """Check that the primary header has the keywords that drizzlepac reads.
 
     Parameters
     ----------
@@ -99,11 +99,11 @@ def check_keywords(primary: fits.Header, name: str) -> list[str]:
     Raises
     ------
     UnreadableExposureError
-        For other instruments than ACS and WFC3, and for keywords that are missing or no numbers.
+        For instruments other than ACS and WFC3, and for keywords that are missing or not numbers.
     """
     instrument, detector = header_text(primary, "INSTRUME"), header_text(primary, "DETECTOR")
     if instrument and instrument not in _DETECTORS:
-        cause = f"is from {instrument}, and mosaics are made of ACS and WFC3 exposures"
+        cause = f"is from {instrument}, but mosaics are made of ACS and WFC3 exposures"
         raise _unsupported(name, _WFPC2 if instrument == "WFPC2" else cause)
     if instrument and detector and detector not in _DETECTORS[instrument]:
         cause = f"DETECTOR={detector}: {instrument} has no such detector for images"
@@ -125,12 +125,12 @@ def check_keywords(primary: fits.Header, name: str) -> list[str]:
 
 
 def check_name(file_name: str, name: str, primary: fits.Header) -> None:
-    """Refuse file names that drizzlepac would misread: it takes instrument and exposure out of them.
+    """Refuse file names that drizzlepac would misread: it derives instrument and exposure from them.
 
     Parameters
     ----------
     file_name : str
-        File name without folders, ending as `filetype_of` wants it.
+        File name without folders, accepted by `filetype_of`.
     name : str
         Name of the file in messages.
     primary : Header
@@ -139,7 +139,7 @@ def check_name(file_name: str, name: str, primary: fits.Header) -> None:
     Raises
     ------
     UnreadableExposureError
-        If the name does not hold the name of an exposure of this instrument.
+        If the name does not contain the name of an exposure of this instrument.
     """
     step = f"rename it to {header_text(primary, 'ROOTNAME').lower()}{file_name[-9:]}"
     if not _SAFE_NAME.fullmatch(file_name):
@@ -157,7 +157,7 @@ def check_name(file_name: str, name: str, primary: fits.Header) -> None:
 
 
 def header_text(header: fits.Header, key: str) -> str:
-    """Value in upper case without blanks around it; T or F of a flag; empty if there is none."""
+    """Return a value in upper case without blanks around it; T or F for a flag; empty if missing."""
     value = header.get(key, "")
     if isinstance(value, bool):
         return "T" if value else "F"
@@ -165,10 +165,10 @@ def header_text(header: fits.Header, key: str) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Tell if the value of a card is a number."""
+    """Whether the value of a card is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def header_number(value: object) -> float:
-    """Value of a card as a number, 0 if it is none."""
+    """Return the value of a card as a number, 0 if it is not one."""
     return float(value) if isinstance(value, int | float) else 0.0

@@ -1,4 +1,4 @@
-"""From what the user wrote (a pattern, a list, a file name) to files that exist."""
+"""Files that a pattern, a list or a file name of the user stands for."""
 
 from __future__ import annotations
 
@@ -25,47 +25,47 @@ _WRITE_LIST = "write one file name per line"
 
 
 class NoInputError(BadInputError):
-    """A pattern that matches nothing, or a list that is not there or names nothing."""
+    """A pattern that matches nothing, or a list that is missing or empty."""
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """One file that the user asked for."""
+    """An input file."""
 
     written: str
-    """The name as the user wrote it, or as the pattern found it."""
+    """Name as the user wrote it, or as the pattern matched it."""
     path: Path
-    """Absolute path; links are not followed, because the name of the link counts."""
+    """Absolute path; links are not followed, because their names matter."""
     made_by_run: bool = False
-    """Whether a pattern found it, and it is no exposure but the copy of one that an earlier run made."""
+    """Whether a pattern matched an aligned copy of an earlier run instead of an exposure."""
 
 
 def resolve_inputs(source: str) -> list[InputFile]:
-    """Find the files that INPUT stands for.
+    """Find the files of INPUT.
 
     Parameters
     ----------
     source : str
         A search pattern (``*``, ``?``, ``[...]`` and ``**``), a single ``.fits`` file, a text file of
-        names, or ``@file``, which is always a list. ``~`` and ``$VARIABLES`` are expanded. A file that
-        exists under the very name wins over reading the name as a pattern.
+        names, or ``@file``, which is always a list. ``~`` and ``$VARIABLES`` are expanded. An existing
+        file takes precedence over a pattern of the same name.
 
     Returns
     -------
     list of InputFile
-        In the order of the list; the matches of a pattern are sorted by name, without the copies of exposures that
-        earlier runs may have put beside them.
+        In the order of the list; the matches of a pattern are sorted by name, without aligned copies of earlier
+        runs.
 
     Raises
     ------
     BadInputError
-        With one problem for each name that cannot be found, all of them at once.
+        With one problem for each name that cannot be found.
 
     Notes
     -----
     Lists may have blank lines, ``#`` comments (at the start of a line or after a blank), quotes around a
-    name, patterns, any line ends and a byte-order mark. Relative names belong to the folder of the list;
-    one that is not there is looked for in the current directory, which is where drizzlepac looks.
+    name, patterns, any line ends and a byte-order mark. Relative names are looked up in the folder of the list,
+    then in the current directory, as in drizzlepac.
     """
     files, problems = find_inputs(source)
     if problems:
@@ -74,7 +74,7 @@ def resolve_inputs(source: str) -> list[InputFile]:
 
 
 def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
-    """Find what can be found of the files that INPUT stands for; see `resolve_inputs`.
+    """Find the files of INPUT that exist, and report the others; see `resolve_inputs`.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     Returns
     -------
     files : list of InputFile
-        Those that are there, copies that a pattern matches among them.
+        Existing files, including aligned copies that a pattern matches.
     problems : list of Problem
         One for each name of a list that cannot be found.
 
@@ -93,7 +93,7 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     NoInputError
         If the pattern, the list or the single file names nothing.
     BadInputError
-        If the list cannot be read, or what is named is no file.
+        If the list cannot be read, or a name is not that of a file.
     """
     if source.startswith("@"):
         return _from_list(source, _expand(source[1:]).absolute())
@@ -117,7 +117,7 @@ def named_inputs(names: Iterable[str]) -> tuple[list[InputFile], list[Problem]]:
 
 
 def parse_list(text: str) -> list[tuple[int, str]]:
-    """Take the names out of the text of a list.
+    """Return the names in the text of a list.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def parse_list(text: str) -> list[tuple[int, str]]:
     Returns
     -------
     list of (int, str)
-        Line number, counted from 1, and name; blank lines and comments are left out.
+        Line number, counted from 1, and name; without blank lines and comments.
     """
     names = []
     for number, raw in enumerate(_LINE_END.split(text.removeprefix("\ufeff")), start=1):
@@ -159,7 +159,7 @@ def _from_list(written: str, path: Path) -> tuple[list[InputFile], list[Problem]
 
 
 def _read_text(written: str, path: Path) -> str:
-    """Text of a list."""
+    """Return the text of a list."""
     kind = _kind(path)
     if kind == "folder":
         raise _problem(written, "is a folder, not a list", _WRITE_LIST)
@@ -169,7 +169,7 @@ def _read_text(written: str, path: Path) -> str:
         with path.open("rb") as stream:
             data = stream.read(2880)
             for applies, cause, next_step in (
-                (data.startswith(b"SIMPLE  ="), "is a FITS file, not a list of names", "leave the '@' away"),
+                (data.startswith(b"SIMPLE  ="), "is a FITS file, not a list of names", "omit the '@'"),
                 (data[:2] in {b"\xff\xfe", b"\xfe\xff"}, "the list is UTF-16 text", "save it as UTF-8"),
                 (b"\0" in data, "is a binary file, not a list of names", _WRITE_LIST),
             ):
@@ -186,7 +186,7 @@ def _read_text(written: str, path: Path) -> str:
 
 
 def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
-    """Find one name or pattern in the first folder that has it."""
+    """Find a name or pattern in the first folder that contains it."""
     if not name.strip():
         raise _problem(repr(name), "the name is empty", "give a search pattern or a text file of names")
     expanded = _expand(name, folders)
@@ -197,7 +197,7 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
     for kind, cause, next_step in (
         ("folder", "is a folder", f"name the files in it, for example '{name.rstrip('/')}/*_fl?.fits'"),
         ("other", "is not a regular file", "name a FITS file"),
-        ("denied", "its folder may not be read", "check the permissions of the folder"),
+        ("denied", "permission to read its folder is denied", "check the permissions of the folder"),
     ):
         if kind in kinds.values():
             raise _problem(name, cause, next_step)
@@ -218,32 +218,32 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
 
 
 def _made_by_run(path: Path) -> bool:
-    """Tell if a file is an aligned copy among products, or lies in a run directory."""
+    """Whether a file is an aligned copy among products, or in a run directory."""
     return is_aligned_copy(path.name) or any(map(is_run_directory, path.parents))
 
 
 def _problem(name: str, cause: str, next_step: str) -> BadInputError:
-    """Make the error for one name."""
+    """Return the error for a name."""
     return BadInputError([Problem(name, cause, next_step)])
 
 
 def _nothing(name: str, cause: str, next_step: str) -> NoInputError:
-    """Make the error for a name that stands for nothing."""
+    """Return the error for a name without files."""
     return NoInputError([Problem(name, cause, next_step)])
 
 
 def _expand(name: str, folders: Iterable[Path] = (Path(),)) -> Path:
-    """Expand variables and the home folder, unless one of the folders has a file of that very name."""
+    """Expand variables and the home folder, unless a folder has a file of exactly that name."""
     if any(_kind(folder / name) for folder in folders):
         return Path(name)
     path = Path(os.path.expandvars(name))
-    with contextlib.suppress(RuntimeError):  # a user that this machine does not know: the name is a plain one
+    with contextlib.suppress(RuntimeError):  # ~ of an unknown user is a plain character
         path = path.expanduser()
     return path
 
 
 def _kind(path: Path) -> str:
-    """One of ``file``, ``folder``, ``other`` and ``denied``, or nothing if there is none."""
+    """Return ``file``, ``folder``, ``other`` or ``denied``, or an empty string if nothing exists."""
     try:
         mode = path.stat().st_mode
     except PermissionError:

@@ -1,4 +1,4 @@
-"""Keywords without which drizzlepac fails, for each detector, and values that it cannot use."""
+"""Keywords that drizzlepac needs for each detector, and checks of their values."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def required_keywords(detector: str) -> Required:
 
 
 def header_faults(hdus: fits.HDUList, detector: str, filter_keys: Iterable[str]) -> tuple[str, ...]:
-    """Find keywords that drizzlepac needs and that are missing, or whose values it cannot use.
+    """Find keywords that drizzlepac needs and that are missing or have unusable values.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def find_header_faults(exposures: Iterable[Exposure]) -> list[Problem]:
     Parameters
     ----------
     exposures : iterable of Exposure
-        Exposures that no other rule leaves out; a grism image or a dark may lack these keywords.
+        Exposures that no other rule excludes; grism images and darks may lack these keywords.
 
     Returns
     -------

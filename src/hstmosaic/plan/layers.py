@@ -54,7 +54,7 @@ class Layer:
     parameter_set: str
     """``n1`` or ``n2``: the parameters that drizzlepac is expected to choose."""
     close_call: bool
-    """Whether the choice could come out otherwise on real pixels."""
+    """Whether real pixels could change the choice."""
     estimate: Estimate
 
     @property
@@ -64,7 +64,7 @@ class Layer:
 
     @property
     def sky_matched(self) -> bool:
-        """Whether these parameters match skies; for ACS/SBC they do so with the filters that see the geocorona only."""
+        """Whether these parameters match skies; for ACS/SBC only in filters that transmit geocoronal light."""
         return self.parameter_set == SKIES_MATCHED and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
 
 
@@ -80,11 +80,11 @@ class Geometry:
     fine: Grid
     coarse: Grid
     frame: tuple[str, ...]
-    """Names of the exposures that decide about the grids."""
+    """Names of the exposures that determine the grids."""
 
 
 def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, tight: Limits) -> Geometry:
-    """Work out the grids that all layers share."""
+    """Return the grids that all layers share."""
     fine, coarse = (product_grid(exposures, cell, tight, ratio) for ratio in (1, COARSE_RATIO))
     return Geometry(cell, limits, tight, fine, coarse, framing_exposures(exposures, cell, tight))
 
@@ -92,7 +92,7 @@ def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits:
 def make_layers(
     exposures: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned = NOTHING_LEARNED
 ) -> tuple[Layer, ...]:
-    """Sort exposures into layers, in the order in which their first exposures stand in the list.
+    """Group exposures into layers, ordered by their first exposures in the list.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def make_layers(
     prefix : str
         Prefix of the products.
     learned : Learned
-        What earlier runs have taught about what tasks need.
+        Corrections of estimates by earlier runs.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Limits of the mosaic in pixels of its projection cell, and the grid of the products that follows from them."""
+"""Limits of the mosaic in pixels of its projection cell, and the grids of its products."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Limits:
     ymax: int
 
     def as_list(self) -> list[int]:
-        """Return [xmin, xmax, ymin, ymax] as drizzlepac's ``custom_limits`` wants them."""
+        """Return [xmin, xmax, ymin, ymax] in the order of drizzlepac's ``custom_limits``."""
         return [self.xmin, self.xmax, self.ymin, self.ymax]
 
     def shape(self, ratio: int = 1) -> tuple[int, int]:
@@ -46,7 +46,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixels of a product: where the trimmed mosaic lies in its projection cell's plane."""
+    """Pixel grid of a product."""
 
     scale: float
     """Pixel scale, arcsec."""
@@ -123,7 +123,7 @@ def tight_limits(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Li
 
 
 def outside(exposure: Exposure, cell: ProjectionCell, limits: Limits) -> str:
-    """Tell whether an exposure lies within limits: ``"inside"``, ``"clipped"`` or ``"outside"``."""
+    """Classify an exposure by limits: ``"inside"``, ``"clipped"`` or ``"outside"``."""
     low, high = _box(exposure, cell.wcs)
     first, last = (limits.xmin, limits.ymin), (limits.xmax, limits.ymax)
     if not np.isfinite([low, high]).all() or (high <= first).any() or (low > last).any():
@@ -144,7 +144,7 @@ def product_grid(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Li
     cell : ProjectionCell
         The projection cell of the mosaic.
     limits : Limits
-        The limits that drizzlepac is given.
+        Limits passed to drizzlepac.
     ratio : int
         1 for the fine grid, 3 for the coarse one.
 
@@ -164,7 +164,7 @@ def product_grid(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Li
 
 
 def framing_exposures(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits) -> tuple[str, ...]:
-    """Name the exposures that decide about the grid of the products; the others lie well inside of them.
+    """Return the names of the exposures that determine the grid of the products; the others lie well inside.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def framing_exposures(exposures: Sequence[Exposure], cell: ProjectionCell, limit
     cell : ProjectionCell
         The projection cell of the mosaic.
     limits : Limits
-        The limits that drizzlepac is given.
+        Limits passed to drizzlepac.
 
     Returns
     -------
@@ -204,7 +204,7 @@ def _box(exposure: Exposure, plane: WCS) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _outermost(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> list[Exposure]:
-    """Exposures that reach, but for a few pixels, as far as any other, and those that the plane's edge clips."""
+    """Return the exposures that reach the bounding box to a few pixels, and those that the plane's edge clips."""
     boxes = {exposure.name: _box(exposure, plane) for exposure in exposures}
     whole = [box for box in boxes.values() if (box[0] >= 0).all() and (box[1] <= np.array(naxis) - 1).all()]
     low = np.min([box[0] for box in whole], axis=0, initial=np.inf) + _NEAR_EXTREME
@@ -214,7 +214,7 @@ def _outermost(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]
 
 
 def _painted_box(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """First and last pixel, x and y, that drizzlepac paints when it draws every chip's edge pixels."""
+    """Return the first and last pixel (x, y) that drizzlepac paints when it draws the edges of all chips."""
     first, last = np.array(naxis), np.zeros(2, dtype=int)
     for exposure in _outermost(exposures, plane, naxis):
         for chip in exposure.chips:
@@ -229,10 +229,10 @@ def _painted_box(exposures: Sequence[Exposure], plane: WCS, naxis: tuple[int, in
 
 
 def _painted(outline: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """First and last pixel, x and y, of a chip as drizzlepac paints it: without its last row and column.
+    """Return the first and last pixel (x, y) of a chip as drizzlepac paints it: without its last row and column.
 
-    Where the edge of the plane clips the chip, what lies beyond has become part of the last column, and is lost with
-    it, but for the diagonals, which drizzlepac draws too on its way from side to side.
+    Where the edge of the plane clips the chip, the part beyond is moved into the last column and lost with it, except
+    for the diagonals that drizzlepac draws from side to side.
     """
     ny, nx = shape
     corners = outline[[0, nx - 1, nx + ny - 2, 2 * nx + ny - 3]]

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from hstmosaic.plan.cells import ProjectionCell
 
 COARSE_DETECTORS = frozenset({"ir", "pc"})
-"""Detectors whose layers come on the coarse grid as well as on the fine one."""
+"""Detectors whose layers have products on the coarse and the fine grid."""
 
 _PREFIX = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*")
 _LONGEST_PREFIX = 160
-"""File systems take names of 255 letters; the rest is for what drizzlepac puts behind the prefix."""
+"""File systems allow names of 255 letters; the rest is for what drizzlepac appends."""
 _ALIGNED_COPY = re.compile(r".+_(?:coarse-)?all-.+_fl[ct]\.fits")
 
 
 def is_aligned_copy(file_name: str) -> bool:
-    """Tell from a file name if it is an exposure's aligned copy among the products of a run, and no exposure."""
+    """Whether a file name is that of an aligned copy among the products of a run."""
     return _ALIGNED_COPY.fullmatch(file_name) is not None
 
 
 def file_key(file_name: str) -> str:
-    """Return the part of an exposure's file name by which drizzlepac tells the exposures of a layer apart."""
+    """Return the part of a file name by which drizzlepac identifies the exposures of a layer."""
     return file_name.split("_")[-2] if file_name.startswith("hst") else file_name[:8]
 
 
@@ -53,13 +53,13 @@ def _degrees(value: float) -> str:
 
 
 def check_prefix(prefix: str) -> str:
-    """Return a user's prefix as it is, if files can be named with it.
+    """Return a valid prefix unchanged.
 
     Raises
     ------
     OptionError
-        If it is empty or too long, begins with a dash or dot, or holds other characters than drizzlepac can cope with
-        in file names: it takes some for patterns, lists or variables.
+        If it is empty or too long, begins with a dash or dot, or contains characters that drizzlepac interprets as
+        patterns, lists or variables.
     """
     if not _PREFIX.fullmatch(prefix):
         raise OptionError(
@@ -100,7 +100,7 @@ def provenance_name(prefix: str) -> str:
 
 
 def json_manifest_name(prefix: str) -> str:
-    """Return the file name of a mosaic's manifest with all that is known about its files."""
+    """Return the file name of a mosaic's JSON manifest."""
     return f"{prefix}_manifest.json"
 
 

@@ -1,4 +1,4 @@
-"""Outlines of chips on the sky, kept in the run directory for pictures and region files."""
+"""Outlines of chips on the sky, stored in the run directory for pictures and region files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DECIMALS = 7
 
 @dataclass(frozen=True)
 class Outline:
-    """Where an exposure lies."""
+    """Outline of an exposure on the sky."""
 
     name: str
     """File name of the exposure."""
@@ -43,12 +43,12 @@ def thin_outline(chip: Chip) -> np.ndarray:
 
 
 def write_outlines(path: Path, plan: Plan) -> None:
-    """Write the outlines of all exposures of a plan, those that are left out included, as far as they have chips.
+    """Write the outlines of all exposures of a plan that have chips, including excluded ones.
 
     Parameters
     ----------
     path : pathlib.Path
-        The file, replaced whole.
+        The file, replaced atomically.
     plan : Plan
         With its exposures' chips.
     """
@@ -56,7 +56,7 @@ def write_outlines(path: Path, plan: Plan) -> None:
 
 
 def read_outlines(path: Path) -> tuple[Outline, ...]:
-    """Read what `write_outlines` wrote."""
+    """Read a file that `write_outlines` wrote."""
     return tuple(
         Outline(raw["exposure"], raw["layer"], tuple(np.array(chip) for chip in raw["chips"]))
         for raw in json.loads(path.read_text(ENCODING))

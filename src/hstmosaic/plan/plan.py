@@ -1,4 +1,4 @@
-"""The Plan: everything decided before the first task, enough to run on another machine."""
+"""The plan: all decisions before the first task."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PACKAGES = ("drizzlepac", "stwcs", "astropy", "numpy", "scipy", "photutils", "s
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will do."""
+    """All decisions about a run before its first task."""
 
     source: str
-    """List or pattern as the user gave it."""
+    """List or pattern of the user."""
     prefix: str
     """Prefix of all products."""
     projection_cell: str
@@ -32,31 +32,31 @@ class Plan:
     projection_center: tuple[float, float]
     """Right ascension and declination of the cell's reference position, degrees."""
     cell_distances: dict[str, float]
-    """Every projection cell that holds data: how far from its centre, in sky cells."""
+    """For every projection cell with data: mean distance of the data from its centre, in sky cells."""
     sky_cells: tuple[str, ...]
     """Names of the sky cells with data, sorted."""
     corner_sky_cell: str
-    """The one nearest to the lower left; it stands for the mosaic in pollers and in SCELLID."""
+    """Sky cell nearest to the lower left; it identifies the mosaic in pollers and in SCELLID."""
     limits: Limits
     """Whole sky cells, as ``compute_mosaic_limits`` documents them."""
     tight_limits: Limits
-    """The part of them that holds data."""
+    """Part of the limits that contains data."""
     frame: tuple[str, ...]
-    """Names of the exposures that decide about the grid; every layer's poller holds them."""
+    """Names of the exposures that determine the grid; every layer's poller contains them."""
     exposures: tuple[Exposure, ...]
     """All exposures of the mosaic, in the order of the list."""
     layers: tuple[Layer, ...]
     excluded: tuple[Exclusion, ...]
-    """Exposures of the list that are left out."""
+    """Exposures of the list that are excluded."""
     notes: tuple[str, ...]
-    """What the user should know: clipped exposures, close calls."""
+    """Notes for the user: clipped exposures, close calls and cautions."""
     versions: dict[str, str]
     dropped: tuple[Exposure, ...] = field(default=(), repr=False, compare=False)
-    """Exposures that are left out, with their chips; none if the plan came out of a JSON file."""
+    """Excluded exposures with their chips; none if the plan was read from JSON."""
     estimates: dict[str, Estimate] = field(default_factory=dict)
-    """What each task will need, those of an alignment included."""
+    """Resources of each task, including those of the alignment."""
     learned: Learned = NOTHING_LEARNED
-    """What earlier runs have taught about that."""
+    """Corrections of the estimates by earlier runs."""
 
     def exposure(self, name: str) -> Exposure:
         """Return the exposure of a file name."""
@@ -76,7 +76,7 @@ class Plan:
         }
 
     def to_json(self) -> str:
-        """Return the plan as JSON; chips are left out, and so are dropped exposures."""
+        """Return the plan as JSON, without chips and dropped exposures."""
         raw = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "dropped"}
         raw["limits"], raw["tight_limits"] = self.limits.as_list(), self.tight_limits.as_list()
         raw["exposures"] = [exposure.to_dict() for exposure in self.exposures]
@@ -133,6 +133,6 @@ def _product(raw: dict[str, Any]) -> Product:
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that decide about pixels."""
+    """Return the versions of Python and of the packages that determine pixels."""
     own = {"python": platform.python_version(), "hstmosaic": __version__}
     return own | {package: version(package) for package in _PACKAGES}

@@ -1,4 +1,4 @@
-"""Pollers: the tables that tell drizzlepac which exposures make a mosaic."""
+"""Pollers: the tables by which drizzlepac knows the exposures of a mosaic."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def poller_text(
     exposures : iterable of Exposure
         Every exposure of the mosaic, of all layers.
     sky_cell : str
-        Name of the sky cell that stands for the mosaic, e.g. ``skycell-p1889x07y19``.
+        Name of the sky cell that identifies the mosaic, e.g. ``skycell-p1889x07y19``.
     new : collection of str, optional
         Names of the exposures to drizzle; all of them when None.
     linked : bool
-        Whether the exposures are linked into the working directory, so that their names are enough: drizzlepac stumbles
-        over paths with a comma or a bar in them.
+        Whether the exposures are linked into the working directory, so that their names suffice: drizzlepac misreads
+        paths with a comma or a bar.
 
     Returns
     -------

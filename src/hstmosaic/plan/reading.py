@@ -1,4 +1,4 @@
-"""Opening an exposure for its headers: is the file whole, and what is its WCS."""
+"""Headers of an exposure: completeness of its file, and its WCS."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import re
 import warnings
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwcs.updatewcs"
 
+_OWN = __name__.partition(".")[0]
 _SIGNATURES = (
     (b"\x1f\x8b", "is compressed with gzip", "gunzip it"),
     (b"BZh", "is compressed with bzip2", "bunzip2 it"),
@@ -28,7 +30,7 @@ _SIGNATURES = (
     (b"{", "is a JSON reply, not FITS: the download failed", REFETCH),
 )
 _DAMAGE = (fits.VerifyError, AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What astropy raises, at any access, over cards that make no sense."""
+"""Exceptions that astropy raises, at any access, over damaged cards."""
 _WCS_KEYWORD = re.compile(
     r"NAXIS\d?|WCSAXES|C(?:TYPE|UNIT|RPIX|RVAL|DELT|ROTA)\d|(?:CD|PC)\d_\d|P[VS]\d_\d+|LONPOLE|LATPOLE"
     r"|RADESYS|RADECSYS|EQUINOX|EPOCH|[AB]P?_\w+|AXISCORR|(?:CPDIS|CPERR|D[PQ]|CQ\w*|D2IM)\S*"
@@ -37,7 +39,7 @@ _WCS_KEYWORD = re.compile(
 
 @contextmanager
 def open_headers(path: Path, name: str) -> Iterator[fits.HDUList]:
-    """Open a FITS file for its headers, after making sure that it is whole.
+    """Open a complete FITS file for its headers.
 
     Parameters
     ----------
@@ -49,12 +51,13 @@ def open_headers(path: Path, name: str) -> Iterator[fits.HDUList]:
     Yields
     ------
     HDUList
-        All HDUs; no pixels are read until somebody asks for them. The warnings of astropy are silent inside.
+        All HDUs; pixels are read on access only. Warnings of astropy are silenced.
 
     Raises
     ------
     UnreadableExposureError
-        If the file cannot be read, is not FITS, is truncated, or its headers turn out to be damaged.
+        If the file cannot be read, is not FITS, is truncated, or a header is damaged. Headers are parsed on access, so
+        the caller's block can raise it too; errors of the caller's own code pass unchanged.
     """
     try:
         with path.open("rb") as stream:
@@ -71,11 +74,13 @@ def open_headers(path: Path, name: str) -> Iterator[fits.HDUList]:
             raise UnreadableExposureError(name, cause, REFETCH) from error
         raise UnreadableExposureError(name, f"cannot be read ({error.strerror})", "check the path") from error
     except _DAMAGE as error:
+        if not _raised_by_astropy(error):
+            raise
         raise UnreadableExposureError(name, f"has a damaged header ({_detail(error)})", REFETCH) from error
 
 
 def celestial_wcs(hdu: fits.ImageHDU, hdus: fits.HDUList, name: str) -> WCS:
-    """Celestial WCS of a science extension with all its distortions.
+    """Return the celestial WCS of a science extension with all its distortions.
 
     Parameters
     ----------
@@ -111,7 +116,7 @@ def celestial_wcs(hdu: fits.ImageHDU, hdus: fits.HDUList, name: str) -> WCS:
 
 
 def _check_signature(start: bytes, name: str) -> None:
-    """Tell from the first bytes what a file is that is not FITS."""
+    """Refuse a file whose first bytes are not those of FITS, and name its format."""
     if not start:
         raise UnreadableExposureError(name, "is empty (0 bytes)", REFETCH)
     if start.startswith(b"SIMPLE  ="):
@@ -123,7 +128,7 @@ def _check_signature(start: bytes, name: str) -> None:
 
 
 def _check_whole(hdus: fits.HDUList, size: int, name: str) -> None:
-    """Compare the length of the file with what its headers announce."""
+    """Compare the length of the file with its headers."""
     hdus.readall()
     info = hdus[-1].fileinfo()
     end = info["datLoc"] + info["datSpan"]
@@ -136,25 +141,32 @@ def _check_whole(hdus: fits.HDUList, size: int, name: str) -> None:
 
 
 def _has_linear_terms(header: fits.Header) -> bool:
-    """Tell if reference point and scale are written; wcslib puts 0 and 1 where they are not."""
+    """Whether reference point and scale are in the header; wcslib replaces missing ones by 0 and 1."""
     points = [header.get(key) for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")]
     cd = [header_number(header.get(key)) for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2")]
     return all(isinstance(value, int | float) for value in points) and cd[0] * cd[3] != cd[1] * cd[2]
 
 
 def _primary_wcs_cards(header: fits.Header) -> fits.Header:
-    """Keep the cards of the primary WCS; the others take two thirds of the time and change nothing."""
+    """Return the cards of the primary WCS; parsing the others takes two thirds of the time and changes nothing."""
     return fits.Header([card for card in header.cards if _WCS_KEYWORD.fullmatch(card.keyword)])
 
 
+def _raised_by_astropy(error: BaseException) -> bool:
+    """Whether an exception comes from astropy, or from a library that astropy called, and not from our own code."""
+    rooms = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    last_own = max((place for place, room in enumerate(rooms) if room == _OWN), default=-1)
+    return "astropy" in rooms[last_own + 1 :]
+
+
 def _detail(error: BaseException) -> str:
-    """First words of the message of a library."""
+    """Return the first words of a library's message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:80]
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the warnings and remarks of astropy about old headers from the user."""
+    """Silence warnings and log messages of astropy about old headers."""
     log = logging.getLogger("astropy")
     level = log.level
     log.setLevel(logging.ERROR)

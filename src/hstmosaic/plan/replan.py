@@ -1,4 +1,4 @@
-"""The plan again, after the alignment has changed where the exposures lie."""
+"""Plan of a mosaic after the alignment moved its exposures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import tight_limits
-from hstmosaic.plan.tasks import estimate_tasks
+from hstmosaic.plan.task_estimates import estimate_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
-    """Plan grids and layers again with the headers of aligned copies.
+    """Recompute grids and layers with the headers of aligned copies.
 
-    Projection cell, sky cells, documented limits and prefix stay those of the exposures as given: drizzlepac computes
-    them before it aligns. The tight limits and the products' grids follow the data, so that nothing is cut off.
+    Projection cell, sky cells, documented limits and prefix do not change, because drizzlepac computes them before it
+    aligns. Tight limits and grids follow the data.
 
     Parameters
     ----------
     plan : Plan
-        As made from the exposures as given, with their chips.
+        Made from the input exposures, with their chips.
     aligned : mapping of str to pathlib.Path
-        Aligned copies by the names of their exposures; the other exposures stay as they are.
+        Aligned copies by the names of their exposures; the others do not change.
 
     Returns
     -------

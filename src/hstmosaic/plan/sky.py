@@ -1,4 +1,4 @@
-"""Which sky cells the exposures touch, and which projection cell the mosaic is made on."""
+"""Sky cells that the exposures overlap, and the projection cell of the mosaic."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def mean_direction(outlines: Sequence[np.ndarray]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class CellChoice:
-    """The projection cell of the mosaic and what it was chosen from."""
+    """The projection cell of the mosaic, and the candidates."""
 
     cell: ProjectionCell
     sky_cells: dict[str, SkyCell]

@@ -1,4 +1,4 @@
-"""Where the WCS of exposures come from: the guide stars, a catalogue before the fact, a fit."""
+"""Origin of the WCS of exposures: guide stars, a priori catalogue or fit."""
 
 from __future__ import annotations
 

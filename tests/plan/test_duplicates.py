@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.plan.doubles import exclude_duplicates, exclude_second_filetypes, find_name_clashes
+from hstmosaic.plan.duplicates import exclude_duplicates, exclude_second_filetypes, find_name_clashes
 from hstmosaic.plan.exposures import read_exposure
 
 
@@ -60,7 +60,7 @@ def test_flc_is_taken_whatever_the_order(make):
     for pair in ([flt, flc], [flc, flt]):
         kept, (excluded,) = exclude_duplicates(pair)
         assert kept == [flc]
-        reason = f"the FLC of the same exposure is taken: {flc.name}"
+        reason = f"the FLC of the same exposure is used: {flc.name}"
         assert excluded == Exclusion(flt.name, reason, "list the FLC only")
 
 

@@ -1,4 +1,4 @@
-"""Estimates for the tasks of a plan."""
+"""Estimates of all tasks of a plan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def estimate_tasks(
     layers : sequence of Layer
         With their own estimates.
     learned : Learned
-        What earlier runs have taught.
+        Corrections by earlier runs.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Exposures that are there more than once, and names that stand for more than one."""
+"""Duplicate exposures, and exposures with the same name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], list[Exclusion]]:
-    """Take each exposure once.
+    """Keep one file of each exposure.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
     Notes
     -----
     Exposures are the same if the first eight letters of ``ROOTNAME`` are: the ninth tells how the data
-    came down to Earth, and the names of single-visit files do without it.
+    were transmitted, and the names of single-visit files lack it.
     """
     chosen: dict[str, Exposure] = {}
     for exposure in exposures:
@@ -41,26 +41,28 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
             chosen[exposure_key(exposure)] = exposure
     kept = [exposure for exposure in exposures if chosen[exposure_key(exposure)] is exposure]
     excluded = [
-        _double(exposure, taken) for exposure in exposures if (taken := chosen[exposure_key(exposure)]) is not exposure
+        _duplicate(exposure, taken)
+        for exposure in exposures
+        if (taken := chosen[exposure_key(exposure)]) is not exposure
     ]
     return kept, excluded
 
 
 def exclude_second_filetypes(exposures: Sequence[Exposure]) -> tuple[list[Exposure], list[Exclusion]]:
-    """Take one file type in each layer.
+    """Keep one file type in each layer.
 
     Parameters
     ----------
     exposures : sequence of Exposure
-        All that the mosaic would be made of.
+        All exposures of the mosaic.
 
     Returns
     -------
     kept : list of Exposure
         In the order of the input.
     excluded : list of Exclusion
-        FLTs in layers that have FLCs: drizzlepac drops those without a word, because it drizzles one file type per
-        instrument, detector and filter.
+        FLTs in layers that have FLCs. drizzlepac drops those without a message, because it drizzles one file type
+        per instrument, detector and filter.
     """
     with_flc = {_layer(exposure): exposure for exposure in exposures if exposure.filetype == "flc"}
     kept = []
@@ -81,13 +83,13 @@ def find_name_clashes(exposures: Iterable[Exposure]) -> list[Problem]:
     Parameters
     ----------
     exposures : iterable of Exposure
-        Exposures of which each is there once.
+        Exposures without duplicates.
 
     Returns
     -------
     list of Problem
-        One for each file whose name an earlier one has: in a working directory there is room for one. In a layer
-        drizzlepac knows exposures by their `file_key` alone.
+        One for each file with the name of an earlier one, because both are needed in one working directory.
+        Within a layer drizzlepac identifies exposures by their `file_key`.
     """
     first: dict[str | tuple[str, ...], Exposure] = {}
     problems = []
@@ -104,7 +106,7 @@ def find_name_clashes(exposures: Iterable[Exposure]) -> list[Problem]:
 
 
 def _rename(exposure: Exposure, other: Exposure) -> str:
-    """Say how to tell two files apart: one of them at least has not the name of its exposure."""
+    """Return a remedy for equal names: at least one of the files is not named like its exposure."""
     proper = f"{exposure.rootname}_{exposure.filetype}.fits"
     if exposure.name != proper:
         return f"rename it to {proper}"
@@ -112,7 +114,7 @@ def _rename(exposure: Exposure, other: Exposure) -> str:
 
 
 def exposure_key(exposure: Exposure) -> str:
-    """Name of an exposure that all its files share: eight letters, lower case."""
+    """Return the part of the name that all files of an exposure share: eight letters, lower case."""
     return exposure.rootname[:8].lower()
 
 
@@ -121,17 +123,17 @@ def _layer(exposure: Exposure) -> tuple[str, str, str]:
     return exposure.instrument, exposure.detector, exposure.filter
 
 
-def _double(exposure: Exposure, taken: Exposure) -> Exclusion:
-    """Say which file is taken instead of this one."""
+def _duplicate(exposure: Exposure, taken: Exposure) -> Exclusion:
+    """Return the exclusion of a duplicate of a file that is used."""
     same_name = exposure.name == taken.name
     other = str(taken.path) if same_name else taken.name
     if exposure.path == taken.path:
-        return Exclusion(exposure.name, "it is listed twice, and taken once", "list it once")
+        return Exclusion(exposure.name, "listed twice", "list it once")
     if exposure.filetype != taken.filetype:
-        reason = f"the FLC of the same exposure is taken: {other}"
+        reason = f"the FLC of the same exposure is used: {other}"
         return Exclusion(exposure.name, reason, "list the FLC only")
     if exposure.path.resolve() == taken.path.resolve():
-        return Exclusion(exposure.name, f"the same file is taken as {other}", "list one of them")
+        return Exclusion(exposure.name, f"the same file is used as {other}", "list one of them")
     mine = f"{exposure.path}: " if same_name else ""
-    reason = f"{mine}the same exposure (ROOTNAME {exposure.rootname}) is taken from {other}"
+    reason = f"{mine}the same exposure (ROOTNAME {exposure.rootname}) is used from {other}"
     return Exclusion(exposure.name, reason, "list one of them")
