@@ -37,18 +37,18 @@ def test_a_manifest_is_read_as_it_was_written():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[]", "no manifest"),
+        ("[]", "not a manifest"),
         ("{", "property name"),
-        (json.dumps({"schema": 2}), "no manifest of schema 1"),
-        (json.dumps({"schema": 1}), "not whole .*products"),
-        (MANIFEST.to_json().replace('"sha256"', '"sha1"'), "not whole"),
+        (json.dumps({"schema": 2}), "not a manifest of schema 1"),
+        (json.dumps({"schema": 1}), "incomplete .*products"),
+        (MANIFEST.to_json().replace('"sha256"', '"sha1"'), "incomplete"),
         (MANIFEST.to_json().replace('"exit_code": 7', '"exit_code": "7"'), "exit code is damaged"),
         (MANIFEST.to_json().replace('"size": 2880', '"size": "2880"'), "of the product 'foo_drc.fits' is damaged"),
         (MANIFEST.to_json().replace('"foo_drc.fits"', '"../foo_drc.fits"'), r"'\.\./foo_drc\.fits' is damaged"),
         (MANIFEST.to_json().replace('"foo_drc.fits"', "5"), "of the product 5 is damaged"),
     ],
 )
-def test_what_is_no_manifest_is_refused(text, told):
+def test_damaged_manifests_are_refused(text, told):
     with pytest.raises(ValueError, match=told):
         manifest_from_json(text)
 

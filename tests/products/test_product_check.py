@@ -129,15 +129,15 @@ def test_nothing_is_moved_when_a_product_is_not_as_planned(task):
     assert still_gathered(folder, output) is None
 
 
-def test_a_product_that_has_not_arrived_whole_is_not_moved(task):
+def test_incomplete_products_are_not_moved(task):
     folder, output, made = task
     (folder / "work" / PRODUCT.trailer).write_text("trai")
-    with pytest.raises(ProductError, match="has 4 bytes, its task has written 7"):
+    with pytest.raises(ProductError, match="has 4 bytes, but its task has written 7"):
         gather_layer(LAYER, USED, made, folder, output)
     assert [path.name for path in output.iterdir()] == ["foo_run"]
 
 
-def test_gathering_goes_on_where_a_killed_driver_has_stopped(task):
+def test_gathering_resumes_after_a_killed_driver(task):
     folder, output, made = task
     (folder / "work" / PRODUCT.name).replace(output / PRODUCT.name)
     gathered = gather_layer(LAYER, USED, made, folder, output)
@@ -146,7 +146,7 @@ def test_gathering_goes_on_where_a_killed_driver_has_stopped(task):
 
 
 @pytest.mark.parametrize("harm", ["removed", "changed"])
-def test_harmed_products_are_not_taken_for_finished(task, harm):
+def test_changed_products_are_not_finished(task, harm):
     folder, output, made = task
     gather_layer(LAYER, USED, made, folder, output)
     if harm == "removed":

@@ -1,7 +1,7 @@
 """Provenance says who made what from what, and can be read by any reader of W3C PROV."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from prov.model import ProvActivity, ProvAgent, ProvDerivation, ProvDocument, ProvEntity, ProvGeneration, ProvUsage
@@ -140,23 +140,23 @@ def test_a_failed_run_that_has_made_nothing_has_provenance(plan, manifest, facts
     assert of(ProvDocument.deserialize(content=text), ProvActivity).keys() == {"run"}
 
 
-def test_what_it_takes_to_repeat_a_run_can_be_read(plan, manifest, facts, run):
+def test_a_recorded_run_can_be_repeated(plan, manifest, facts, run):
     recorded = read_provenance(provenance_json(plan, manifest, replace(facts, image=IMAGE), run))
     assert (recorded.options, recorded.prefix, recorded.versions) == (OPTIONS, "foo", plan.versions)
     assert recorded.image == f"{IMAGE['name']} {IMAGE['digest']}"
-    assert [asdict(e) | e_ for e, e_ in zip(manifest.exposures, recorded.exposures, strict=True)] == [
-        asdict(e) for e in manifest.exposures
+    assert [(e.name, e.path, e.sha256) for e in recorded.exposures] == [
+        (e.name, e.path, e.sha256) for e in manifest.exposures
     ]
 
 
 @pytest.mark.parametrize("prefix", ["a+b(1)", "feld-österreich", "100%", "a:b"])
-def test_any_prefix_of_files_is_a_name_in_it(plan, manifest, facts, run, prefix):
+def test_any_prefix_can_be_an_identifier(plan, manifest, facts, run, prefix):
     renamed = tuple(replace(product, name=f"{prefix}_{product.name}") for product in manifest.products)
     document = ProvDocument.deserialize(content=provenance_json(plan, replace(manifest, products=renamed), facts, run))
     assert renamed[0].name in of(document, ProvEntity)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"entity": {}}', '{"activity": {"hm:a": {"prov:type": "hm:Run"}}}'])
-def test_what_is_no_provenance_of_a_run_is_refused(text):
-    with pytest.raises(ValueError, match="it is no"):
+def test_other_texts_are_refused(text):
+    with pytest.raises(ValueError, match="it is not"):
         read_provenance(text)

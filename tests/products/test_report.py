@@ -147,7 +147,7 @@ def test_the_chart_of_tasks_adds_up_its_own_bars_only(run):
     assert f"5 tasks, {duration(seconds)} of CPU time. 4 more were finished by an earlier start" in text
 
 
-def test_retries_and_warnings_are_told(run):
+def test_retries_and_warnings_are_listed(run):
     tell(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", task="drizzle-x")
     for _ in range(3):
         tell(run, kind="note", level="warning", message="odd & rare")
@@ -208,7 +208,7 @@ def test_a_manifest_of_an_earlier_start_does_not_count(run):
     assert "drizzlepac 9.9.9" not in text
 
 
-def test_an_unsuccessful_alignment_is_told(run):
+def test_a_failed_alignment_is_reported(run):
     (run / "alignment.json").write_text(json.dumps({"aligned": False, "cause": "too few stars"}))
     assert "too few stars" not in words(write_report(run)), "of an earlier start"
     tell(run, kind="not aligned", level="warning", message="NOT aligned")
@@ -243,7 +243,7 @@ def test_how_exposures_were_fitted_is_told(run, method, said):
     assert f"the RMS of the {'joint' if method == 'relative' else 'weakest'} fit" in text
 
 
-def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
+def test_sizes_and_limits_follow_the_alignment(run):
     """They are a few pixels off what was planned from the headers as given."""
     product = read_record(run).plan.layers[0].products[0]
     planned, made = product.grid.shape, (product.grid.shape[0] + 2, product.grid.shape[1])
@@ -251,7 +251,14 @@ def test_sizes_and_limits_are_those_that_the_alignment_has_left(run):
     size = "{1} \N{MULTIPLICATION SIGN} {0}".format
     assert size(*planned) not in unmeasured
     assert size(*made) not in unmeasured
-    numbers = {"area_arcmin2": 1.0, "weight_median": 1.0, "weight_max": 1.0, "noise": 1.0, "zero_point": 25.0}
+    numbers = {
+        "area_arcmin2": 1.0,
+        "weight_min": 1.0,
+        "weight_median": 1.0,
+        "weight_max": 1.0,
+        "noise": 1.0,
+        "zero_point": 25.0,
+    }
     measured = {product.name: numbers | {"shape": made, "unit": "", "exposure_time": 1.0}}
     (run / "pictures.json").write_text(json.dumps({"files": [], "embedded": [], "measured": measured}))
     found = {"aligned": False, "cause": "few stars", "tight_limits": [11, 22, 33, 44]}

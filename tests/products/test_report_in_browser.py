@@ -75,7 +75,7 @@ def _break(run, layer):
     kept = [line for line in lines if not (line["kind"] == "gathered" and line["layer"] == layer)]
     retry = {"kind": "retrying", "level": "warning", "message": "drizzle-x is started again with 900 MB: killed"}
     failed = {"kind": "failed", "level": "error", "message": f"{layer} failed: SIGKILL (log: x)", "layer": layer}
-    ended = {"kind": "finished", "level": "info", "message": "1 layer(s) failed", "exit_code": 7}
+    ended = {"kind": "finished", "level": "info", "message": "1 layer failed", "exit_code": 7}
     for event in (retry, failed, ended):
         kept.append(event | {"time": lines[-1]["time"]})
     (run / "logs" / "run.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
@@ -246,7 +246,7 @@ def test_no_words_of_a_chart_lie_on_each_other(opened):
         assert page.evaluate(lying) == []
 
 
-def test_the_failure_is_the_first_thing_that_is_said(opened):
+def test_the_failure_comes_first(opened):
     with opened("broken") as page:
         assert "SIGKILL" in page.locator("section").first.inner_text()
         assert page.locator(".badge.bad").inner_text() == "1 of 3 layers failed"

@@ -146,7 +146,7 @@ def test_the_command_line_says_it_by_its_exit_code(products, monkeypatch, capsys
     assert "\x1b" not in printed.err, "no bar where there is no terminal"
 
 
-def test_what_a_run_has_not_made_is_said(products):
+def test_incomplete_runs_are_noted(products):
     path = products / "stub-foo_manifest.json"
     failed = replace(
         manifest_from_json(path.read_text()), exit_code=7, failures=(Failure("acs_wfc_f814w", "no memory", "log"),)

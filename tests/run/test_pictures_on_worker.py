@@ -40,7 +40,7 @@ def draw(made, directory, events):
 
 
 def test_a_worker_draws_what_the_driver_would(made, directory):
-    before = {file["name"]: (directory.output / file["name"]) for file in read_record(directory.path).pictures["files"]}
+    before = {file.name: (directory.output / file.name) for file in read_record(directory.path).pictures.files}
     for picture in before.values():
         picture.unlink()
     events = []

@@ -21,7 +21,7 @@ def report(run: Path, pictures: bool) -> None:
     from hstmosaic.products.report import write_report
     from hstmosaic.products.run_record import read_record
 
-    if pictures or not read_record(run).pictures:
+    if pictures or read_record(run).pictures.is_empty:
         from hstmosaic.products.pictures import make_pictures
         from hstmosaic.run.pictures import list_pictures
 

@@ -1,4 +1,4 @@
-"""Known causes of failures: by which words they show, what they mean, and what helps."""
+"""Known causes of failures: patterns, explanations and remedies."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class KnownCause:
-    """One cause of failures."""
+    """A cause of failures."""
 
     name: str
     """For machines, one word."""
     pattern: str
     """Regular expression that finds it in an error message."""
     sentence: str
-    """What has happened, for people."""
+    """Explanation for users."""
     next_step: str
-    """What they can do."""
+    """Remedy."""
 
 
 _MORE_MEMORY = (
@@ -39,38 +39,38 @@ KNOWN_CAUSES = (
     KnownCause(
         "walltime",
         r"\((TIMEOUT|DEADLINE)\)|DUE TO TIME LIMIT",
-        "The time of its job was over before it was done.",
+        "The time limit of its job was reached.",
         "Raise max-walltime in the profile, or take a partition that allows more, and run the same command again.",
     ),
     KnownCause(
         "killed",
         r"SIGKILL",
-        "The task's process was killed; nearly always that is the system, short of memory.",
+        "The task's process was killed, almost always by a system that ran out of memory.",
         _MORE_MEMORY,
     ),
     KnownCause(
         "memory",
         r"MemoryError|Unable to allocate|[Cc]annot allocate memory|\[Errno 12\]|for want of memory|OUT_OF_MEMORY"
         r"|the most that can be had",
-        "There was too little memory.",
+        "The task ran out of memory.",
         _MORE_MEMORY,
     ),
     KnownCause(
         "worker",
         r"\((NODE_FAIL|BOOT_FAIL|PREEMPTED|CANCELLED.*|REVOKED)\)|worker .*was lost",
-        "The job or the node that it ran on was lost, again and again.",
+        "Its job or node was lost repeatedly.",
         "Run the same command again; if that does not help, ask the site about the jobs that the log names.",
     ),
     KnownCause(
         "input gone",
         r"\[Errno 2\]|No such file or directory|missing from current working directory",
-        "A file was gone that was there when the run was planned.",
-        "Leave the exposures and the run directory alone while a run goes on, and run the same command again.",
+        "A file is missing that existed when the run was planned.",
+        "Do not change exposures and run directory during a run, and run the same command again.",
     ),
     KnownCause(
         "permission",
         r"\[Errno 13\]|Permission denied|\[Errno 30\]|Read-only file system",
-        "A file could not be read or written for want of permission.",
+        "Permission to read or write a file was denied.",
         "Check the permissions of the file that the lines name, also on the node where the task ran.",
     ),
     KnownCause(
@@ -95,35 +95,35 @@ KNOWN_CAUSES = (
     KnownCause(
         "screening crashed",
         r"screening crashed",
-        "The check of an exposure crashed, so that nothing is known against it.",
+        "The check of an exposure crashed, which is no evidence against the exposure.",
         "Look at the lines and at the log; --keep NAME uses the exposure without the check.",
     ),
     KnownCause(
         "screened",
         r"screening left out all",
-        "Screening left out every exposure of this layer.",
-        "Look at the reasons above; --keep NAME uses an exposure all the same.",
+        "Screening rejected every exposure of this layer.",
+        "Look at the reasons above; --keep NAME uses an exposure anyway.",
     ),
     KnownCause(
         "no viable data",
         r"no exposure that drizzlepac can use|Return condition 65\b",
-        "drizzlepac found no exposure that it can use (its return code 65).",
+        "drizzlepac found no usable exposure (its return code 65).",
         "Look at the exposures of this layer with `hstmosaic plan`; grism, dark and failed exposures cannot be used.",
     ),
     KnownCause(
         "header update",
         r"header could not be updated|Return condition 15\b",
-        "drizzlepac could not update the header of a product (its return code 15); often that is a full disk.",
-        "See that there is space in the output directory, and run the same command again.",
+        "drizzlepac could not update the header of a product (its return code 15), often because of a full disk.",
+        "Check the free space of the output directory, and run the same command again.",
     ),
     KnownCause(
         "not as planned",
         r"is not as planned|its task has written",
-        "What drizzlepac made is not what was planned, so it was not handed out.",
+        "A product differs from the plan, so it was not moved to the output directory.",
         "Run the same command again; if it happens again, report it with the log and the plan.json of the run.",
     ),
 )
-"""The more telling ones first: a full disk shows itself as a header that could not be updated, too."""
+"""The more specific ones first: a full disk also causes headers that cannot be updated."""
 
 
 def find_cause(messages: Iterable[str]) -> KnownCause | None:

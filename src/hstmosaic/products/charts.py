@@ -1,4 +1,4 @@
-"""The report's charts as numbers: where bars, ticks and points go; templates draw them as SVG."""
+"""Coordinates of bars, ticks and points in the charts of the report; templates draw them as SVG."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MOST_POINTS = 3000
 
 @dataclass(frozen=True)
 class TaskBar:
-    """A task that has run."""
+    """A task that ran."""
 
     name: str
     kind: str
@@ -48,7 +48,7 @@ class TaskBar:
     memory_mb: float
     """Peak."""
     asked_mb: float | None
-    """What it was given; None if that is not known."""
+    """Memory set aside for it; None if unknown."""
     cpu_seconds: float = 0.0
     ok: bool = True
 

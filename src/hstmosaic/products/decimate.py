@@ -1,4 +1,4 @@
-"""Mosaics made small, strip by strip: whole ones are never in memory."""
+"""Mosaics decimated strip by strip, so that they are never in memory completely."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIDE = 900
-"""Pixels that the longer side of a decimated mosaic has at most."""
+"""Largest number of pixels along the longer side of a decimated mosaic."""
 _STRIP_PIXELS = 1_000_000
 _BLOCK = 64
 _BLOCKS = 36
@@ -36,7 +36,7 @@ class Decimated:
     weight_range: tuple[float, float]
     """Smallest and largest weight above 0; zeros where nothing is covered."""
     noise: float
-    """Robust standard deviation of single pixels in the sky, in the mosaic's units; NaN where it cannot be had."""
+    """Robust standard deviation of single pixels in the sky, in the mosaic's units; NaN without sky pixels."""
     header: fits.Header
     """Primary header of the mosaic, followed by the cards of its science extension."""
     shape: tuple[int, int]

@@ -1,4 +1,4 @@
-"""What a failure comes down to: the cause in a sentence, the lines that show it, what to do."""
+"""Digest of a failure: cause, lines of the log that show it, and remedy."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _WIDTH = 200
 _ERROR = re.compile(r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]*(?:Error|Exception|Exit|Interrupt|Warning)(?::.*)?")
 _FRAME = re.compile(r'  File ".*", line \d+, in .*')
 _LOGGED = re.compile(r"\d{13} (?:ERROR|CRITICAL) .*|\[(?:ERROR|CRITICAL)\s*\].*|.*Return condition -?[1-9]\d*\s*")
-_SAYS_NOTHING = re.compile(r".*(?:[-\]]\s*\W*|- message|An unhandled exception ocurred:)")
+_UNINFORMATIVE = re.compile(r".*(?:[-\]]\s*\W*|- message|An unhandled exception ocurred:)")
 """Frames of number signs, and the headings that drizzlepac and stsci.tools put over a traceback."""
 _UNKNOWN = "Look at the lines and the log; if the exposures are sound, report it with both."
 
 
 @dataclass(frozen=True)
 class FailureDigest:
-    """What a failure comes down to."""
+    """Digest of a failure."""
 
     layer: str
     cause: str
@@ -47,14 +47,14 @@ class FailureDigest:
 
 
 def digest(failure: Failure, logs: Iterable[Path]) -> FailureDigest:
-    """Find out what a failure comes down to.
+    """Digest a failure.
 
     Parameters
     ----------
     failure : Failure
-        What the driver knows.
+        The failure as the driver knows it.
     logs : iterable of pathlib.Path
-        Logs that may show it: that of the task, and trailers that it has left, which mostly repeat it.
+        Logs that may show it: that of the task, and its trailers, which mostly repeat it.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def digest(failure: Failure, logs: Iterable[Path]) -> FailureDigest:
 
 
 def evidence(lines: Sequence[str]) -> list[tuple[int, str]]:
-    """Return the lines of a log that say what went wrong.
+    """Return the lines of a log that show an error.
 
     Parameters
     ----------
@@ -91,14 +91,14 @@ def evidence(lines: Sequence[str]) -> list[tuple[int, str]]:
     """
     seen: set[str] = set()
     found = []
-    for number, text in _telling(lines):
+    for number, text in _error_lines(lines):
         if text not in seen:
             seen.add(text)
             found.append((number, text))
     return sorted(found)
 
 
-def _telling(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+def _error_lines(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
     frame: tuple[int, str] | None = None
     for number, line in enumerate(lines, start=1):
         if line.startswith("Traceback ("):
@@ -109,7 +109,7 @@ def _telling(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
             yield frame
             yield number, line
             frame = None
-        elif _LOGGED.fullmatch(line) and not _SAYS_NOTHING.fullmatch(line):
+        elif _LOGGED.fullmatch(line) and not _UNINFORMATIVE.fullmatch(line):
             yield number, line.strip()
 
 

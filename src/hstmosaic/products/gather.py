@@ -1,4 +1,4 @@
-"""Gathering: finished products move from a task's working directory to the user, whole or not at all."""
+"""Moves of finished products from working directories of tasks to the output directory."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _GATHERED_FILE = "gathered.json"
 
 @dataclass(frozen=True)
 class Gathered(MadeFile):
-    """A file that was put into the output directory."""
+    """A file in the output directory."""
 
     kind: str = ""
     """``mosaic``, ``trailer``, ``aligned exposure``, ``headerlet``, ``reference catalogue`` and so on."""
     layer: str | None = None
     """Name of its layer."""
     exposures: tuple[str, ...] = ()
-    """Names of the exposures that it is made from."""
+    """Names of its exposures."""
 
 
 def gathered_from_dict(raw: Mapping[str, Any]) -> Gathered:
-    """Return what `dataclasses.asdict` has made of a `Gathered`, perhaps by way of JSON."""
+    """Return the `Gathered` that `dataclasses.asdict` converted, possibly by way of JSON."""
     return Gathered(**{**raw, "exposures": tuple(raw["exposures"])})
 
 
@@ -42,17 +42,16 @@ def gather_layer(
 ) -> tuple[Gathered, ...]:
     """Check the products of a layer, then move them to the output directory.
 
-    Nothing is moved unless every product of the layer is as planned; the task directory lies in the output
-    directory, so that a move is a renaming. What a driver that was killed has already moved is taken where it is.
+    Nothing is moved unless every product of the layer is as planned.
 
     Parameters
     ----------
     layer : Layer
-        What was planned.
+        The planned layer.
     used : collection of str
         Names of the exposures that were drizzled.
     made : iterable of MadeFile
-        What the task says that it has made.
+        Files that the task reported.
     task : pathlib.Path
         The task directory, with the products under ``work/``.
     output : pathlib.Path
@@ -69,21 +68,30 @@ def gather_layer(
     """
     for product in layer.products:
         check_product(_place(product.name, task, output), product, used)
-    return gather_stub(layer, used, made, task, output)
+    return move_products(layer, used, made, task, output)
 
 
-def gather_stub(
+def move_products(
     layer: Layer, used: Collection[str], made: Iterable[MadeFile], task: Path, output: Path
 ) -> tuple[Gathered, ...]:
-    """Move what a task has only pretended to make; see `gather_layer`."""
+    """Move the products of a layer to the output directory without looking into them, and record them.
+
+    The task directory is in the output directory, so each move is a renaming. Files that a killed driver moved are
+    used where they are. Parameters and result are those of `gather_layer`.
+
+    Raises
+    ------
+    ProductError
+        If a product does not have the size that the task reported.
+    """
     files = {file.name: file for file in made}
     kinds = {product.name: "mosaic" for product in layer.products}
     kinds |= {product.trailer: "trailer" for product in layer.products}
     for name in kinds:
-        # what a task wrote on another node has to have arrived here
+        # files written on another node may not have arrived completely
         size = _place(name, task, output).stat().st_size
         if size != files[name].size:
-            raise ProductError(f"{name} has {size} bytes, its task has written {files[name].size}")
+            raise ProductError(f"{name} has {size} bytes, but its task has written {files[name].size}")
     gathered = tuple(
         Gathered(**asdict(files[name]), kind=kind, layer=layer.name, exposures=tuple(used))
         for name, kind in kinds.items()
@@ -100,12 +108,12 @@ def _place(name: str, task: Path, output: Path) -> Path:
 
 
 def product_names(layer: Layer) -> tuple[str, ...]:
-    """Return the names of the files that a layer gives, trailers included."""
+    """Return the names of a layer's files, trailers included."""
     return tuple(name for product in layer.products for name in (product.name, product.trailer))
 
 
 def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
-    """Return what a task gave to the output directory if all of it is still there unchanged, else None."""
+    """Return the files of a task in the output directory if all are unchanged, else None."""
     try:
         recorded = tuple(gathered_from_dict(file) for file in json.loads((task / _GATHERED_FILE).read_text(ENCODING)))
     except FileNotFoundError:
@@ -120,12 +128,12 @@ def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
 
 
 def publish(files: Iterable[tuple[Gathered, Path]], output: Path) -> tuple[Gathered, ...]:
-    """Put files that tasks still need into the output directory under other names, whole or not at all.
+    """Copy or link files that tasks still need into the output directory under other names, atomically.
 
     Parameters
     ----------
     files : iterable of (Gathered, pathlib.Path)
-        What each is to be, and where it lies.
+        Description and present path of each.
     output : pathlib.Path
         The output directory.
 

@@ -1,4 +1,4 @@
-"""What hstmosaic adds to the headers of products."""
+"""Records that hstmosaic adds to the headers of products."""
 
 from __future__ import annotations
 

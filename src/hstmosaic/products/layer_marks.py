@@ -1,4 +1,4 @@
-"""How layers look in pictures, region files and the report."""
+"""Colours and titles of layers in pictures, region files and the report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
 
 LAYER_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442", "#999999")
-"""Okabe and Ito's palette, for people of all kinds of colour vision; repeated where there are more layers."""
+"""Okabe and Ito's palette for all kinds of colour vision; repeated for more layers."""
 
 
 def layer_colors(plan: Plan) -> dict[str, str]:

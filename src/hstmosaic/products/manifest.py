@@ -1,4 +1,4 @@
-"""The manifests: drizzlepac's list of the products of a mosaic, and everything about them as JSON."""
+"""Manifests: drizzlepac's list of products, and a JSON file with all facts about them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 ALIGNED_KINDS = frozenset({"aligned exposure", "headerlet", "reference catalogue"})
-"""What an alignment makes."""
+"""Kinds of files that an alignment makes."""
 LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer"}
-"""What drizzlepac makes too, and therefore lists."""
+"""Kinds of files that drizzlepac makes and lists."""
 PICTURE_KINDS = frozenset({"preview", "colour", "footprints", "regions", "coverage"})
-"""What shows mosaics; it can be made again at any time."""
+"""Kinds of files that show mosaics and can be remade at any time."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A layer that could not be made."""
+    """A layer that was not made."""
 
     layer: str | None
     """None if it concerns all of them."""
     cause: str
     log: str
-    """Path of the log that shows it."""
+    """Path of its log."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,22 @@ class UsedExposure:
     size: int
     """Bytes."""
     sha256: str | None
-    """As screening read it; None if it was not read to its end."""
+    """As screening read it; None if it was not read completely."""
     layer: str | None
     """Name of the layer that it belongs to; None if it was left out."""
     repair: PixelRepair | None = None
-    """Faults in its pixels that the mosaic does not have; None if there were none."""
+    """Faults of its pixels that were repaired for the mosaic; None without faults."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a run has made, out of what, and what it has not."""
+    """Inputs, products and failures of a run."""
 
     prefix: str
     created: str
     """Date and time, UTC, ISO 8601."""
     versions: dict[str, str]
-    """Of the packages that decide about pixels."""
+    """Of the packages that determine pixels."""
     exit_code: int
     """Of the run, as README.md documents it."""
     products: tuple[Gathered, ...]
@@ -75,7 +75,7 @@ class Manifest:
         return json.dumps({"schema": self.schema} | asdict(self), indent=1) + "\n"
 
     def with_products(self, more: Iterable[Gathered]) -> Manifest:
-        """Return the manifest with other products, which replace those of the same names."""
+        """Return the manifest with more products, which replace those of the same names."""
         added = {file.name: file for file in more}
         kept = tuple(file for file in self.products if file.name not in added)
         return replace(self, products=(*kept, *added.values()))
@@ -87,11 +87,11 @@ def manifest_from_json(text: str) -> Manifest:
     Raises
     ------
     ValueError
-        If it is none, or one of a later version.
+        If it is not a manifest, or of another schema.
     """
     raw: Any = json.loads(text)
     if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-        raise ValueError(f"it is no manifest of schema {SCHEMA}")
+        raise ValueError(f"not a manifest of schema {SCHEMA}")
     try:
         parts = {
             "products": tuple(gathered_from_dict(product) for product in raw["products"]),
@@ -101,12 +101,12 @@ def manifest_from_json(text: str) -> Manifest:
         }
         manifest = Manifest(**(raw | parts))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"it is not whole ({error})") from error
+        raise ValueError(f"incomplete ({error})") from error
     if not isinstance(manifest.prefix, str) or not isinstance(manifest.exit_code, int):
         raise ValueError("its prefix or its exit code is damaged")
     for product in manifest.products:
         if not _is_sound(product):
-            raise ValueError(f"what it says of the product {product.name!r} is damaged")
+            raise ValueError(f"its entry of the product {product.name!r} is damaged")
     return manifest
 
 
@@ -116,9 +116,9 @@ def _used_exposure(raw: dict[str, Any]) -> UsedExposure:
 
 
 def _is_sound(product: Gathered) -> bool:
-    """Tell whether what a manifest says of a product can be compared with a file beside it."""
+    """Whether the entry of a product can be compared with a file next to the manifest."""
     words = (product.name, product.sha256, product.kind)
-    # a name with folders in it would be looked for elsewhere
+    # a name with folders would lead elsewhere
     return (
         all(isinstance(word, str) for word in words)
         and PurePath(product.name).name == product.name
@@ -150,5 +150,5 @@ def manifest_text(names: Iterable[str]) -> str:
 
 
 def described(path: Path, kind: str) -> Gathered:
-    """Return what a manifest says of a small file that is written at the end of a run."""
+    """Return the entry of a small file that is written at the end of a run."""
     return Gathered(path.name, path.stat().st_size, sha256(path), kind=kind)

@@ -1,4 +1,4 @@
-"""North up: where north is in a mosaic, and the small mosaic turned so that it points up."""
+"""Direction of north in a mosaic, and rotation of decimated mosaics to north up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL_ANGLE = 1.0
 
 @dataclass(frozen=True)
 class View:
-    """What a picture shows: image and weight, cut to what is covered."""
+    """Image and weight of a picture, cut to the covered pixels."""
 
     science: np.ndarray
     """NaN where there is no weight, shape (ny, nx)."""

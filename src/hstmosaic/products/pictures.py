@@ -1,15 +1,13 @@
 """Previews, footprints, region files and coverage maps of a run: ``python -m hstmosaic.products.pictures RUN``.
 
-It is a program of its own so that the driver need not hold the libraries that draw.
+It is a separate program, so that the driver does not load the libraries that draw.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
@@ -18,17 +16,17 @@ from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
 from hstmosaic.products.footprint_picture import SKY, draw_footprints
 from hstmosaic.products.layer_marks import layer_colors, layer_title
-from hstmosaic.products.measurements import measurements
+from hstmosaic.products.measurements import Measurements, measure
 from hstmosaic.products.orient import north_up
+from hstmosaic.products.picture_list import Embedded, Extra, PictureList, write_picture_list
 from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.run_record import read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 from hstmosaic.store.files import CHECKSUM_COMMENT, whole, write_whole
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from PIL import Image
 
     from hstmosaic.plan.layers import Layer, Product
@@ -36,37 +34,8 @@ if TYPE_CHECKING:
     from hstmosaic.products.run_record import RunRecord
 
 
-@dataclass(frozen=True)
-class Extra:
-    """A file that goes with the products."""
-
-    name: str
-    kind: str
-    """``preview``, ``colour``, ``footprints``, ``regions`` or ``coverage``."""
-    layer: str = ""
-    product: str = ""
-    """Name of the image that it belongs to."""
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """A picture for the report."""
-
-    file: str
-    """Name in the folder of pictures."""
-    kind: str
-    """``science``, ``weight``, ``colour`` or ``footprints``."""
-    alt: str
-    """What it shows, in words."""
-    width: int
-    height: int
-    whole: str
-    """Name of the PNG in the output directory that it is part of."""
-    layer: str = ""
-
-
 def make_pictures(run: Path) -> tuple[Path, ...]:
-    """Make the pictures of what a run has made, as far as there is any.
+    """Make the pictures of the products of a run.
 
     Parameters
     ----------
@@ -76,13 +45,13 @@ def make_pictures(run: Path) -> tuple[Path, ...]:
     Returns
     -------
     tuple of pathlib.Path
-        The files in the output directory, each whole. Those of an earlier time that are not made any more are gone,
-        but for those of mosaics that a start which has ended early did not come to.
+        Files in the output directory. Earlier pictures that were not remade are removed, except those of mosaics that
+        an interrupted start did not reach.
 
     Raises
     ------
     OutputError
-        If it is no run directory.
+        If it is not a run directory.
     """
     mpl.rcdefaults()  # a matplotlibrc of the user changes nothing
     record = read_record(run)
@@ -97,7 +66,7 @@ def make_pictures(run: Path) -> tuple[Path, ...]:
 
 
 class _Studio:
-    """Makes pictures one by one, and remembers them."""
+    """Makes and lists pictures."""
 
     def __init__(self, record: RunRecord) -> None:
         self.record = record
@@ -106,7 +75,7 @@ class _Studio:
         self.folder.mkdir(exist_ok=True)
         self.extras: list[Extra] = []
         self.embedded: list[Embedded] = []
-        self.measured: dict[str, dict[str, Any]] = {}
+        self.measured: dict[str, Measurements] = {}
         self.filters: list[Filter] = []
         self.colors = layer_colors(record.plan)
 
@@ -115,7 +84,7 @@ class _Studio:
         finest = min(layer.products, key=lambda product: product.grid.scale)
         for product in layer.products:
             small = decimate(self.output / product.name)
-            self.measured[product.name] = measurements(small)
+            self.measured[product.name] = measure(small)
             self._map_product(layer, product, small)
             if product is finest and small.covered.any():
                 self._preview(layer, product, small)
@@ -148,7 +117,7 @@ class _Studio:
         title = layer_title(layer.name)
         used = self.record.used(layer)
         time = sum(self.record.plan.exposure(name).exptime for name in used)
-        subtitle = f"{len(used)} exposure{'s'[: len(used) != 1]}, {time:,.0f} s, {width} {TIMES} {height}"
+        subtitle = f"{count_of(len(used), 'exposure')}, {time:,.0f} s, {width} {TIMES} {height}"
         preview = draw_preview(view, title, subtitle, "weight (WHT), s")
         name = f"{product.name.removesuffix('.fits')}_preview.png"
         save_whole(self.output / name, preview.image)
@@ -171,7 +140,7 @@ class _Studio:
         self._embed("colour", plain, f"The filters as a colour picture: {words}", name)
 
     def show_footprints(self) -> None:
-        """Show where the exposures lie, those of layers that failed too."""
+        """Show the outlines of the exposures, including those of failed layers."""
         outlines = self.record.outlines
         planned = {exposure.name for exposure in self.record.plan.exposures}
         if not planned & {outline.name for outline in outlines}:
@@ -182,8 +151,8 @@ class _Studio:
         save_whole(self.output / name, picture)
         self.extras.append(Extra(name, "footprints"))
         words = f"Where {len(planned)} exposures lie in projection cell {self.record.plan.projection_cell}"
-        words += ", over the edges of sky cells; dashed is what is left out, hatched in red what is clipped off"
-        # in a narrow window the letters beside it would be too small; the report has a key of its own
+        words += ", over the edges of sky cells; excluded ones are dashed, clipped parts hatched in red"
+        # letters next to it would be too small in a narrow window; the report has a separate key
         self._embed("footprints", cut_out(picture, SKY), words, name)
         everything = tuple(outline.name for outline in outlines)
         self._write_regions(f"{self.record.plan.prefix}_exposures.reg", everything, Extra("", "regions"))
@@ -194,41 +163,34 @@ class _Studio:
         self.embedded.append(Embedded(file, kind, alt, image.width, image.height, whole, layer))
 
     def finish(self) -> None:
-        """Remove what an earlier time has left, and write down what there is."""
-        listing = self.record.directory.pictures_file
+        """Remove pictures of earlier starts that show nothing any more, and write the list."""
         names = {extra.name for extra in self.extras}
         kept = []
-        for old in self._of_earlier_times():
-            if old["name"] in names:
+        for old in self._earlier():
+            if old.name in names:
                 continue
             if self._still_shows(old):
                 kept.append(old)
             else:
-                (self.output / old["name"]).unlink(missing_ok=True)
+                (self.output / old.name).unlink(missing_ok=True)
         for path in self.folder.iterdir():
             if path.name not in {picture.file for picture in self.embedded}:
                 path.unlink()
-        found: Mapping[str, Any] = {
-            "schema": 1,
-            "files": [asdict(extra) for extra in self.extras],
-            "kept": kept,
-            "embedded": [asdict(picture) for picture in self.embedded],
-            "measured": self.measured,
-        }
-        write_whole(listing, json.dumps(found, indent=1))
+        pictures = PictureList(tuple(self.extras), tuple(kept), tuple(self.embedded), self.measured)
+        write_picture_list(self.record.directory.pictures_file, pictures)
 
-    def _of_earlier_times(self) -> list[dict[str, Any]]:
-        return [*self.record.pictures.get("files", []), *self.record.pictures.get("kept", [])]
+    def _earlier(self) -> tuple[Extra, ...]:
+        return (*self.record.pictures.files, *self.record.pictures.kept)
 
-    def _still_shows(self, old: dict[str, Any]) -> bool:
-        """Whether an earlier picture is of mosaics that are there, and that the last start did not come to."""
+    def _still_shows(self, old: Extra) -> bool:
+        """Whether an earlier picture shows existing mosaics that the last start did not reach."""
         ended = {event["layer"] for event in self.record.told("gathered", "failed") if "layer" in event}
         reused = {event["layer"] for event in self.record.told("reused")}
         if {layer.name for layer in self.record.plan.layers} <= ended | reused:
             return False
-        # a picture of no layer shows all those that have one of their own
-        about = [old] if old["layer"] else [other for other in self._of_earlier_times() if other["kind"] == "preview"]
-        return all(other["layer"] not in ended and (self.output / other["product"]).is_file() for other in about)
+        # a picture without a layer shows all layers that have a preview
+        about = [old] if old.layer else [other for other in self._earlier() if other.kind == "preview"]
+        return all(other.layer not in ended and (self.output / other.product).is_file() for other in about)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _TOLERANCE = 1e-6
 
 
 class ProductError(HstMosaicError):
-    """A product is not what was planned."""
+    """A product differs from the plan."""
 
 
 def check_product(path: Path, product: Product, used: Collection[str]) -> None:
@@ -33,14 +33,14 @@ def check_product(path: Path, product: Product, used: Collection[str]) -> None:
     path : pathlib.Path
         The image.
     product : Product
-        What was planned.
+        The planned product.
     used : collection of str
         Names of the exposures that should be in it.
 
     Raises
     ------
     ProductError
-        Naming everything that differs.
+        With all differences.
     """
     with fits.open(path) as hdus:
         lacking = [name for name in ("SCI", "WHT") if name not in hdus]

@@ -1,4 +1,4 @@
-"""A W3C PROV document in the words of a run: files, tasks, software."""
+"""W3C PROV document of a run: files, tasks and software."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class RunDocument:
         return str(self._document.serialize(indent=1)) + "\n"
 
     def file(self, name: str, kind: str, path: str, facts: Mapping[str, Any]) -> None:
-        """Add a file; facts that are None or empty are left out."""
+        """Add a file; facts that are None or empty are omitted."""
         self._document.entity(_id(name), self._attributes(name, kind, {PROV_LOCATION: path}, facts))
 
     def task(self, name: str, kind: str, started: float, ended: float, facts: Mapping[str, Any]) -> None:
-        """Add something that was done, from one time to another in seconds since 1970."""
+        """Add a task with its start and end, seconds since 1970."""
         times = [datetime.fromtimestamp(round(when, 3), UTC) for when in (started, ended)]
         self._tasks.add(name)
         self._document.activity(_id(name), times[0], times[1], self._attributes(name, kind, {}, facts))
 
     def software(self, task: str, versions: Mapping[str, str], image: Mapping[str, str] | None) -> None:
-        """Say which software has done a task, and in which container image; people are nobody's business."""
+        """Associate a task with its software and container image."""
         agents = {f"{name}-{number}": {"hm:name": name, "hm:version": number} for name, number in versions.items()}
         if image is not None:
             agents[f"image-{image['name']}"] = {"hm:name": image["name"], "hm:digest": image["digest"]}
@@ -60,20 +60,20 @@ class RunDocument:
             self._document.wasAssociatedWith(_id(task), _id(agent, "software"))
 
     def used(self, task: str, file: str) -> None:
-        """Say that a task has read a file."""
+        """Record that a task read a file."""
         self._document.used(_id(task), _id(file))
 
     def made(self, file: str, task: str) -> None:
-        """Say that a file was made by a task, if that is in the document: it may be of an earlier start."""
+        """Record that a task made a file, if the task is in the document (it may be of an earlier start)."""
         if task in self._tasks:
             self._document.wasGeneratedBy(_id(file), _id(task))
 
     def derived(self, file: str, source: str) -> None:
-        """Say that a file was made from another."""
+        """Record that a file was made from another."""
         self._document.wasDerivedFrom(_id(file), _id(source))
 
     def followed(self, task: str, earlier: str) -> None:
-        """Say that a task went on with what another one has found."""
+        """Record that a task used results of another."""
         self._document.wasInformedBy(_id(task), _id(earlier))
 
     def _attributes(self, label: str, kind: str, fixed: Mapping[Any, Any], facts: Mapping[str, Any]) -> dict[Any, Any]:
@@ -104,12 +104,12 @@ def records(text: str, kind: str) -> list[dict[str, Any]]:
     Raises
     ------
     ValueError
-        If the text is no PROV-JSON.
+        If the text is not PROV-JSON.
     """
     try:
         document = ProvDocument.deserialize(content=text)
     except Exception as error:  # of many kinds, and prov documents none
-        raise ValueError(f"it is no PROV-JSON ({error})") from error
+        raise ValueError(f"it is not PROV-JSON ({error})") from error
     found = []
     for record in document.records:
         values = {str(name): value for name, value in record.attributes}

@@ -1,4 +1,4 @@
-"""Provenance of a run: what was made from what, by which software, how and when, and how to do it again."""
+"""Provenance of a run: inputs, products, software, options and times."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What only the driver knows of a run."""
+    """Facts of a run that only the driver knows."""
 
     identifier: str
     """Of this run among all runs."""
     command: str
     """As it was typed."""
     options: dict[str, Any]
-    """What it takes to do the same again."""
+    """Options that determine the products."""
     started: float
     """Seconds since 1970."""
     ended: float
@@ -46,16 +46,26 @@ class RunFacts:
 
 
 @dataclass(frozen=True)
+class RecordedExposure:
+    """An input of a recorded run."""
+
+    name: str
+    path: str
+    sha256: str | None
+    """None if the file was never read completely."""
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """What it takes to do a run again."""
+    """Everything needed to repeat a run."""
 
     options: dict[str, Any]
     prefix: str
     versions: dict[str, str]
     image: str
     """Name and digest of the driver's; empty outside of one."""
-    exposures: tuple[dict[str, Any], ...]
-    """``name``, ``path`` and ``sha256`` (None if it was never read to its end), in the order of the list."""
+    exposures: tuple[RecordedExposure, ...]
+    """In the order of the list."""
 
 
 def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) -> str:
@@ -64,11 +74,11 @@ def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) 
     Parameters
     ----------
     plan : Plan
-        As it was made from the exposures as given.
+        Made from the input exposures.
     manifest : Manifest
-        What came out.
+        Inputs and products.
     facts : RunFacts
-        What only the driver knows.
+        Facts that only the driver knows.
     run : pathlib.Path
         The run directory, with the tasks that have ended.
 
@@ -88,12 +98,12 @@ def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) 
 
 
 def read_provenance(text: str) -> Recorded:
-    """Read what it takes to do a run again.
+    """Read a provenance.
 
     Raises
     ------
     ValueError
-        If it is no provenance of a run.
+        If it is not the provenance of a run.
     """
     runs = records(text, "hm:Run")
     if len(runs) != 1:
@@ -105,9 +115,7 @@ def read_provenance(text: str) -> Recorded:
         prefix=told["hm:prefix"],
         versions=json.loads(told["hm:versions"]),
         image=told.get("hm:image", ""),
-        exposures=tuple(
-            {"name": e["prov:label"], "path": e["prov:location"], "sha256": e.get("hm:sha256")} for e in exposures
-        ),
+        exposures=tuple(RecordedExposure(e["prov:label"], e["prov:location"], e.get("hm:sha256")) for e in exposures),
     )
 
 
@@ -170,7 +178,7 @@ def _add_tasks(
 def _add_task(
     document: RunDocument, folder: Path, kind: str, used: Iterable[str], more: Mapping[str, Any] | None = None
 ) -> bool:
-    """Add a task if it has ended; tell whether it has."""
+    """Add a task if it ended; return whether it did."""
     result = read_result(folder)
     measured = read_measured(folder)
     if result is None or measured is None:

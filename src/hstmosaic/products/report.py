@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing else."""
+"""Report of a run: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def write_report(run: Path) -> Path:
-    """Write the report of a run, whole or not at all.
+    """Write the report of a run atomically.
 
     Parameters
     ----------
     run : pathlib.Path
-        The run directory. Nothing else is read but the manifest and the sizes of the products; pictures are those
-        that `hstmosaic.products.pictures.make_pictures` has made.
+        The run directory. Of the output directory, only the manifest and the sizes of products are read; pictures are
+        those of `hstmosaic.products.pictures.make_pictures`.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def write_report(run: Path) -> Path:
     Raises
     ------
     OutputError
-        If it is no run directory.
+        If it is not a run directory.
     """
     record = read_record(run)
     environment = Environment(
@@ -46,7 +46,7 @@ def write_report(run: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters |= {"bytes": size_text, "duration": duration, "number": number_text}
-    text = environment.get_template("report.html").render(report_content(record))
+    text = environment.get_template("report.html").render(vars(report_content(record)))
     path = record.output / report_name(record.plan.prefix)
     write_whole(path, text)
     return path

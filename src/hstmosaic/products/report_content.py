@@ -1,9 +1,10 @@
-"""What the report says, gathered from a run's record."""
+"""Content of the report, collected from a run's record."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,15 @@ from hstmosaic.store.task_names import drizzle_task
 from hstmosaic.store.task_specs import FALLBACK, read_result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.plan.layers import Layer, Product
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.products.charts import MemoryBar, Plane, Timeline
+    from hstmosaic.products.measurements import Measurements
     from hstmosaic.products.run_record import Failed, RunRecord
+    from hstmosaic.store.alignment_results import AlignmentResult
 
 _LOG_LINES = 15
 _LOG_BYTES = 20_000
@@ -53,8 +62,93 @@ class Shown:
     kind: str
 
 
-def report_content(record: RunRecord) -> dict[str, Any]:
-    """Return everything that the template needs.
+@dataclass(frozen=True)
+class MosaicRow:
+    """A mosaic in the table of mosaics."""
+
+    layer: str
+    product: Product
+    used: int
+    """Number of exposures."""
+    seconds: float
+    """Sum of exposure times."""
+    bytes: int
+    measured: Measurements | None
+
+
+@dataclass(frozen=True)
+class ExposureRow:
+    """An exposure in the table of exposures."""
+
+    name: str
+    layer: str = ""
+    exposure: Exposure | None = None
+    """None if it was excluded by the plan."""
+    used: bool = False
+    date: str = ""
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file in the table of files."""
+
+    name: str
+    kind: str
+    size: int
+    """Bytes."""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything that the template shows; its fields are the variables of the template."""
+
+    record: RunRecord
+    plan: Plan
+    verdict: tuple[str, str]
+    """Class of the style sheet, and words."""
+    begun: str
+    seconds: float
+    written: str
+    colors: dict[str, str]
+    """By the names of layers."""
+    title_of: Callable[[str], str]
+    """Title of a layer."""
+    hero: list[Shown]
+    layers: list[tuple[Layer, list[Shown]]]
+    mosaics: list[MosaicRow]
+    unmatched: list[str]
+    """Cautions about layers whose skies are not matched."""
+    failures: list[tuple[Failed, str]]
+    """Failures with the ends of their logs."""
+    stopped: dict[str, Any] | None
+    """The event that stopped the run."""
+    timeline: Timeline | None
+    earlier: int
+    """Number of tasks of earlier starts."""
+    memory: tuple[MemoryBar, ...]
+    kind_colors: dict[str, str]
+    kind_words: dict[str, str]
+    tasks: list[TaskBar]
+    retries: list[dict[str, Any]]
+    """Events."""
+    warnings: list[tuple[str, int]]
+    """Messages, and how often each was reported."""
+    alignment: AlignmentResult | None
+    layer_of: dict[str, str]
+    """Layers by the names of exposures."""
+    residuals: Plane | None
+    shifts: Plane | None
+    exposures: list[ExposureRow]
+    proposals: list[str]
+    files: list[FileRow]
+    versions: dict[str, str]
+    side: int
+    """Of a plane chart."""
+
+
+def report_content(record: RunRecord) -> ReportContent:
+    """Collect the content of the report.
 
     Parameters
     ----------
@@ -63,45 +157,50 @@ def report_content(record: RunRecord) -> dict[str, Any]:
 
     Returns
     -------
-    dict
+    ReportContent
     """
     tasks = read_tasks(record)
     pictures = read_pictures(record)
     begin = record.started
     end = max((event["time"] for event in record.events), default=begin)
-    colors = layer_colors(record.plan)
     fresh = [task for task in tasks if task.started >= begin - 1]
     titles = {drizzle_task(layer.name): layer_title(layer.name) for layer in record.plan.layers}
-    return {
-        "record": record,
-        "plan": record.plan,
-        "verdict": verdict(record),
-        "begun": _date(begin),
-        "seconds": end - begin,
-        "written": _date(datetime.now(UTC).timestamp()),
-        "colors": colors,
-        "title_of": layer_title,
-        "hero": [shown for shown in pictures if shown.kind in ("colour", "footprints")],
-        "layers": [(layer, [shown for shown in pictures if shown.layer == layer.name]) for layer in record.plan.layers],
-        "mosaics": mosaics(record),
-        "unmatched": sky_cautions(record.made),
-        "failures": [(failure, last_lines(failure)) for failure in record.failures],
-        "stopped": next(iter(record.told("stopped")), None),
-        "timeline": timeline(fresh, begin, end) if fresh else None,
-        "earlier": len(tasks) - len(fresh),
-        "memory": memory_bars(tasks, titles),
-        "kind_colors": KIND_COLORS,
-        "kind_words": KIND_WORDS,
-        "tasks": tasks,
-        "retries": list(record.told("retrying")),
-        "warnings": _once(e["message"] for e in record.events if e["level"] in ("warning", "error")),
-        **_alignment(record),
-        "exposures": exposures(record),
-        "proposals": sorted({e.proposal_id for e in record.plan.exposures if e.proposal_id}),
-        "files": files(record),
-        "versions": record.plan.versions if record.manifest is None else record.manifest.versions,
-        "side": SIDE,
-    }
+    layer_of = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
+    fits = record.alignment.exposures if record.alignment else {}
+    residuals = residual_points(fits, layer_of)
+    return ReportContent(
+        record=record,
+        plan=record.plan,
+        verdict=verdict(record),
+        begun=_date(begin),
+        seconds=end - begin,
+        written=_date(datetime.now(UTC).timestamp()),
+        colors=layer_colors(record.plan),
+        title_of=layer_title,
+        hero=[shown for shown in pictures if shown.kind in ("colour", "footprints")],
+        layers=[(layer, [shown for shown in pictures if shown.layer == layer.name]) for layer in record.plan.layers],
+        mosaics=mosaic_rows(record),
+        unmatched=sky_cautions(record.made),
+        failures=[(failure, last_lines(failure)) for failure in record.failures],
+        stopped=next(iter(record.told("stopped")), None),
+        timeline=timeline(fresh, begin, end) if fresh else None,
+        earlier=len(tasks) - len(fresh),
+        memory=memory_bars(tasks, titles),
+        kind_colors=KIND_COLORS,
+        kind_words=KIND_WORDS,
+        tasks=tasks,
+        retries=list(record.told("retrying")),
+        warnings=_counted(e["message"] for e in record.events if e["level"] in ("warning", "error")),
+        alignment=record.alignment,
+        layer_of=layer_of,
+        residuals=plane(residuals, max(record.alignment.rms_mas)) if record.alignment and residuals else None,
+        shifts=plane(shift_points(fits, layer_of)) if fits else None,
+        exposures=exposure_rows(record),
+        proposals=sorted({e.proposal_id for e in record.plan.exposures if e.proposal_id}),
+        files=file_rows(record),
+        versions=record.plan.versions if record.manifest is None else record.manifest.versions,
+        side=SIDE,
+    )
 
 
 def verdict(record: RunRecord) -> tuple[str, str]:
@@ -149,17 +248,15 @@ def read_tasks(record: RunRecord) -> list[TaskBar]:
 def read_pictures(record: RunRecord) -> list[Shown]:
     """Read the pictures that belong to the report."""
     shown = []
-    for picture in record.pictures.get("embedded", []):
-        data = base64.b64encode((record.directory.pictures / picture["file"]).read_bytes()).decode()
+    for picture in record.pictures.embedded:
+        data = base64.b64encode((record.directory.pictures / picture.file).read_bytes()).decode()
         uri = f"data:image/webp;base64,{data}"
-        size = picture["width"], picture["height"]
-        shown.append(Shown(uri, picture["alt"], *size, picture["whole"], picture["layer"], picture["kind"]))
+        shown.append(Shown(uri, picture.alt, picture.width, picture.height, picture.whole, picture.layer, picture.kind))
     return shown
 
 
-def mosaics(record: RunRecord) -> list[dict[str, Any]]:
-    """Return a row for each mosaic that is there."""
-    measured = record.pictures.get("measured", {})
+def mosaic_rows(record: RunRecord) -> list[MosaicRow]:
+    """Return a row for each existing mosaic."""
     rows = []
     for layer in record.made:
         used = record.used(layer)
@@ -167,54 +264,38 @@ def mosaics(record: RunRecord) -> list[dict[str, Any]]:
         for product in layer.products:
             path = record.output / product.name
             if path.is_file():
-                rows.append(
-                    {
-                        "layer": layer.name,
-                        "product": product,
-                        "used": len(used),
-                        "seconds": seconds,
-                        "bytes": path.stat().st_size,
-                        "measured": measured.get(product.name),
-                    }
-                )
+                measured = record.pictures.measured.get(product.name)
+                rows.append(MosaicRow(layer.name, product, len(used), seconds, path.stat().st_size, measured))
     return rows
 
 
-def exposures(record: RunRecord) -> list[dict[str, Any]]:
-    """Return a row for each exposure of the list, those that are left out too."""
+def exposure_rows(record: RunRecord) -> list[ExposureRow]:
+    """Return a row for each exposure of the list, excluded ones included."""
     layers = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
     planned = {exposure.name for exposure in record.plan.exposures}
     in_mosaics = {name for layer in record.made for name in record.used(layer)}
     rows = [
-        {
-            "name": e.name,
-            "layer": layers[e.name],
-            "exposure": e,
-            "used": e.name in in_mosaics,
-            "date": _day(e.expstart),
-        }
+        ExposureRow(e.name, layers[e.name], e, used=e.name in in_mosaics, date=_day(e.expstart))
         for e in record.plan.exposures
     ]
-    rest = [exclusion.name for exclusion in record.left_out if exclusion.name not in planned]
-    return rows + [{"name": name, "layer": "", "exposure": None, "used": False, "date": ""} for name in rest]
+    return rows + [ExposureRow(excluded.name) for excluded in record.left_out if excluded.name not in planned]
 
 
-def files(record: RunRecord) -> list[dict[str, Any]]:
-    """Return a row for each file of the output directory that the run has made."""
+def file_rows(record: RunRecord) -> list[FileRow]:
+    """Return a row for each existing file of the run in the output directory."""
     listed = record.manifest.products if record.manifest is not None else ()
-    rows: dict[str, dict[str, Any]] = {file.name: asdict(file) for file in listed}
+    found = {file.name: (file.kind, file.sha256) for file in listed}
     for layer in record.made:
         for product in layer.products:
             for name, kind in ((product.name, "mosaic"), (product.trailer, "trailer")):
-                rows.setdefault(name, {"name": name, "kind": kind, "layer": layer.name})
-    for extra in record.pictures.get("files", []):
-        rows.setdefault(extra["name"], extra)
-    there = []
-    for name, row in sorted(rows.items()):
-        path = record.output / name
-        if path.is_file():
-            there.append({"sha256": "", **row, "size": path.stat().st_size})
-    return there
+                found.setdefault(name, (kind, ""))
+    for extra in record.pictures.files:
+        found.setdefault(extra.name, (extra.kind, ""))
+    return [
+        FileRow(name, kind, path.stat().st_size, sha256)
+        for name, (kind, sha256) in sorted(found.items())
+        if (path := record.output / name).is_file()
+    ]
 
 
 def last_lines(failure: Failed) -> str:
@@ -228,23 +309,9 @@ def last_lines(failure: Failed) -> str:
     return "\n".join(lines[-_LOG_LINES:])
 
 
-def _alignment(record: RunRecord) -> dict[str, Any]:
-    found = record.alignment
-    layers = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
-    residuals = residual_points(found.exposures, layers) if found else []
-    return {
-        "alignment": found,
-        "layer_of": layers,
-        "residuals": plane(residuals, max(found.rms_mas)) if found and residuals else None,
-        "shifts": plane(shift_points(found.exposures, layers)) if found and found.exposures else None,
-    }
-
-
-def _once(messages: Any) -> list[tuple[str, int]]:
-    counts: dict[str, int] = {}
-    for message in messages:
-        counts[message] = counts.get(message, 0) + 1
-    return list(counts.items())
+def _counted(messages: Iterable[str]) -> list[tuple[str, int]]:
+    """Return each message once, with its number."""
+    return list(Counter(messages).items())
 
 
 def _date(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What a run directory tells about its run."""
+"""Record of a run, read from its run directory."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.plan.outlines import Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
+from hstmosaic.products.picture_list import PictureList, read_picture_list
 from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.pixel_repair import PixelRepair
@@ -37,21 +38,21 @@ class Failed:
     """Empty if it concerns all of them."""
     cause: str
     log: str
-    """Path of the log that shows it; empty where there is none."""
+    """Path of its log; empty if missing."""
     lines: tuple[str, ...] = ()
-    """Of the log, those that show it."""
+    """Lines of the log that show it."""
     next_step: str = ""
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """A run as its directory tells it."""
+    """A run as recorded in its run directory."""
 
     run: Path
     """The run directory."""
     plan: Plan
     events: tuple[dict[str, Any], ...]
-    """Of the last start, in the order in which they were told."""
+    """Events of the last start, in order."""
 
     @property
     def directory(self) -> RunDirectory:
@@ -60,7 +61,7 @@ class RunRecord:
 
     @property
     def output(self) -> Path:
-        """Where the products are."""
+        """The output directory."""
         return self.directory.output
 
     @property
@@ -69,23 +70,23 @@ class RunRecord:
         return float(self.events[0]["time"]) if self.events else 0.0
 
     def told(self, *kinds: str) -> Iterator[dict[str, Any]]:
-        """Go through the events of some kinds."""
+        """Return the events of some kinds."""
         return (event for event in self.events if event["kind"] in kinds)
 
     @cached_property
     def asked(self) -> dict[str, Any]:
-        """Command and options, as far as the run log has them."""
+        """Command and options in the run log."""
         return next((event.get("asked", {}) for event in self.told(_START)), {})
 
     @cached_property
     def exit_code(self) -> int | None:
-        """How the run ended; None if that was not told."""
+        """Exit code of the run; None if it was not recorded."""
         codes = [event["exit_code"] for event in self.events if event.get("exit_code") is not None]
         return int(codes[-1]) if codes else None
 
     @cached_property
     def made(self) -> tuple[Layer, ...]:
-        """Layers that the last start has made or found made."""
+        """Layers that the last start made or reused."""
         names = {event.get("layer") for event in self.told("gathered", "reused")}
         return tuple(layer for layer in self.plan.layers if layer.name in names)
 
@@ -124,7 +125,7 @@ class RunRecord:
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
-        """Where the exposures lie; none in run directories of older versions."""
+        """Outlines of the exposures; none in run directories of older versions."""
         path = self.directory.outlines_file
         return read_outlines(path) if path.is_file() else ()
 
@@ -141,9 +142,13 @@ class RunRecord:
             raise OutputError(f"{path} is not the result of an alignment ({error!r})", _WRITTEN_ANEW) from error
 
     @cached_property
-    def pictures(self) -> dict[str, Any]:
-        """What `hstmosaic.products.pictures.make_pictures` has written down; empty where it has not."""
-        return _read_if_there(self.directory.pictures_file)
+    def pictures(self) -> PictureList:
+        """Pictures of the run; an empty list before they are made."""
+        path = self.directory.pictures_file
+        try:
+            return read_picture_list(path)
+        except ValueError as error:
+            raise OutputError(f"{path} cannot be read: {error}", _WRITTEN_ANEW) from error
 
     def used(self, layer: Layer) -> tuple[str, ...]:
         """Return the names of the exposures in a layer's products."""
@@ -166,7 +171,7 @@ def read_record(run: Path) -> RunRecord:
     Raises
     ------
     OutputError
-        If it is none, or its plan is damaged.
+        If it is not a run directory, or its plan is damaged.
     """
     directory = RunDirectory(run)
     try:

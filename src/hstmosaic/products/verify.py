@@ -1,4 +1,4 @@
-"""Products as they are, against the manifests that say how they were."""
+"""Comparison of products with their manifests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _THREADS = 8
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is not as a manifest says."""
+    """A file that differs from its manifest."""
 
     name: str
     cause: str
@@ -47,7 +47,7 @@ class Manifests:
     """The manifests of a directory."""
 
     names: tuple[str, ...]
-    """File names, also of those that cannot be read."""
+    """File names, including unreadable ones."""
     readable: tuple[Manifest, ...]
     faults: tuple[Fault, ...]
 
@@ -58,7 +58,7 @@ class Manifests:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about runs that have not made everything."""
+        """Notes about incomplete runs."""
         return tuple(
             f"{manifest.prefix}: the run ended with exit code {manifest.exit_code}; "
             + ("; ".join(f"{failure.layer or 'all'}: {failure.cause}" for failure in manifest.failures))
@@ -69,7 +69,7 @@ class Manifests:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a check has found."""
+    """Result of a check."""
 
     manifests: int
     files: int
@@ -88,7 +88,7 @@ def read_manifests(folder: Path) -> Manifests:
     Raises
     ------
     NotAsRecordedError
-        If there is none.
+        If no manifest is found.
     """
     found = sorted(folder.glob(f"*{_ENDING}"))
     if not found:
@@ -113,9 +113,9 @@ def verify_products(folder: Path, manifests: Manifests, on_bytes: Callable[[int]
     Parameters
     ----------
     folder : pathlib.Path
-        Where the products are.
+        Folder of the products.
     manifests : Manifests
-        What they should be.
+        Their manifests.
     on_bytes : callable
         Called, from several threads, with numbers of bytes as they are read.
 
@@ -142,7 +142,7 @@ def verify_products(folder: Path, manifests: Manifests, on_bytes: Callable[[int]
 
 
 def _compare(path: Path, product: Gathered, on_bytes: Callable[[int], object]) -> str:
-    """Return what is wrong with a file as a whole."""
+    """Return the fault of a file as a whole, or an empty string."""
     try:
         size = path.stat().st_size
         if size != product.size:
@@ -170,7 +170,7 @@ def _fits_faults(path: Path, product: Gathered) -> list[str]:
                 names = hdu_names([hdu.header for hdu in hdus])
                 found = [_hdu_fault(name, hdu, product) for name, hdu in zip(names, hdus, strict=True)]
         except (OSError, ValueError, TypeError, KeyError) as error:
-            return [f"it is no readable FITS file any more ({error})"]
+            return [f"is not a readable FITS file ({error})"]
     return [fault for fault in found if fault]
 
 
@@ -187,9 +187,9 @@ def _hdu_fault(name: str, hdu: Any, product: Gathered) -> str:
 def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
     known = {product.name for product in manifests.products} | set(manifests.names)
     prefixes = sorted({name.removesuffix(_ENDING) for name in manifests.names})
-    # nobody can say what belongs to a run whose manifest is damaged
+    # the files of a run with a damaged manifest are unknown
     unread = tuple(f"{fault.name.removesuffix(_ENDING)}_" for fault in manifests.faults)
-    # a report can be made again at any time, and holds the manifest
+    # a report can be remade at any time
     known |= {report_name(prefix) for prefix in prefixes}
     for prefix in prefixes:
         for path in sorted([*folder.glob(f"{prefix}_*"), *folder.glob(f".{prefix}_*.part")]):
@@ -197,10 +197,10 @@ def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
                 continue
             known.add(path.name)
             if path.suffix == ".part":
-                yield Fault(path.name, "a file that was not written to its end", "delete it")
+                yield Fault(path.name, "an incomplete file", "delete it")
             else:
                 yield Fault(
                     path.name,
-                    "is in no manifest, though it is named like a product",
-                    "move it away: it is not of this run",
+                    "is named like a product but in no manifest",
+                    "move it elsewhere: it is not from this run",
                 )

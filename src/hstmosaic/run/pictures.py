@@ -134,8 +134,8 @@ def drawn(directory: RunDirectory) -> list[Gathered]:
 
 
 def _drawn(record: RunRecord) -> list[Gathered]:
-    files = record.pictures.get("files", [])
-    return [replace(described(record.output / file["name"], file["kind"]), layer=file["layer"]) for file in files]
+    files = record.pictures.files
+    return [replace(described(record.output / file.name, file.kind), layer=file.layer) for file in files]
 
 
 def list_pictures(run: Path) -> None:

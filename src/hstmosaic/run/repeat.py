@@ -58,14 +58,12 @@ def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[s
     catalog = options.pop("catalog")
     if not {"catalog", "skip_alignment"}.isdisjoint(typed):
         catalog = None
-    files = [
-        _File(Path(paths[e["name"]]), e["sha256"], if_gone=_ELSEWHERE, if_changed=_CHANGED) for e in recorded.exposures
-    ]
+    files = [_File(Path(paths[e.name]), e.sha256, if_gone=_ELSEWHERE, if_changed=_CHANGED) for e in recorded.exposures]
     if catalog is not None:
         files.append(_File(Path(catalog["path"]), catalog["sha256"], _OTHER_CATALOG, _OTHER_CATALOG))
     _check(files, bar)
     return options | {
-        "source": tuple(paths[exposure["name"]] for exposure in recorded.exposures),
+        "source": tuple(paths[exposure.name] for exposure in recorded.exposures),
         "catalog": None if catalog is None else Path(catalog["path"]),
         "keep": tuple(options["keep"]),
         "notes": tuple(_differences(recorded)),
@@ -88,9 +86,9 @@ def _read(provenance: Path) -> Recorded:
 def _places(recorded: Recorded, source: str | None) -> dict[str, str]:
     """Return the path of every exposure."""
     if source is None:
-        return {exposure["name"]: exposure["path"] for exposure in recorded.exposures}
+        return {exposure.name: exposure.path for exposure in recorded.exposures}
     found = {item.path.name: str(item.path) for item in resolve_inputs(source)}
-    missing = [exposure["name"] for exposure in recorded.exposures if exposure["name"] not in found]
+    missing = [exposure.name for exposure in recorded.exposures if exposure.name not in found]
     if missing:
         raise BadInputError(
             [Problem(name, f"the run used it, {source} does not have it", "add it") for name in missing]

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.checks import Exclusion, apply_strict
-from hstmosaic.products.gather import Gathered, gather_layer, gather_stub, product_names, still_gathered
+from hstmosaic.products.gather import Gathered, gather_layer, move_products, product_names, still_gathered
 from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.products.manifest import Failure
 from hstmosaic.products.product_check import ProductError
@@ -246,7 +246,7 @@ class Schedule:
             return
         if self._fails_strictly(layer, task, result):
             return
-        gather = gather_stub if self.settings.stub else gather_layer
+        gather = move_products if self.settings.stub else gather_layer
         made = [MadeFile(**file) for file in result.data["files"]]
         try:
             gathered = gather(layer, self._used(layer), made, task.path, self.directory.output)

@@ -1,0 +1,90 @@
+"""The list of the pictures of a run, stored in its run directory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.products.measurements import Measurements
+from hstmosaic.store.files import ENCODING, write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A file that accompanies the products."""
+
+    name: str
+    kind: str
+    """``preview``, ``colour``, ``footprints``, ``regions`` or ``coverage``."""
+    layer: str = ""
+    product: str = ""
+    """Name of its image."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A picture for the report."""
+
+    file: str
+    """Name in the folder of pictures."""
+    kind: str
+    """``science``, ``weight``, ``colour`` or ``footprints``."""
+    alt: str
+    """Description of its content."""
+    width: int
+    height: int
+    whole: str
+    """Name of the PNG in the output directory that contains it."""
+    layer: str = ""
+
+
+@dataclass(frozen=True)
+class PictureList:
+    """Pictures of a run, and measurements of its products."""
+
+    files: tuple[Extra, ...] = ()
+    """Files that the last start made."""
+    kept: tuple[Extra, ...] = ()
+    """Files of earlier starts that still show products."""
+    embedded: tuple[Embedded, ...] = ()
+    measured: Mapping[str, Measurements] = field(default_factory=dict)
+    """Measurements by the names of products."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pictures were made."""
+        return not (self.files or self.kept or self.embedded or self.measured)
+
+
+def write_picture_list(path: Path, pictures: PictureList) -> None:
+    """Write a list of pictures atomically."""
+    write_whole(path, json.dumps({"schema": SCHEMA} | asdict(pictures), indent=1))
+
+
+def read_picture_list(path: Path) -> PictureList:
+    """Read a list of pictures; it is empty where the file is missing.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+    """
+    if not path.is_file():
+        return PictureList()
+    raw: dict[str, Any] = json.loads(path.read_text(ENCODING))
+    try:
+        return PictureList(
+            files=tuple(Extra(**extra) for extra in raw.get("files", ())),
+            kept=tuple(Extra(**extra) for extra in raw.get("kept", ())),
+            embedded=tuple(Embedded(**picture) for picture in raw.get("embedded", ())),
+            measured={name: Measurements.from_dict(values) for name, values in raw.get("measured", {}).items()},
+        )
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
