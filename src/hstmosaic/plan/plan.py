@@ -6,7 +6,7 @@ import json
 import platform
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hstmosaic import __version__
 from hstmosaic.plan.checks import Exclusion
@@ -14,12 +14,16 @@ from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Factors, Learned
 from hstmosaic.plan.exposures import Exposure
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
+from hstmosaic.plan.plan_views import plan_html, plan_summary, plot_plan
 from hstmosaic.store.task_names import Stage, stage_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _PACKAGES = ("drizzlepac", "stwcs", "astropy", "numpy", "scipy", "photutils", "scikit-image", "dask")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """All decisions about a run before its first task."""
 
@@ -57,6 +61,26 @@ class Plan:
     """Resources of each task, including those of the alignment."""
     learned: Learned = NOTHING_LEARNED
     """Corrections of the estimates by earlier runs."""
+
+    def __repr__(self) -> str:
+        return f"<Plan of {plan_summary(self)}>"
+
+    def _repr_html_(self) -> str:
+        return plan_html(self)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Plot the footprints of the exposures and the outline of the mosaic.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes, optional
+            Axes in pixels of the projection cell; new ones with celestial coordinates when None.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        return plot_plan(self, axes)
 
     def exposure(self, name: str) -> Exposure:
         """Return the exposure of a file name."""

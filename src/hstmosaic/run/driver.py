@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError
+from hstmosaic.monitor.progress_bar import progress_bar
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
@@ -46,15 +47,15 @@ _MANY = 100
 """So many exposures take seconds to read."""
 
 
-def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcome:
-    """Make the mosaics of a list of exposures; what an earlier run of the same finished is not done again.
+def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = None) -> Outcome:
+    """Make the mosaics of a list of exposures, or resume an earlier run with the same output.
 
     Parameters
     ----------
     options : RunOptions
-        What the user asks for.
-    listener : callable
-        Called with every `Event`.
+        Exposures, output directory, profile and so on.
+    listener : callable, optional
+        Called with every `Event`; shows a progress bar in a notebook or on a terminal when None.
 
     Returns
     -------
@@ -74,6 +75,9 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None]) -> Outcom
     RunBusyError
         If another driver works on the same run.
     """
+    if listener is None:
+        with progress_bar() as bar:
+            return run_mosaic(options, bar)
     started = time.time()
     # drizzlepac's import goes on while headers are read; on a login node there is none
     warnings: list[str] = []

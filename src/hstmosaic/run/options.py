@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from hstmosaic.run.profiles.profile import Profile
+from hstmosaic.run.profiles.profile import Profile, load_profile
 from hstmosaic.store.files import sha256
 
 _SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}
@@ -17,7 +17,10 @@ _SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the user asks for."""
+    """Options of a run.
+
+    Paths can be given as text, and the profile by its name.
+    """
 
     source: str | tuple[str, ...]
     """Search pattern, list, or ``@`` and list; or names of exposures."""
@@ -48,6 +51,14 @@ class RunOptions:
     """Where tasks run."""
     learning: bool = True
     """Estimate by what earlier runs have measured, and keep what this one measures."""
+
+    def __post_init__(self) -> None:
+        """Convert text to paths and to a profile."""
+        for name in ("output", "catalog"):
+            if isinstance(getattr(self, name), str):
+                object.__setattr__(self, name, Path(getattr(self, name)))
+        if isinstance(self.profile, str):
+            object.__setattr__(self, "profile", load_profile(self.profile))
 
     @property
     def aligned(self) -> bool:

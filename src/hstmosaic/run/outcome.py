@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ExitCode, HstMosaicError, OutputError
+from hstmosaic.html_tables import html_table
+from hstmosaic.plan.names import report_name
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +25,9 @@ if TYPE_CHECKING:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
-    """How a run ended."""
+    """Result of a run: products, exposures that were left out, and failures."""
 
     plan: Plan
     products: tuple[Gathered, ...]
@@ -40,20 +44,61 @@ class Outcome:
     alignment: AlignmentResult | None = None
     """How the alignment went; None where there was none."""
     error: BaseException | None = None
-    """What has ended it early."""
+    """Error that ended the run early."""
     fallbacks: dict[str, list[str]] = field(default_factory=dict)
     """Fallbacks of the libraries, with the names of the layers or exposures of each."""
     repairs: dict[str, PixelRepair] = field(default_factory=dict)
     """Faults in the pixels of exposures that working copies do not have, by name."""
 
     @property
+    def output(self) -> Path:
+        """The output directory."""
+        return self.directory.parent
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Absolute paths of the products, by file name."""
+        return {product.name: self.output.absolute() / product.name for product in self.products}
+
+    @property
+    def mosaics(self) -> tuple[Path, ...]:
+        """Absolute paths of the mosaics, in the order of the layers."""
+        planned = [product.name for layer in self.plan.layers for product in layer.products]
+        return tuple(self.paths[name] for name in planned if name in self.paths)
+
+    @property
+    def report(self) -> Path:
+        """Absolute path of the report."""
+        return self.output.absolute() / report_name(self.plan.prefix)
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self._summary}>"
+
+    @property
+    def _summary(self) -> str:
+        mosaics, failures = count_of(len(self.mosaics), "mosaic"), count_of(len(self.failures), "failure")
+        left_out = f"{count_of(len(self.left_out), 'exposure')} left out"
+        return f"{self.exit_code.name}: {mosaics} in {self.output}, {left_out}, {failures}, {self.seconds:.0f} s"
+
+    def _repr_html_(self) -> str:
+        products = ([item.name, self.paths[item.name], f"{item.size / 1e6:.1f}"] for item in self.products)
+        return "".join(
+            [
+                f"<p><b>Outcome</b> {escape(self._summary)}; report: {escape(str(self.report))}</p>",
+                html_table(["product", "path", "size (MB)"], products),
+                html_table(["left out", "reason"], ([item.name, item.reason] for item in self.left_out)),
+                html_table(["failed", "cause"], ([item.layer or "all", item.cause] for item in self.failures)),
+            ]
+        )
+
+    @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Wall time of the run."""
         return self.ended - self.started
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the shell is told."""
+        """Exit code of the command line."""
         if self.error is not None:
             return code_of(self.error)
         if not self.failures:
