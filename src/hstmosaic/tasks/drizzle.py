@@ -15,6 +15,7 @@ from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
+from hstmosaic.tasks.exact.replace import replace_slow_functions
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.upstream import dependencies, drizzling, memory, sky_matching
@@ -64,6 +65,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
     sky_matching.skip_distant_pairs()
     sky_matching.fill_polygons_fast()
+    replace_slow_functions()
     parameters, steps = note_parameters(), watch_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,

@@ -1,0 +1,153 @@
+"""Means and medians of sequences that are never in memory as a whole, as numpy computes them.
+
+numpy adds single-precision numbers in single precision, so that a mean depends on the order of additions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+LEAF = 1 << 20
+"""Numbers of the sequence that `tree_mean` adds at once."""
+_UNROLLED, _STEP = 128, 8
+"""numpy's pairwise sum: longest block that is not divided, and what lengths of the first halves are multiples of."""
+CHUNK = 8192
+"""numpy adds numbers that are not in the byte order of the machine in chunks of this length."""
+_HIGH = 16
+
+
+class Taker:
+    """Takes numbers from a sequence that comes in pieces of any length."""
+
+    def __init__(self, pieces: Iterable[np.ndarray]) -> None:
+        self._pieces = iter(pieces)
+        self._rest: list[np.ndarray] = []
+
+    def take(self, count: int) -> np.ndarray:
+        """Return the next numbers; fewer at the end of the sequence."""
+        found, length = [], 0
+        while length < count:
+            piece = self._rest.pop() if self._rest else next(self._pieces, None)
+            if piece is None:
+                break
+            if length + len(piece) > count:
+                self._rest.append(piece[count - length :])
+                piece = piece[: count - length]
+            found.append(piece)
+            length += len(piece)
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate(found) if found else np.empty(0, np.float32)
+
+
+def tree_mean(pieces: Iterable[np.ndarray], count: int) -> np.float32:
+    """Return ``numpy.mean`` of a contiguous sequence of single-precision numbers in the byte order of the machine.
+
+    Parameters
+    ----------
+    pieces : iterable of numpy.ndarray of float32
+        The sequence.
+    count : int
+        Its length, more than 0.
+    """
+    return np.float32(np.float32(_tree(Taker(pieces).take, count)) / count)
+
+
+def _tree(take: Callable[[int], np.ndarray], count: int) -> np.float32:
+    if count <= max(LEAF, _UNROLLED):
+        return np.float32(np.add.reduce(take(count)))
+    half = count // 2
+    half -= half % _STEP
+    first = _tree(take, half)
+    return np.float32(first + _tree(take, count - half))
+
+
+def chunk_mean(pieces: Iterable[np.ndarray], count: int) -> np.float32:
+    """Return ``numpy.mean`` of a sequence of single-precision numbers that are not in the byte order of the machine.
+
+    Parameters
+    ----------
+    pieces : iterable of numpy.ndarray of float32
+        The sequence, in any byte order.
+    count : int
+        Its length, more than 0.
+    """
+    total, taker = np.float32(0), Taker(pieces)
+    for first in range(0, count, LEAF):
+        numbers = np.asarray(taker.take(min(LEAF, count - first)), dtype=np.float32)
+        whole = len(numbers) - len(numbers) % CHUNK
+        for part in np.add.reduce(numbers[:whole].reshape(-1, CHUNK), axis=1):
+            total += part
+        if whole < len(numbers):
+            total += np.add.reduce(numbers[whole:])
+    return np.float32(total / count)
+
+
+def median(counts: Counter[float], dtype: type[np.generic]) -> np.generic:
+    """Return ``numpy.median`` of numbers that were counted.
+
+    Parameters
+    ----------
+    counts : Counter of float
+        How often each number comes.
+    dtype : type
+        Of the sequence: the middle two are added in it.
+    """
+    values = np.array(sorted(counts), dtype=dtype)
+    ends = np.cumsum([counts[float(value)] for value in values])
+    middle = [int(np.searchsorted(ends, place, side="right")) for place in ((ends[-1] - 1) // 2, ends[-1] // 2)]
+    found: np.generic = np.mean(values[sorted(set(middle))])
+    return found
+
+
+def count_numbers(counts: Counter[float], numbers: np.ndarray) -> None:
+    """Add a piece of a sequence to its counts."""
+    values, times = np.unique(numbers, return_counts=True)
+    for value, number in zip(values.tolist(), times.tolist(), strict=True):
+        counts[value] += number
+
+
+class PositiveMedian:
+    """The median of positive single-precision numbers, in two passes over their sequence."""
+
+    def __init__(self) -> None:
+        self.high = np.zeros(1 << _HIGH, np.int64)
+        """How many numbers have these upper 16 bits; bits of positive numbers are in the order of the numbers."""
+
+    def add(self, numbers: np.ndarray) -> None:
+        """Look at a piece of the sequence, in the first pass."""
+        bits = np.ascontiguousarray(numbers, dtype=np.float32).view(np.uint32)
+        self.high += np.bincount(bits >> _HIGH, minlength=1 << _HIGH)
+
+    @property
+    def count(self) -> int:
+        """Length of the sequence."""
+        return int(self.high.sum())
+
+    def find(self, pieces: Callable[[], Iterator[np.ndarray]]) -> np.float32:
+        """Return the median.
+
+        Parameters
+        ----------
+        pieces : callable
+            Returns the sequence once more.
+        """
+        count, ends = self.count, np.cumsum(self.high)
+        places = sorted({(count - 1) // 2, count // 2})
+        upper = [int(np.searchsorted(ends, place, side="right")) for place in places]
+        low = {number: np.zeros(1 << _HIGH, np.int64) for number in set(upper)}
+        for piece in pieces():
+            bits = np.ascontiguousarray(piece, dtype=np.float32).view(np.uint32)
+            for number in low:
+                low[number] += np.bincount(bits[bits >> _HIGH == number] & ((1 << _HIGH) - 1), minlength=1 << _HIGH)
+        found = []
+        for place, number in zip(places, upper, strict=True):
+            before = int(ends[number] - self.high[number])
+            found.append(number << _HIGH | int(np.searchsorted(np.cumsum(low[number]), place - before, side="right")))
+        return np.float32(np.mean(np.array(found, np.uint32).view(np.float32)))
