@@ -134,7 +134,7 @@ def ask(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
 
 
-def wait_until(true, seconds=60.0, shown=lambda: ""):
+def wait_until(true, seconds=300.0, shown=lambda: ""):
     """Poll until something is true and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := true()):

@@ -1,12 +1,13 @@
-"""Tasks that only pretend, in a pool on the throw-away Slurm."""
+"""Placeholder tasks in a pool on the throw-away Slurm."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from helpers.mini_slurm import wait_until
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.run.open_pool import open_pool
+from hstmosaic.run.node.task import TaskOptions
 from hstmosaic.run.profiles.profile import profile_from_yaml
+from hstmosaic.run.slurm.pool import slurm_pool
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import StubSpec
@@ -17,6 +18,8 @@ jobqueue:
 hstmosaic: {cluster: slurm, max-jobs: 4}
 """
 SMALL = 300
+PATIENCE = 400.0
+"""Seconds after which a test gives up waiting; a busy machine is slow."""
 
 
 def profile(text=PROFILE, **changes):
@@ -28,7 +31,7 @@ def profile(text=PROFILE, **changes):
 
 @dataclass
 class Bench:
-    """A pool, its run directory, and the events it emitted."""
+    """A pool, its run directory and its events."""
 
     pool: object
     directory: object
@@ -43,14 +46,16 @@ class Bench:
         return [event for event in self.events if event.kind == kind]
 
     def started(self, name):
-        """Wait until a task has written its first word, or rather until its process has a log."""
+        """Wait until the process of a task has made its log."""
         return wait_until(self.directory.task(name).log.exists)
 
 
 @contextmanager
-def bench(folder, given=None, workers=None, *, keep_work=False):
+def bench(folder, given=None, workers=None, *, keep_work=False, timing=None):
     directory = run_directory(folder, "stub")
     directory.create()
     events = []
-    with open_pool(given or profile(), directory, EventLog(events.append), workers, keep_work=keep_work) as pool:
+    given = given or profile()
+    options = TaskOptions(given.scratch, keep_work)
+    with slurm_pool(given, directory, EventLog(events.append), options, workers, timing) as pool:
         yield Bench(pool, directory, events)

@@ -102,17 +102,17 @@ def test_an_unknown_cause_is_told_as_it_is(failed):
 
 
 def test_a_task_that_never_started_has_no_log(tmp_path):
-    found = digest(Failure("acs_wfc_f814w", "its job 17 has ended (TIMEOUT)", "nowhere"), [tmp_path / "absent"])
+    found = digest(Failure("acs_wfc_f814w", "its job 17 ended (TIMEOUT)", "nowhere"), [tmp_path / "absent"])
     assert found.cause == "walltime"
 
 
 @pytest.mark.parametrize(
     ("message", "name"),
     [
-        ("its process was killed (SIGKILL: by hand, or by the system for want of memory)", "killed"),
-        ("its job 17 has ended (OUT_OF_MEMORY) for want of memory", "memory"),
-        ("its job 17 has ended (NODE_FAIL) (attempt 4)", "worker"),
-        ("its job 17 has ended (CANCELLED by 1000)", "worker"),
+        ("its process was killed (SIGKILL: by a user, or by the system for lack of memory)", "killed"),
+        ("its job 17 ended (OUT_OF_MEMORY): not enough memory", "memory"),
+        ("its job 17 ended (NODE_FAIL) (attempt 4)", "worker"),
+        ("its job 17 ended (CANCELLED by 1000)", "worker"),
         ("MemoryError: std::bad_alloc with 4000 MB, the most that can be had", "memory"),
         ("screening left out all of its exposures; see the warnings above", "screened"),
         ("foo_drc.fits is not as planned: its headers were not refined", "not as planned"),

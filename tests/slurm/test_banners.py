@@ -6,7 +6,7 @@ import pytest
 
 from helpers.banners import wrapped_commands
 from helpers.mini_slurm import ask, wait_until
-from helpers.stubs import PROFILE, bench, profile
+from helpers.stubs import PATIENCE, PROFILE, bench, profile
 from helpers.users import start
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.doctor import examine
@@ -62,16 +62,16 @@ def test_a_job_that_is_lost_at_such_a_site_is_replaced(slurm, other, site, tmp_p
             patch.undo()
             ask("scancel", job.data["job"])
             patch.setenv("PATH", site)
-            assert long.result(60)[0].ok
+            assert long.result(PATIENCE)[0].ok
             (retry,) = on.emitted("retrying")
-            assert f"job {job.data['job']} has ended (CANCELLED" in retry.message
+            assert f"job {job.data['job']} ended (CANCELLED" in retry.message
 
 
 def test_the_words_of_sbatch_are_told_without_banners(slurm, other, site, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", site)
     with bench(tmp_path, profile(**{"queue: batch": "queue: nowhere"})) as on:
         with pytest.raises(ClusterError, match="invalid partition specified: nowhere") as raised:
-            on.start("task").result(60)
+            on.start("task").result(PATIENCE)
         assert "slow" not in raised.value.message
     monkeypatch.undo()
 
@@ -90,12 +90,12 @@ def test_a_job_is_cancelled_by_number_and_name_together(slurm, other, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
         on.start("task")
         (job,) = wait_until(lambda: on.emitted("job"))
-        (name,) = on.pool.staff.jobs
-        submitted = on.pool.staff.cluster.job(name)
+        (name,) = on.pool.workers.jobs
+        submitted = on.pool.workers.cluster.job(name)
         number, submitted.job_id = job.data["job"], other
-        on.pool.staff.cluster.sync(submitted.close)
+        on.pool.workers.cluster.sync(submitted.close)
         assert slurm.jobs() == {int(other): "PENDING", int(number): "PENDING"}
-        on.pool.staff.cluster.dismiss(name, number)
+        on.pool.workers.cluster.remove_job(name, number)
         wait_until(lambda: int(number) not in slurm.jobs())
 
 
@@ -106,10 +106,10 @@ def test_a_job_whose_number_nobody_says_ends_the_run_and_is_cancelled(slurm, tmp
     script = tmp_path / "sbatch.sh"
     script.write_text(UNCLEAR.format(path="sbatch"))
     script.chmod(0o755)
-    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", str(script))
+    monkeypatch.setattr("hstmosaic.run.slurm.cluster.SizedJob.submit_command", str(script))
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
-        with pytest.raises(ClusterError, match=r"sbatch did not answer in the form .* 'Your job is on its way'"):
-            on.start("task").result(60)
+        with pytest.raises(ClusterError, match=r"unexpected output of sbatch: 'Your job is on its way'"):
+            on.start("task").result(PATIENCE)
         wait_until(slurm.jobs)
     assert slurm.jobs() == {}
 
@@ -121,7 +121,7 @@ def test_a_squeue_that_answers_otherwise_ends_the_run_at_its_start(slurm, tmp_pa
     (folder / "squeue").chmod(0o755)
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-        with pytest.raises(ClusterError, match="squeue did not answer in the form") as raised, bench(tmp_path / "out"):
+        with pytest.raises(ClusterError, match="unexpected output of squeue") as raised, bench(tmp_path / "out"):
             pass
     assert "8|RUNNING" in raised.value.message
     assert "PATH" in raised.value.next_step

@@ -10,8 +10,8 @@ import pytest
 
 from helpers.bridge import bridge_call, check_bridge
 from helpers.mini_slurm import wait_until
+from hstmosaic.run.slurm.cluster import SizedJob
 from hstmosaic.run.slurm.commands import NOT_FOR_SBATCH, PARSABLE
-from hstmosaic.run.slurm.jobs import SizedJob
 
 pytestmark = pytest.mark.slurm
 

@@ -46,7 +46,7 @@ def break_program(program, folder, monkeypatch):
     ("program", "seconds", "words"),
     [
         ("hstmosaic.tasks.zygote", 60, "no worker can run tasks: SystemExit: the last words"),
-        ("distributed.cli.dask_worker", 120, "before its worker came up: SystemExit: the last words"),
+        ("distributed.cli.dask_worker", 120, "before its worker started: SystemExit: the last words"),
     ],
 )
 def test_jobs_whose_processes_die(slurm, field, tmp_path, monkeypatch, program, seconds, words):

@@ -11,7 +11,7 @@ from helpers.stubs import profile
 from hstmosaic.run import doctor
 from hstmosaic.run.doctor import examine
 from hstmosaic.run.profiles.profile import load_profile
-from hstmosaic.run.slurm.answers import SlurmSilentError
+from hstmosaic.run.slurm.answers import SlurmCommandError
 
 pytestmark = pytest.mark.slurm
 
@@ -64,7 +64,7 @@ def test_the_directory_that_workers_keep_their_files_in_is_looked_at(slurm, tmp_
 def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, monkeypatch):
     def cancel(name):
         slurm_cancel(name)
-        raise SlurmSilentError("scancel has not answered")
+        raise SlurmCommandError("scancel did not answer")
 
     slurm_cancel = doctor.cancel
     monkeypatch.setattr(doctor, "cancel", cancel)
@@ -72,7 +72,7 @@ def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, m
     assert [finding.what for finding in found][-1] == "network"
     assert all(finding.good for finding in found)
     assert not last.good
-    assert "scancel has not answered" in last.words
+    assert "scancel did not answer" in last.words
 
 
 @pytest.mark.parametrize("name", ["my mosaics", "x&y"])

@@ -12,10 +12,10 @@ import pytest
 from distributed import Client
 
 from helpers.mini_slurm import ask, wait_until
-from helpers.stubs import bench, profile
+from helpers.stubs import PATIENCE, bench, profile
 from hstmosaic.errors import ClusterError, ExitCode
-from hstmosaic.run.pool.pool import Pool
-from hstmosaic.run.slurm.jobs import SizedCluster
+from hstmosaic.run.slurm.cluster import SizedCluster
+from hstmosaic.run.slurm.polling import Timing
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -27,12 +27,12 @@ def runs_of(events, task):
 def test_small_tasks_share_a_job_and_a_big_one_has_its_own(slurm, tmp_path):
     with bench(tmp_path) as on:
         answers = [on.start(f"small-{i}") for i in range(4)] + [on.start("big", estimate_mb=4000)]
-        assert all(answer.result(60)[0].ok for answer in answers)
+        assert all(answer.result(PATIENCE)[0].ok for answer in answers)
         asked = {event.data["job"]: event.message for event in on.emitted("job")}
         assert sorted(message.partition("submitted (")[2] for message in asked.values()) == [
-            "1 core(s), 4500 MB, 5 min)",
-            "2 core(s), 1100 MB, 5 min)",
-            "2 core(s), 1100 MB, 5 min)",
+            "1 core, 4500 MB, 5 min)",
+            "2 cores, 1100 MB, 5 min)",
+            "2 cores, 1100 MB, 5 min)",
         ]
         for number, message in asked.items():
             shown = ask("scontrol", "show", "job", number)
@@ -47,10 +47,10 @@ def test_variables_of_the_user_do_not_change_what_jobs_are(slurm, tmp_path, monk
     for name, value in given.items():
         monkeypatch.setenv(f"SBATCH_{name}", value)
     with bench(tmp_path) as on:
-        assert on.start("task").result(100)[0].ok
+        assert on.start("task").result(PATIENCE)[0].ok
         (job,) = on.emitted("job")
         shown = ask("scontrol", "show", "job", "-o", job.data["job"])
-        for words in (f"JobName={on.pool.staff.name} ", "TimeLimit=00:05:00 ", "Account=ast1 "):
+        for words in (f"JobName={on.pool.workers.name} ", "TimeLimit=00:05:00 ", "Account=ast1 "):
             assert words in shown
         assert "ArrayJobId" not in shown
         assert not on.emitted("refused")
@@ -77,9 +77,9 @@ def test_what_a_user_wants_to_see_of_the_queue_leaves_no_job_behind(slurm, tmp_p
 def test_jobs_are_sized_for_the_partition_that_the_user_has_set(slurm, tmp_path, monkeypatch):
     monkeypatch.setenv("SBATCH_PARTITION", "short")
     with bench(tmp_path) as on:
-        with pytest.raises(ClusterError, match="the longest job that may be asked for has 120 s"):
+        with pytest.raises(ClusterError, match="the longest job allowed has 120 s"):
             on.start("endless", seconds=100.0)
-        assert on.start("task").result(100)[0].ok
+        assert on.start("task").result(PATIENCE)[0].ok
         (job,) = on.emitted("job")
         assert "TimeLimit=00:02:00" in ask("scontrol", "show", "job", job.data["job"])
 
@@ -87,32 +87,39 @@ def test_jobs_are_sized_for_the_partition_that_the_user_has_set(slurm, tmp_path,
 def test_a_cancelled_job_is_replaced_and_only_its_tasks_run_again(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
         first = on.start("first", products=("first.fits",))
-        assert first.result(60)[0].ok
+        assert first.result(PATIENCE)[0].ok
         long = on.start("long", seconds=8.0)
         on.started("long")
         (victim,) = slurm.running()
         ask("scancel", str(victim))
-        result, measured = long.result(60)
+        result, measured = long.result(PATIENCE)
         assert result.ok
         assert measured.wall_seconds > 8
         (retry,) = on.emitted("retrying")
         assert (retry.data["task"], retry.data["cause"]) == ("long", "worker")
-        assert f"job {victim} has ended (CANCELLED" in retry.message
+        assert f"job {victim} ended (CANCELLED" in retry.message
 
 
 def test_a_worker_that_is_lost_before_its_answer_is_fetched(slurm, tmp_path, monkeypatch):
-    def end(pool, work, ended):
-        for number in slurm.workers():
-            os.kill(number, signal.SIGKILL)
-        monkeypatch.undo()
-        pool_end(pool, work, ended)
+    def kill_workers_first(*arguments, **options):
+        future = submit(*arguments, **options)
+        result = future.result
 
-    pool_end = Pool._end
-    monkeypatch.setattr(Pool, "_end", end)
+        def result_of_killed_worker(timeout):
+            for number in slurm.workers():
+                os.kill(number, signal.SIGKILL)
+            return result(timeout)
+
+        monkeypatch.setattr(future, "result", result_of_killed_worker)
+        on.pool.client.submit = submit  # later tasks run as usual
+        return future
+
     with bench(tmp_path) as on:
-        assert on.start("task").result(60)[0].ok  # its result is on the disk
+        submit = on.pool.client.submit
+        on.pool.client.submit = kill_workers_first
+        assert on.start("task").result(PATIENCE)[0].ok  # its result is on the disk
         assert not on.emitted("retrying")
-        assert on.start("later").result(60)[0].ok
+        assert on.start("later").result(PATIENCE)[0].ok
 
 
 def test_a_crashed_node(slurm, tmp_path):
@@ -121,29 +128,30 @@ def test_a_crashed_node(slurm, tmp_path):
         for i in range(2):
             on.started(f"long-{i}")
         slurm.do("crash-node", 2)
-        assert all(answer.result(90)[0].ok for answer in answers)
+        assert all(answer.result(PATIENCE)[0].ok for answer in answers)
         (retry,) = on.emitted("retrying")
         assert "NODE_FAIL" in retry.message
     slurm.do("start-node", 2)
 
 
 def test_too_little_memory_is_answered_with_more(slurm, tmp_path):
-    with bench(tmp_path) as on:
-        greedy = on.start("greedy", estimate_mb=400, seconds=8.0, memory_mb=600)
-        modest = on.start("modest", seconds=3.0)
-        assert greedy.result(90)[0].ok
-        assert modest.result(90)[0].ok
+    # both tasks are in the first job, and both run when Slurm looks at its memory, however slow the machine is
+    with bench(tmp_path, timing=Timing(hold=10.0)) as on:
+        greedy = on.start("greedy", estimate_mb=400, seconds=30.0, memory_mb=600)
+        modest = on.start("modest", seconds=30.0)
+        assert greedy.result(PATIENCE)[0].ok
+        assert modest.result(PATIENCE)[0].ok
         retry = runs_of(on.events, "greedy")[0]
         assert (retry.data["cause"], retry.data["memory_mb"]) == ("memory", 800)
-        assert "for want of memory" in retry.message
+        assert "not enough memory" in retry.message
         assert [event.data["memory_mb"] for event in on.emitted("job")] == [1200, 1900]
 
 
 def test_memory_grows_up_to_the_maximum_of_the_profile(slurm, tmp_path):
     with bench(tmp_path, profile(**{"max-jobs: 4": "max-memory: 1000MB"})) as on:
-        result, _ = on.start("greedy", estimate_mb=400, seconds=8.0, memory_mb=900).result(90)
+        result, _ = on.start("greedy", estimate_mb=400, seconds=8.0, memory_mb=900).result(PATIENCE)
         assert not result.ok
-        assert "for want of memory with 500 MB, the most that can be had" in result.error
+        assert "not enough memory with 500 MB, the most that can be had" in result.error
         assert [retry.data["memory_mb"] for retry in on.emitted("retrying")] == [500]
 
 
@@ -155,10 +163,10 @@ def test_a_job_whose_time_is_over(slurm, tmp_path):
         (job,) = slurm.running()
         # Slurm looks at time limits every 30 s
         ask("scontrol", "update", f"jobid={job}", "endtime=now+1seconds")
-        assert answer.result(150)[0].ok
+        assert answer.result(PATIENCE)[0].ok
         (retry,) = on.emitted("retrying")
         assert retry.data["cause"] == "walltime"
-        assert f"job {job} has ended (TIMEOUT" in retry.message
+        assert f"job {job} ended (TIMEOUT" in retry.message
 
 
 ONCE = """#!/bin/sh
@@ -176,7 +184,7 @@ def given_up_once(monkeypatch, folder, option=""):
     script, end = folder / "sbatch.sh", folder / "end"
     script.write_text(ONCE.format(mark=folder / "mark", end=end, option=option))
     script.chmod(0o755)
-    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", str(script))
+    monkeypatch.setattr("hstmosaic.run.slurm.cluster.SizedJob.submit_command", str(script))
     return end
 
 
@@ -187,7 +195,7 @@ def test_a_job_that_is_submitted_though_sbatch_was_given_up_is_cancelled(slurm, 
         (first,) = wait_until(slurm.jobs)
         end.touch()
         wait_until(lambda: first not in slurm.jobs())
-        assert answer.result(100)[0].ok
+        assert answer.result(PATIENCE)[0].ok
         assert {event.data["job"] for event in on.emitted("stray")} == {str(first)}
         assert len(on.emitted("job")) == len(on.emitted("refused")) == 1
 
@@ -195,32 +203,30 @@ def test_a_job_that_is_submitted_though_sbatch_was_given_up_is_cancelled(slurm, 
 def test_a_job_that_works_before_sbatch_has_said_its_number(slurm, tmp_path, monkeypatch):
     end = given_up_once(monkeypatch, tmp_path)
     with bench(tmp_path) as on:
-        assert on.start("task").result(100)[0].ok
+        assert on.start("task").result(PATIENCE)[0].ok
         end.touch()
-        (name,) = on.pool.staff.jobs
-        wait_until(lambda: (job := on.pool.staff.cluster.job(name)) and job.refusal)
-        assert on.start("later").result(100)[0].ok
+        (name,) = on.pool.workers.jobs
+        wait_until(lambda: (job := on.pool.workers.cluster.job(name)) and job.rejection)
+        assert on.start("later").result(PATIENCE)[0].ok
         assert [int(event.data["job"]) for event in on.emitted("job")] == list(slurm.jobs())
         assert not on.emitted("retrying") + on.emitted("refused") + on.emitted("stray")
 
 
 def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", "timeout 2 sbatch")
-    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.5)
-    monkeypatch.setattr("hstmosaic.run.slurm.polling.ASK_SECONDS", 1.0)
-    monkeypatch.setattr("hstmosaic.run.slurm.polling._FIRST_PAUSE", 1.0)
-    with bench(tmp_path, profile(**{"cores: 2": "cores: 1"})) as on:
-        assert on.start("first").result(60)[0].ok
+    monkeypatch.setattr("hstmosaic.run.slurm.cluster.SizedJob.submit_command", "timeout 2 sbatch")
+    timing = Timing(poll=0.5, query=1.0, first_pause=1.0)
+    with bench(tmp_path, profile(**{"cores: 2": "cores: 1"}), timing=timing) as on:
+        assert on.start("first").result(PATIENCE)[0].ok
         slurm.do("stop-controller")
         try:
-            assert on.start("second").result(60)[0].ok
+            assert on.start("second").result(PATIENCE)[0].ok
             third = on.start("third", estimate_mb=3000)
             wait_until(lambda: on.emitted("refused"))
             wait_until(lambda: len(on.emitted("silent")) > 1)
             assert not third.done()
         finally:
             slurm.do("start-controller")
-        assert third.result(60)[0].ok
+        assert third.result(PATIENCE)[0].ok
         wait_until(lambda: on.emitted("answers"))
         assert [event.level for event in on.emitted("silent")].count("warning") == len(on.emitted("answers"))
         assert not on.emitted("retrying")
@@ -228,23 +234,23 @@ def test_a_controller_that_is_away_for_a_while(slurm, tmp_path, monkeypatch):
 
 def test_jobs_with_nothing_to_do_are_given_back(slurm, tmp_path):
     with bench(tmp_path, profile(**{"max-jobs: 4": "idle: '0:03'"})) as on:
-        assert on.start("only").result(60)[0].ok
+        assert on.start("only").result(PATIENCE)[0].ok
         assert slurm.jobs()
         wait_until(lambda: not slurm.jobs(), seconds=20)
-        assert on.start("later").result(60)[0].ok
+        assert on.start("later").result(PATIENCE)[0].ok
 
 
-def test_jobs_that_end_before_they_work_are_not_submitted_for_ever(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.5)
-    with bench(tmp_path, profile(**{"cores: 2": "cores: 2, python: /no/such/python"})) as on:
-        with pytest.raises(ClusterError, match=r"(?s)before its worker came up.*/no/such/python.*so did 2 before"):
-            on.start("task").result(60)
+def test_jobs_that_end_before_they_work_are_not_submitted_for_ever(slurm, tmp_path):
+    broken = profile(**{"cores: 2": "cores: 2, python: /no/such/python"})
+    with bench(tmp_path, broken, timing=Timing(poll=0.5)) as on:
+        with pytest.raises(ClusterError, match=r"(?s)before its worker started.*/no/such/python.*so did the 2 jobs"):
+            on.start("task").result(PATIENCE)
         assert len(on.emitted("job")) == 3
 
 
 def test_the_jobs_of_a_killed_driver_are_ended_first(slurm, tmp_path):
     with bench(tmp_path) as on:
-        name = on.pool.staff.name
+        name = on.pool.workers.name
     ask("sbatch", "-J", name, "-o", "/dev/null", "--wrap", "sleep 300")
     with bench(tmp_path):
         assert slurm.jobs() == {}
@@ -260,7 +266,7 @@ def test_jobs_are_looked_after_where_dask_does_not_close_in_time(slurm, tmp_path
     monkeypatch.setattr(SizedCluster, "close", close)
     monkeypatch.setattr("hstmosaic.run.slurm.pool._cancel_all", lambda name: True)
     with bench(tmp_path) as on:
-        assert on.start("task").result(60)[0].ok
+        assert on.start("task").result(PATIENCE)[0].ok
         assert slurm.jobs()
     assert not (on.directory.path / "tls").exists()
     assert slurm.jobs() == {}
@@ -270,7 +276,7 @@ def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
     wanted = profile(batch="batch, scheduler-options: {dashboard: true}")
     for given, found in ((None, 404), (wanted, 200)):
         with bench(tmp_path, given) as on:
-            server = on.pool.staff.cluster.scheduler.http_server
+            server = on.pool.workers.cluster.scheduler.http_server
             ((host, port),) = {sock.getsockname() for sock in server._sockets.values()}
             assert host == "127.0.0.1"
             connection = http.client.HTTPConnection(host, port, timeout=30)
@@ -282,16 +288,19 @@ def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
 def test_the_driver_loads_no_library_that_draws_and_is_left_alone_by_its_workers(slurm, tmp_path):
     script = """
 import sys
+import time
 from pathlib import Path
-from helpers.stubs import bench
+from helpers.stubs import PATIENCE, bench
 with bench(Path(sys.argv[1])) as on:
-    scheduler, heard = on.pool.staff.cluster.scheduler, []
+    scheduler, heard = on.pool.workers.cluster.scheduler, []
     for name, hear in list(scheduler.handlers.items()):
         counted = lambda *args, hear=hear, name=name, **kwargs: heard.append(name) or hear(*args, **kwargs)
         if name in ("heartbeat_worker", "set_metadata"):
             scheduler.handlers[name] = counted
-    assert on.start("long", seconds=8.0).result(60)[0].ok
-    assert 0 < len(heard) < 8, heard
+    started = time.monotonic()
+    assert on.start("long", seconds=8.0).result(PATIENCE)[0].ok
+    seconds = time.monotonic() - started
+    assert 0 < len(heard) < seconds, (seconds, heard)  # Dask's own are two in a second
 assert not {"bokeh", "matplotlib"} & sys.modules.keys()
 """
     done = subprocess.run(
@@ -306,7 +315,7 @@ assert not {"bokeh", "matplotlib"} & sys.modules.keys()
 
 def test_a_task_that_the_data_make_fail_is_not_tried_again(slurm, tmp_path):
     with bench(tmp_path) as on:
-        result, _ = on.start("broken", failure="no stars").result(60)
+        result, _ = on.start("broken", failure="no stars").result(PATIENCE)
         assert (result.ok, result.error) == (False, "no stars")
         assert not on.emitted("retrying")
 
@@ -323,7 +332,7 @@ def test_a_task_that_fits_no_job_is_an_error_before_submission(slurm, tmp_path):
 def test_what_sbatch_says_is_told(slurm, tmp_path):
     with bench(tmp_path, profile(**{"queue: batch": "queue: nowhere"})) as on:
         with pytest.raises(ClusterError, match=r"invalid partition specified: nowhere") as raised:
-            on.start("task").result(60)
+            on.start("task").result(PATIENCE)
         assert raised.value.exit_code is ExitCode.CLUSTER
 
 

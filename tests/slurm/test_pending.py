@@ -1,19 +1,19 @@
-"""Jobs that wait in the queue of a real Slurm, and what the user hears of it."""
+"""Jobs that wait in the queue of a real Slurm, and the events about them."""
 
 import pytest
 
 from helpers.mini_slurm import ask, wait_until
-from helpers.stubs import bench, profile
+from helpers.stubs import PATIENCE, profile
+from helpers.stubs import bench as patient_bench
 from hstmosaic.errors import ClusterError
+from hstmosaic.run.slurm.polling import Timing
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
 
-@pytest.fixture(autouse=True)
-def often(monkeypatch):
-    """Look at the queue more often, and talk sooner, than one does in real life."""
-    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.3)
-    monkeypatch.setattr("hstmosaic.run.slurm.pending.PENDING_SECONDS", 1.0)
+def bench(folder, given=None):
+    """Open a pool that looks at the queue often and reports reasons soon."""
+    return patient_bench(folder, given, timing=Timing(poll=0.3, pending=1.0))
 
 
 def reasons(on):
@@ -26,10 +26,10 @@ def test_nodes_that_are_busy(slurm, tmp_path):
             answer = on.start("task")
             wait_until(lambda: on.emitted("pending"))
             assert not answer.done()
-        assert answer.result(120)[0].ok
-        (told,) = on.emitted("pending")
-        assert told.message == "1 job(s) wait in the queue (Resources): the nodes that could take them are busy"
-        assert told.data["jobs"] == [event.data["job"] for event in on.emitted("job")]
+        assert answer.result(PATIENCE)[0].ok
+        (pending,) = on.emitted("pending")
+        assert pending.message == "1 job waits in the queue (Resources): all suitable nodes are busy"
+        assert pending.data["jobs"] == [event.data["job"] for event in on.emitted("job")]
 
 
 def test_a_job_that_is_larger_than_what_is_left(slurm, tmp_path):
@@ -37,10 +37,10 @@ def test_a_job_that_is_larger_than_what_is_left(slurm, tmp_path):
         # both nodes have a core and some memory left, but neither has enough of it
         with slurm.occupied(("-w", "node1", "--mem=4000"), ("-w", "node2", "--mem=4000")):
             big, small = on.start("big", estimate_mb=3000), on.start("small")
-            assert small.result(120)[0].ok
+            assert small.result(PATIENCE)[0].ok
             wait_until(lambda: on.emitted("pending"))
             assert not big.done()
-        assert big.result(120)[0].ok
+        assert big.result(PATIENCE)[0].ok
         assert reasons(on) == [("Resources", "info")]
 
 
@@ -50,12 +50,12 @@ def test_a_node_that_is_drained(slurm, tmp_path):
         ask("scontrol", "update", "nodename=node2", "state=drain", "reason=maintenance")
         try:
             answer = on.start("task")
-            (told,) = wait_until(lambda: on.emitted("pending"))
+            (pending,) = wait_until(lambda: on.emitted("pending"))
         finally:
             ask("scontrol", "update", "nodename=node2", "state=resume")
-        assert told.data["reason"].startswith("ReqNodeNotAvail")
-        assert "down, drained or reserved" in told.message
-        assert answer.result(120)[0].ok
+        assert pending.data["reason"].startswith("ReqNodeNotAvail")
+        assert "down, drained or reserved" in pending.message
+        assert answer.result(PATIENCE)[0].ok
 
 
 def test_a_wait_without_end_is_a_warning_and_then_the_end(slurm, tmp_path):
@@ -64,7 +64,7 @@ def test_a_wait_without_end_is_a_warning_and_then_the_end(slurm, tmp_path):
         ask("scontrol", "update", "partitionname=batch", "maxtime=2")
         try:
             with pytest.raises(ClusterError, match=r"never start \(PartitionTimeLimit: .*more time.*\)") as raised:
-                on.start("task").result(120)
+                on.start("task").result(PATIENCE)
         finally:
             ask("scontrol", "update", "partitionname=batch", "maxtime=60")
         assert "max-walltime" in raised.value.next_step
@@ -74,11 +74,11 @@ def test_a_wait_without_end_is_a_warning_and_then_the_end(slurm, tmp_path):
 def test_held_jobs_start_when_they_are_released(slurm, tmp_path):
     with bench(tmp_path, profile(**{"cores: 2": "cores: 2, job-extra-directives: [--hold]"})) as on:
         answer = on.start("task")
-        (told,) = wait_until(lambda: on.emitted("pending"))
-        assert (told.level, told.data["reason"]) == ("warning", "JobHeldUser")
-        assert "scontrol release" in told.message
-        ask("scontrol", "release", *told.data["jobs"])
-        assert answer.result(120)[0].ok
+        (pending,) = wait_until(lambda: on.emitted("pending"))
+        assert (pending.level, pending.data["reason"]) == ("warning", "JobHeldUser")
+        assert "scontrol release" in pending.message
+        ask("scontrol", "release", *pending.data["jobs"])
+        assert answer.result(PATIENCE)[0].ok
 
 
 def test_a_closed_partition(slurm, tmp_path):
@@ -89,5 +89,5 @@ def test_a_closed_partition(slurm, tmp_path):
             wait_until(lambda: on.emitted("pending"))
         finally:
             ask("scontrol", "update", "partitionname=batch", "state=up")
-        assert answer.result(120)[0].ok
+        assert answer.result(PATIENCE)[0].ok
         assert reasons(on) == [("PartitionDown", "warning")]

@@ -7,11 +7,12 @@ import subprocess
 import pytest
 
 from helpers.mini_slurm import ask, wait_until
-from helpers.stubs import PROFILE, bench, profile
+from helpers.stubs import PATIENCE, PROFILE, bench, profile
 from helpers.users import left_in, start
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
+from hstmosaic.run.slurm.polling import Timing
 from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
@@ -74,7 +75,7 @@ def test_a_cancelled_job_leaves_nothing_in_scratch(slurm, scratch, tmp_path):
         (work,) = wait_until(lambda: list(scratch.glob("dask-scratch-space/worker-*/long")))
         (victim,) = slurm.running()
         ask("scancel", str(victim))
-        result, _ = answer.result(120)
+        result, _ = answer.result(PATIENCE)
         assert result.ok
         assert not work.exists()
         assert sorted(path.name for path in on.directory.task("long").work.iterdir()) == ["long.fits", "long.txt"]
@@ -86,7 +87,7 @@ def test_a_cancelled_job_leaves_nothing_in_scratch(slurm, scratch, tmp_path):
 @pytest.mark.parametrize("keep", [False, True], ids=["removed", "kept with --keep-work"])
 def test_the_working_directory_of_a_failed_task(slurm, scratch, tmp_path, keep):
     with bench(tmp_path, in_scratch(scratch), keep_work=keep) as on:
-        result, _ = on.start("broken", failure="no stars").result(120)
+        result, _ = on.start("broken", failure="no stars").result(PATIENCE)
         assert result.error == "no stars"
         # of a failed task trailers are kept, of which a stub has none
         work = on.directory.task("broken").work
@@ -103,35 +104,34 @@ def test_a_disk_that_is_full_is_named_with_its_node(slurm, small_disk, tmp_path)
             while True:
                 filler.write(bytes(1 << 20))
                 filler.flush()
-        result, measured = answer.result(120)
+        result, measured = answer.result(PATIENCE)
         assert not result.ok
         assert f"scratch directory {small_disk}" in result.error
         assert f"of {measured.host} is full" in result.error
         assert "No space left" in result.error
         assert measured.host.startswith("node")
 
-        result, _ = on.start("late", disk_mb=50).result(120)
-        assert "MB left, a task needs 50 MB" in result.error
+        result, _ = on.start("late", disk_mb=50).result(PATIENCE)
+        assert "MB free, a task needs 50 MB" in result.error
         assert not on.directory.task("late").log.exists()
 
 
-def test_a_directory_that_nodes_do_not_have_is_named_with_them(slurm, tmp_path, monkeypatch):
-    monkeypatch.setattr("hstmosaic.run.slurm.workers._POLL_SECONDS", 0.5)
+def test_a_missing_scratch_directory_is_named_with_its_node(slurm, tmp_path):
     with (
-        bench(tmp_path, in_scratch("$NO_SUCH_VARIABLE/place")) as on,
-        pytest.raises(ClusterError, match=r"no scratch directory ./place. that can be written on node[12]"),
+        bench(tmp_path, in_scratch("$NO_SUCH_VARIABLE/place"), timing=Timing(poll=0.5)) as on,
+        pytest.raises(ClusterError, match=r"cannot write to the scratch directory ./place. on node[12]"),
     ):
-        on.start("task").result(120)
+        on.start("task").result(PATIENCE)
 
 
 def test_scratch_is_asked_for(slurm, scratch, tmp_path):
     with bench(tmp_path, in_scratch(scratch, ', scratch-option: "--tmp={mb}M"')) as on:
         answers = [on.start(f"task-{i}", disk_mb=2000) for i in range(2)]
-        assert all(answer.result(120)[0].ok for answer in answers)
+        assert all(answer.result(PATIENCE)[0].ok for answer in answers)
         (job,) = on.emitted("job")
         assert "MinTmpDiskNode=3815M" in ask("scontrol", "show", "job", job.data["job"])
         with pytest.raises(ClusterError, match="Requested node configuration is not available"):
-            on.start("huge", disk_mb=50000).result(120)
+            on.start("huge", disk_mb=50000).result(PATIENCE)
 
 
 def test_what_remains_of_a_worker_that_was_killed_is_removed_by_the_next(slurm, scratch, tmp_path):
@@ -141,6 +141,6 @@ def test_what_remains_of_a_worker_that_was_killed_is_removed_by_the_next(slurm, 
         (work,) = wait_until(lambda: list(scratch.glob("dask-scratch-space/worker-*/long")))
         (victim,) = slurm.running()
         ask("scancel", "--signal=KILL", "--full", str(victim))
-        assert answer.result(120)[0].ok
+        assert answer.result(PATIENCE)[0].ok
         wait_until(lambda: not work.exists())
     wait_until(lambda: not left_in(scratch))

@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.mini_slurm import ask, mini_slurm, wait_until
-from helpers.stubs import bench, profile
+from helpers.stubs import PATIENCE, bench, profile
 from hstmosaic.errors import ClusterError
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
@@ -27,7 +27,7 @@ def test_a_run_does_with_the_jobs_that_it_may_have(slurm, tmp_path):
     with bench(tmp_path) as on:
         # of such a size that each would have a job of its own
         answers = [on.start(f"task-{i}", estimate_mb=2600) for i in range(4)]
-        assert all(answer.result(120)[0].ok for answer in answers)
+        assert all(answer.result(PATIENCE)[0].ok for answer in answers)
         assert len(on.emitted("job")) == 2
         assert "sbatch: error: Reached jobs per hour limit" in on.emitted("refused")[0].message
         assert POLICY in on.emitted("refused")[0].message
@@ -40,7 +40,7 @@ def test_a_limit_that_others_have_used_up_ends_the_run_with_its_words(slurm, tmp
         ask("sbatch", "-o", "/dev/null", "--wrap", "true")
     with bench(tmp_path, profile(**{"max-jobs: 4": "max-jobs: 4, patience: '0:07'"})) as on:
         with pytest.raises(ClusterError) as raised:
-            on.start("task").result(120)
+            on.start("task").result(PATIENCE)
         assert POLICY in raised.value.message
         assert len(on.emitted("refused")) >= 2
         assert [event.level for event in on.emitted("refused")].count("warning") == 1
@@ -49,12 +49,12 @@ def test_a_limit_that_others_have_used_up_ends_the_run_with_its_words(slurm, tmp
 @pytest.mark.parametrize("slurm", [FULL], indirect=True, ids=["queue full"])
 def test_a_full_queue_is_waited_for(slurm, tmp_path, monkeypatch):
     # sbatch itself tries again for two minutes, which is more than one wants to wait for here
-    monkeypatch.setattr("hstmosaic.run.slurm.jobs.SizedJob.submit_command", "timeout 2 sbatch")
+    monkeypatch.setattr("hstmosaic.run.slurm.cluster.SizedJob.submit_command", "timeout 2 sbatch")
     with bench(tmp_path) as on:
         with slurm.occupied((), ()):
             answer = on.start("task")
-            (told,) = wait_until(lambda: on.emitted("refused"))
-            assert "Slurm temporarily unable to accept job, sleeping and retrying" in told.message
+            (event,) = wait_until(lambda: on.emitted("refused"))
+            assert "Slurm temporarily unable to accept job, sleeping and retrying" in event.message
             assert not answer.done()
-        assert answer.result(120)[0].ok
+        assert answer.result(PATIENCE)[0].ok
         assert len(on.emitted("job")) == 1

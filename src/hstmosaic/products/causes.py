@@ -50,8 +50,8 @@ KNOWN_CAUSES = (
     ),
     KnownCause(
         "memory",
-        r"MemoryError|Unable to allocate|[Cc]annot allocate memory|\[Errno 12\]|for want of memory|OUT_OF_MEMORY"
-        r"|the most that can be had",
+        r"MemoryError|Unable to allocate|[Cc]annot allocate memory|\[Errno 12\]"
+        r"|for (?:want|lack) of memory|not enough memory|OUT_OF_MEMORY|the most that can be had",
         "The task ran out of memory.",
         _MORE_MEMORY,
     ),

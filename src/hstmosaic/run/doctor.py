@@ -24,7 +24,7 @@ from hstmosaic.run.pool.machine_limits import cores, usable_memory
 from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
 from hstmosaic.run.profiles.image import versions_inside
-from hstmosaic.run.slurm.answers import SlurmSilentError, parse_version
+from hstmosaic.run.slurm.answers import SlurmCommandError, parse_version
 from hstmosaic.run.slurm.commands import call, cancel, job_state, submit
 from hstmosaic.run.slurm.partitions import partition_limits, partition_names, partition_of
 from hstmosaic.store.files import ENCODING
@@ -114,7 +114,7 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
         yield Finding("sbatch", True, parse_version(call("sbatch", "--version")))
         name = partition_of(config("queue"))
         limits = partition_limits(name)
-    except SlurmSilentError as error:
+    except SlurmCommandError as error:
         yield Finding("Slurm", False, " ".join(str(error).split()))
         return
     if limits is None:
@@ -153,7 +153,7 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
             job = submit(str(folder / "probe.sbatch"), _job_name(folder))
             seen = _wait_for(folder / PROBE_FILE, job)
             yield from _compare(seen, token) if isinstance(seen, dict) else [Finding("job", False, seen)]
-        except SlurmSilentError as error:
+        except SlurmCommandError as error:
             yield Finding("job", False, error.message)
         finally:
             left = _cancel(_job_name(folder))
@@ -171,7 +171,7 @@ def _cancel(name: str) -> str:
     """Cancel a job, whatever its number, and return what is wrong if that cannot be done."""
     try:
         cancel(name)
-    except SlurmSilentError as error:
+    except SlurmCommandError as error:
         return error.message
     return ""
 

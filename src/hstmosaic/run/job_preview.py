@@ -51,8 +51,8 @@ def shown_jobs(options: RunOptions) -> str:
                 for estimate in estimates
             ]
             for need in needs:
-                if limits.refusal(need):
-                    shown.append(f"# {stage}: a task {limits.refusal(need)}\n")
+                if limits.rejection(need):
+                    shown.append(f"# {stage}: a task {limits.rejection(need)}\n")
             sizes = sorted(
                 pack(needs, limits, profile.max_jobs, slots), key=lambda size: (-size.memory_mb, -size.seconds)
             )

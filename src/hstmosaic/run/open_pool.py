@@ -1,12 +1,12 @@
-"""Opening the pool of a profile."""
+"""Pool of the cluster that a profile names."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hstmosaic.run.node.task import Workplace
-from hstmosaic.run.pool.local import FixedStaff, local_cluster
+from hstmosaic.run.node.task import TaskOptions
+from hstmosaic.run.pool.local import FixedWorkers, local_cluster
 from hstmosaic.run.pool.machine_limits import SLURM_JOB
 from hstmosaic.run.pool.pool import Pool
 
@@ -30,12 +30,12 @@ def open_pool(
     *,
     keep_work: bool = False,
 ) -> Iterator[Pool]:
-    """Open the pool of a profile.
+    """Open the pool of the cluster that a profile names.
 
     Parameters
     ----------
     profile : Profile
-        Where tasks run.
+        Of the run.
     directory : RunDirectory
         Of the run.
     events : EventLog
@@ -45,20 +45,20 @@ def open_pool(
     client : distributed.Client, optional
         Of the allocation, where the run is in one.
     keep_work : bool
-        Keep all that tasks have written.
+        Keep all files of tasks.
     """
-    place = Workplace(profile.scratch, keep_work)
+    options = TaskOptions(profile.scratch, keep_work)
     if profile.cluster == "slurm":
         from hstmosaic.run.slurm.pool import slurm_pool
 
-        with slurm_pool(profile, directory, events, place, workers) as pool:
+        with slurm_pool(profile, directory, events, options, workers) as pool:
             yield pool
     elif client is not None:
-        pool = Pool(client, FixedStaff(client, profile.attempts, limit=SLURM_JOB, strict=True), events, place)
+        pool = Pool(client, FixedWorkers(client, profile.attempts, limit=SLURM_JOB, strict=True), events, options)
         try:
             yield pool
         finally:
             pool.close()
     else:
-        with local_cluster(workers, events=events, place=place) as pool:
+        with local_cluster(workers, events=events, options=options) as pool:
             yield pool

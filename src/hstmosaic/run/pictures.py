@@ -74,7 +74,7 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: Even
     if not result.ok:
         emit_undrawn(directory, events, result.error, result.data.get("details", ""))
         return []
-    if not pool.workplace.keep_work:
+    if not pool.task_options.keep_work:
         task.remove_work()
     return drawn(directory)
 

@@ -14,13 +14,11 @@ import psutil
 import pytest
 
 from hstmosaic.plan.estimates import Estimate
-from hstmosaic.run.node import task as work
 from hstmosaic.run.node import zygote
-from hstmosaic.run.node.losses import Cause, cause_of, memory_line
 from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.task_specs import ANSWER_FILE, LOG_FILE, StubSpec, TaskResult, write_result
+from hstmosaic.store.task_specs import StubSpec
 
 USABLE_MB = 4000
 
@@ -122,8 +120,7 @@ def test_a_task_above_the_limit_is_tried_alone(tmp_path):
     assert [result.ok for result in results] == [True, True]
     assert side_by_side(events) == 1
     assert [event.message for event in of_kind(events, "memory limit")] == [
-        f"task{number} is estimated to need 9000 MB; it is tried alone, with all 1000 MB (memory_mb)"
-        for number in range(2)
+        f"task{number} is estimated to need 9000 MB; it runs alone, with all 1000 MB (memory_mb)" for number in range(2)
     ]
 
 
@@ -172,46 +169,3 @@ def test_a_real_ulimit_is_a_lack_of_memory(tmp_path):
     assert answer["retries"] == 1
     assert answer["retry"]
     assert "Unable to allocate" in answer["error"]
-
-
-@pytest.mark.parametrize(
-    ("log", "line"),
-    [
-        ("starting\nTraceback (most recent call last):\nMemoryError\n", "MemoryError"),
-        ("a.b._ArrayMemoryError: Unable to allocate 3 GiB\n", "a.b._ArrayMemoryError: Unable to allocate 3 GiB"),
-        ("OSError: [Errno 12] Cannot allocate memory\n", "OSError: [Errno 12] Cannot allocate memory"),
-        ("end\n  what():  std::bad_alloc\n", "what():  std::bad_alloc"),
-        ("no MemoryError here\nOSError: [Errno 28] No space left on device\n", ""),
-    ],
-)
-def test_lines_that_show_a_lack_of_memory(log, line):
-    assert memory_line(log) == line
-
-
-class ForkedTask:
-    """Stands for the process that forks tasks; its task writes a log and answers as drizzlepac does."""
-
-    def __init__(self, log):
-        self.log = log
-
-    def wait(self):
-        pass
-
-    def run(self, folder, _):
-        with (folder / LOG_FILE).open("a") as log:
-            log.write(self.log)
-        write_result(folder, TaskResult(ok=False, error="hapmultisequencer returned 1"), ANSWER_FILE)
-        return zygote.Ended(1, 0.1, 300.0)
-
-
-def test_a_memory_error_that_drizzlepac_caught_is_found_in_the_log(tmp_path, monkeypatch):
-    task = run_directory(tmp_path, "stub").task("task")
-    task.prepare(StubSpec(), "key")
-    monkeypatch.setattr(work, "shared_zygote", lambda: ForkedTask("MemoryError\n"))
-    first, _ = work.run_task(str(task.path))
-    assert first.error == "hapmultisequencer returned 1 (MemoryError)"
-    assert cause_of(first) is Cause.MEMORY
-    monkeypatch.setattr(work, "shared_zygote", lambda: ForkedTask("no stars\n"))
-    second, _ = work.run_task(str(task.path))
-    assert "MemoryError" in task.log.read_text(), "the log of the first attempt is kept"
-    assert cause_of(second) is None

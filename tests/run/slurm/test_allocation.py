@@ -1,4 +1,4 @@
-"""What a process of an allocation learns from Slurm's variables."""
+"""Roles, memory and folders of the processes of an allocation."""
 
 import pytest
 from distributed import Client, LocalCluster
@@ -7,7 +7,7 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.run.pool.machine_limits import Memory
 from hstmosaic.run.profiles.profile import Profile
 from hstmosaic.run.slurm import allocation
-from hstmosaic.run.slurm.allocation import local_directory, memory_per_task
+from hstmosaic.run.slurm.allocation import local_directory, memory_per_task, pinned_path, wait_for_workers
 from hstmosaic.run.slurm.tls import run_keys
 
 
@@ -24,7 +24,7 @@ def test_memory_of_a_worker(environment, memory_mb):
     assert memory_per_task(environment) == memory_mb
 
 
-def test_without_a_limit_the_node_is_shared_evenly(monkeypatch):
+def test_without_a_limit_processes_share_the_node(monkeypatch):
     monkeypatch.setattr(allocation, "usable_memory", lambda **_: Memory("cgroup", 8000))
     one, four = (memory_per_task({"SLURM_TASKS_PER_NODE": count, "SLURM_MEM_PER_NODE": "0"}) for count in ("1", "4"))
     assert (one, four) == (8000, 2000)
@@ -34,18 +34,18 @@ def test_the_directory_of_workers(monkeypatch, tmp_path):
     monkeypatch.setenv("SOME_DISK", str(tmp_path))
     assert local_directory("$SOME_DISK") == str(tmp_path)
     assert local_directory(None)
-    with pytest.raises(ClusterError, match=r"no directory '\$OTHER_DISK/x' that can be written on"):
+    with pytest.raises(ClusterError, match=r"cannot write to '\$OTHER_DISK/x' on"):
         local_directory("$OTHER_DISK/x")
 
 
 @pytest.mark.parametrize("environment", [{}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "2"}])
-def test_what_is_no_allocation_is_an_error(environment, monkeypatch, tmp_path):
+def test_a_process_outside_of_an_allocation_is_an_error(environment, monkeypatch, tmp_path):
     for name in ("SLURM_PROCID", "SLURM_NTASKS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with (
-        pytest.raises(ClusterError, match=r"srun has not started this|too few"),
+        pytest.raises(ClusterError, match=r"srun did not start this|2 tasks of srun cannot"),
         allocation.allocation_client(Profile("inside", "allocation"), tmp_path, print),
     ):
         pass
@@ -53,11 +53,10 @@ def test_what_is_no_allocation_is_an_error(environment, monkeypatch, tmp_path):
 
 @pytest.fixture
 def worker(monkeypatch, tmp_path):
-    """Take part in an allocation as a worker; the folder of its scheduler is returned."""
+    """Set the variables of a worker of an allocation; return the folder of its scheduler."""
     for name, value in {"PROCID": "2", "NTASKS": "3", "JOB_ID": "77", "STEP_ID": "0"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
-    monkeypatch.setattr(allocation, "_START_SECONDS", 0)
     folder = tmp_path / ".hstmosaic-77.0.0"
     run_keys(folder)
     (folder / "scheduler.json").write_text('{"address": "tls://127.0.0.1:1"}')
@@ -65,39 +64,39 @@ def worker(monkeypatch, tmp_path):
 
 
 def take_part(output):
-    with allocation.allocation_client(Profile("inside", "allocation"), output, print):
+    with allocation.allocation_client(Profile("inside", "allocation"), output, print, timeout=0.0):
         pass
 
 
-def test_a_scheduler_that_somebody_else_could_have_named_is_not_believed(worker, tmp_path, monkeypatch):
+def test_a_folder_open_to_other_users_is_rejected(worker, tmp_path, monkeypatch):
     worker.chmod(0o750)
-    with pytest.raises(ClusterError, match="not yours alone"):
+    with pytest.raises(ClusterError, match="accessible to other users"):
         take_part(tmp_path)
     worker.chmod(0o700)
     # a folder of another user cannot be made here, so this process says that it is another
     monkeypatch.setattr("os.getuid", lambda: worker.stat().st_uid + 1)
-    with pytest.raises(ClusterError, match="not yours alone"):
+    with pytest.raises(ClusterError, match="accessible to other users"):
         take_part(tmp_path)
 
 
-def test_a_link_to_a_folder_of_ones_own_is_not_followed(worker, tmp_path):
+def test_a_link_in_place_of_the_folder_is_rejected(worker, tmp_path):
     worker.rename(tmp_path / "elsewhere")
     worker.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ClusterError, match="Not a directory"):
         take_part(tmp_path)
 
 
-def test_a_folder_that_is_exchanged_later_is_not_read(worker, tmp_path):
-    own = allocation._own(worker)
+def test_a_folder_that_is_replaced_later_is_not_read(worker, tmp_path):
+    own = pinned_path(worker)
     mine = (worker / "key.pem").read_text()
     worker.rename(tmp_path / "elsewhere")
     run_keys(worker)
     assert (own / "key.pem").read_text() == mine != (worker / "key.pem").read_text()
 
 
-def test_a_requeued_job_does_not_look_for_the_scheduler_that_it_had_before(worker, tmp_path, monkeypatch):
+def test_a_requeued_job_waits_for_its_new_scheduler(worker, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    with pytest.raises(ClusterError, match=r"\.hstmosaic-77\.0\.1 has not appeared"):
+    with pytest.raises(ClusterError, match=r"\.hstmosaic-77\.0\.1 did not appear"):
         take_part(tmp_path)
 
 
@@ -113,17 +112,16 @@ def one_worker():
         yield client
 
 
-def test_a_run_goes_on_with_the_workers_that_have_come(one_worker, monkeypatch):
-    monkeypatch.setattr(allocation, "_START_SECONDS", 0.1)
-    said = []
-    allocation._wait_for_workers(one_worker, 1, said.append)
-    assert said == []
-    allocation._wait_for_workers(one_worker, 3, said.append)
-    assert [words.partition(" worker(s)")[0] for words in said] == ["1 of 3"]
+def test_missing_workers_are_a_warning(one_worker):
+    warnings = []
+    wait_for_workers(one_worker, 1, warnings.append, 0.1)
+    assert warnings == []
+    wait_for_workers(one_worker, 3, warnings.append, 0.1)
+    (warning,) = warnings
+    assert warning.startswith("1 of 3 workers connected within 0.1 s")
 
 
-def test_without_any_worker_there_is_no_run(one_worker, monkeypatch):
-    monkeypatch.setattr(allocation, "_START_SECONDS", 0.1)
+def test_an_allocation_without_workers_is_an_error(one_worker):
     one_worker.retire_workers()
-    with pytest.raises(ClusterError, match=r"none of 3 worker\(s\) has come"):
-        allocation._wait_for_workers(one_worker, 3, print)
+    with pytest.raises(ClusterError, match="none of 3 workers connected"):
+        wait_for_workers(one_worker, 3, print, 0.1)

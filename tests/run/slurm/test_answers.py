@@ -1,17 +1,17 @@
-"""Answers of Slurm's commands as sites print them, with lines before, between and after; and what is understood."""
+"""Output of Slurm's commands with lines of the site before, between and after; and how it is parsed."""
 
 import pytest
 
 from hstmosaic.run.slurm.answers import (
     JobState,
-    SlurmSilentError,
+    SlurmCommandError,
     is_transient,
     parse_job,
     parse_queue,
     parse_submitted,
     parse_version,
     plain,
-    refusal_words,
+    rejection_message,
 )
 from hstmosaic.run.slurm.partitions import PartitionLimits, parse_nodes, parse_partitions
 
@@ -52,8 +52,8 @@ def test_a_banner_without_a_line_end_and_coloured_lines():
 
 
 @pytest.mark.parametrize("answer", ["", "".join(BANNERS), QUEUE[1], "JOBID PARTITION NAME\n7 batch mine\n"])
-def test_a_queue_without_its_heading_is_no_empty_queue(answer):
-    with pytest.raises(SlurmSilentError, match="squeue did not answer in the form") as raised:
+def test_a_queue_without_its_heading_is_an_error(answer):
+    with pytest.raises(SlurmCommandError, match="unexpected output of squeue") as raised:
         parse_queue(plain(answer.encode()), "mine")
     assert "\x1b" not in raised.value.message
     assert len(raised.value.message) < 400
@@ -71,7 +71,7 @@ def test_a_queue_without_its_heading_is_no_empty_queue(answer):
         ("", ()),
     ],
 )
-def test_numbers_that_sbatch_may_mean(answer, numbers):
+def test_candidates_for_the_number_of_a_job(answer, numbers):
     assert parse_submitted(plain(answer.encode())) == numbers
 
 
@@ -86,8 +86,8 @@ def test_a_job_between_banners():
 
 
 @pytest.mark.parametrize("answer", ["", "".join(BANNERS), JOB.replace("JobId=7", "JobId=71")])
-def test_an_answer_about_another_job_is_none(answer):
-    with pytest.raises(SlurmSilentError, match="scontrol did not answer in the form"):
+def test_output_about_another_job_is_an_error(answer):
+    with pytest.raises(SlurmCommandError, match="unexpected output of scontrol"):
         parse_job(answer, "7")
 
 
@@ -97,26 +97,26 @@ def test_partitions_and_nodes_between_banners():
     assert parse_partitions(surrounded(PARTITION), ["nowhere"]) == {}
 
 
-def test_banners_alone_are_no_answer_about_partitions_and_nodes():
-    with pytest.raises(SlurmSilentError, match="scontrol did not answer"):
+def test_banners_alone_describe_no_partition_and_no_node():
+    with pytest.raises(SlurmCommandError, match="unexpected output of scontrol"):
         parse_partitions(surrounded(), ["nowhere"])
-    with pytest.raises(SlurmSilentError, match="scontrol did not answer"):
+    with pytest.raises(SlurmCommandError, match="unexpected output of scontrol"):
         parse_nodes(surrounded(), {})
 
 
 def test_the_version_between_banners():
     assert parse_version(surrounded("slurm-wlm 22.05.8\n")) == "slurm-wlm 22.05.8"
-    with pytest.raises(SlurmSilentError, match="sbatch did not answer"):
+    with pytest.raises(SlurmCommandError, match="unexpected output of sbatch"):
         parse_version(surrounded())
 
 
 BUSY = "The scratch file system is temporarily slow | connection refused | timed out\n"
-"""A banner that a refusal that passes may have words of."""
+"""A banner with words of transient errors."""
 POLICY = "sbatch: error: Batch job submission failed: Invalid account\n"
 
 
 @pytest.mark.parametrize(
-    ("code", "out", "err", "words", "transient"),
+    ("code", "out", "err", "message", "transient"),
     [
         (1, BUSY, BUSY + POLICY + BUSY, POLICY.strip(), False),
         (1, BUSY + POLICY, BUSY, POLICY.strip(), False),
@@ -128,6 +128,6 @@ POLICY = "sbatch: error: Batch job submission failed: Invalid account\n"
         (3, "", "", "sbatch: exit code 3", False),
     ],
 )
-def test_what_is_told_of_a_refusal(code, out, err, words, transient):
-    assert refusal_words(code, out, err) == words
-    assert is_transient(words) == transient
+def test_message_of_a_rejection(code, out, err, message, transient):
+    assert rejection_message(code, out, err) == message
+    assert is_transient(message) == transient

@@ -1,8 +1,8 @@
-"""What Slurm's reasons mean to a user."""
+"""Explanations of the reasons for which jobs wait."""
 
 import pytest
 
-from hstmosaic.run.slurm.pending import PENDING_SECONDS, PendingWatch, explain
+from hstmosaic.run.slurm.pending import PendingWatch, explain
 from hstmosaic.store.events import EventLog
 
 
@@ -13,18 +13,18 @@ from hstmosaic.store.events import EventLog
         ("Priority", "higher priority"),
         ("ReqNodeNotAvail, UnavailableNodes:node[1-2]", "down, drained or reserved"),
         ("Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions", "drained"),
-        ("QOSMaxJobsPerUserLimit", "running already"),
-        ("QOSMaxCpuPerUserLimit", "running already"),
-        ("AssocGrpCpuLimit", "running already"),
-        ("AssocGrpCPURunMinutesLimit", "running already"),
-        ("MaxJobsPerAccount", "running already"),
-        ("SomethingNew", "says no more"),
+        ("QOSMaxJobsPerUserLimit", "limit of resources"),
+        ("QOSMaxCpuPerUserLimit", "limit of resources"),
+        ("AssocGrpCpuLimit", "limit of resources"),
+        ("AssocGrpCPURunMinutesLimit", "limit of resources"),
+        ("MaxJobsPerAccount", "limit of resources"),
+        ("SomethingNew", "no further explanation"),
     ],
 )
 def test_reasons_that_go_away(reason, words):
     wait = explain(reason)
-    assert words in wait.words
-    assert not wait.for_ever
+    assert words in wait.meaning
+    assert not wait.endless
 
 
 @pytest.mark.parametrize(
@@ -48,17 +48,17 @@ def test_reasons_that_go_away(reason, words):
 )
 def test_reasons_that_never_go_away_come_with_what_to_do(reason, step):
     wait = explain(reason)
-    assert wait.for_ever
+    assert wait.endless
     assert step in wait.next_step
 
 
 @pytest.fixture
 def watch():
     events = []
-    return PendingWatch(EventLog(events.append)), events
+    return PendingWatch(EventLog(events.append), after=30.0), events
 
 
-def test_a_reason_is_told_once_when_jobs_have_waited(watch):
+def test_a_reason_is_reported_once_after_a_while(watch):
     watching, events = watch
     for now in range(0, 200, 10):
         watching.look({"7": "Resources", "8": "Priority" if now > 50 else "None"}, float(now))
@@ -68,15 +68,15 @@ def test_a_reason_is_told_once_when_jobs_have_waited(watch):
     ]
 
 
-def test_a_short_wait_is_not_worth_a_line(watch):
+def test_a_short_wait_is_not_reported(watch):
     watching, events = watch
     watching.look({"7": "Resources"}, 0.0)
-    watching.look({"7": "Resources"}, PENDING_SECONDS - 1)
-    watching.look({"8": "Resources"}, PENDING_SECONDS + 1)
+    watching.look({"7": "Resources"}, 29.0)
+    watching.look({"8": "Resources"}, 31.0)
     assert events == []
 
 
-def test_what_will_never_start_is_a_warning_at_once_and_is_timed(watch):
+def test_an_endless_wait_is_a_warning_at_once(watch):
     watching, events = watch
     assert watching.look({"7": "JobHeldUser"}, 100.0)[0] == 0
     assert watching.look({"7": "JobHeldUser"}, 160.0) == (

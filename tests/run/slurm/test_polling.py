@@ -1,41 +1,55 @@
-"""What is asked of a Slurm that does not answer, and what the user hears of it."""
+"""Queries of a Slurm that fails to answer, and the events about it."""
 
-from hstmosaic.run.slurm import polling as slurm_questions
-from hstmosaic.run.slurm.answers import SlurmSilentError
-from hstmosaic.run.slurm.polling import Questions
+from hstmosaic.run.slurm.answers import SlurmCommandError
+from hstmosaic.run.slurm.polling import SlurmQueries, Timing
 from hstmosaic.store.events import EventLog
 
 
-def silent(name, *, seconds):
-    raise SlurmSilentError(f"{name} has not answered within {seconds:g} s")
+class Slurm:
+    """Answers queries or fails, by a clock that a test sets."""
+
+    def __init__(self):
+        self.now, self.up, self.timeouts = 100.0, True, []
+
+    def query(self, name, *, seconds):
+        self.timeouts.append(seconds)
+        if not self.up:
+            raise SlurmCommandError(f"{name} did not answer within {seconds:g} s")
+        return "answer"
 
 
-def answered(name, *, seconds):
-    return "here it is"
+def test_a_failed_query_is_followed_by_a_pause():
+    slurm = Slurm()
+    slurm.up = False
+    queries = SlurmQueries(EventLog(), Timing(query=7.0), lambda: slurm.now)
+    assert [queries.call(slurm.query, "squeue") for _ in range(5)] == [None] * 5
+    assert slurm.timeouts == [7.0]
 
 
-def test_who_does_not_answer_is_let_alone_for_a_while():
+def test_pauses_double_up_to_the_longest():
+    slurm = Slurm()
+    slurm.up = False
+    queries = SlurmQueries(EventLog(), Timing(first_pause=10, longest_pause=30), lambda: slurm.now)
     asked = []
-
-    def question(name, *, seconds):
-        asked.append(seconds)
-        return silent(name, seconds=seconds)
-
-    questions = Questions(EventLog())
-    assert [questions.ask(question, "squeue") for _ in range(5)] == [None] * 5
-    # the pool's only thread stands still meanwhile
-    assert asked == [10.0]
+    for second in range(100):
+        slurm.now, before = float(second), len(slurm.timeouts)
+        queries.call(slurm.query, "squeue")
+        if len(slurm.timeouts) > before:
+            asked.append(second)
+    assert asked == [0, 10, 30, 60, 90]
 
 
-def test_the_first_silence_and_its_end_are_told(monkeypatch):
-    monkeypatch.setattr(slurm_questions, "_LONGEST_PAUSE", 0.0)
-    monkeypatch.setattr(slurm_questions, "_FIRST_PAUSE", -1.0)
-    events = []
-    questions = Questions(EventLog(events.append))
-    for question in (answered, silent, silent, answered, answered, silent):
-        assert questions.ask(question, "squeue") == (None if question is silent else "here it is")
-    levels = ["warning", "debug", "info", "warning"]
-    assert [(event.kind, event.level) for event in events] == list(
-        zip(["silent", "silent", "answers", "silent"], levels, strict=True)
-    )
-    assert "squeue has not answered within 10 s" in events[0].message
+def test_begin_and_end_of_failures_are_reported_once():
+    slurm, events = Slurm(), []
+    queries = SlurmQueries(EventLog(events.append), Timing(), lambda: slurm.now)
+    for up in (True, False, False, True, True, False):
+        slurm.up = up
+        slurm.now += 100
+        assert queries.call(slurm.query, "squeue") == ("answer" if up else None)
+    assert [(event.kind, event.level) for event in events] == [
+        ("silent", "warning"),
+        ("silent", "debug"),
+        ("answers", "info"),
+        ("silent", "warning"),
+    ]
+    assert "squeue did not answer within 10 s" in events[0].message

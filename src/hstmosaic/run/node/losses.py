@@ -1,4 +1,4 @@
-"""Why a task has not ended well, and whether trying again can help."""
+"""Reasons for which the attempt of a task failed, and whether another attempt can help."""
 
 from __future__ import annotations
 
@@ -19,101 +19,101 @@ _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OSError: [Errno 12]")
 _MEMORY_LINE = re.compile(
     r"^(?:[\w.]*MemoryError\b|OSError: \[Errno 12\]|.*Cannot allocate memory|.*std::bad_alloc).*", re.MULTILINE
 )
-SHORT_OF_MEMORY = "short_of_memory"
-"""Key of a result's data: its task's log shows a lack of memory, whatever drizzlepac made of it."""
-_LASTING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-"""What the file system of the run refuses to one worker it refuses to all."""
+OUT_OF_MEMORY = "short_of_memory"
+"""Key of a result's data: the log of the task shows a lack of memory, whatever drizzlepac returned."""
+_LASTING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""The file system of the run is shared, so another worker would meet the same error."""
 
-UNABLE_STEP = "hstmosaic doctor --self-test tries it out here; see docs/problems.md about the environment"
+START_FAILURE_STEP = "check with: hstmosaic doctor --self-test; see docs/problems.md about the environment"
 
 
 class Cause(Enum):
-    """What took a task down; errors in the data are none of these and are never tried again."""
+    """Causes for which a task is tried again; errors in the data are never tried again."""
 
     MEMORY = "memory"
-    """Too little memory: again with more."""
+    """Not enough memory: again with more."""
     WALLTIME = "walltime"
-    """The time of its job was over: again, with more time."""
+    """The walltime of its job ended: again with more time."""
     WORKER = "worker"
     """Its worker, node or process was lost: again."""
 
 
 @dataclass(frozen=True)
-class Lost:
-    """How a task was lost."""
+class Loss:
+    """The end of an attempt that says nothing about the data."""
 
     cause: Cause
-    words: str
-    """The same for people, one clause."""
+    message: str
+    """One clause for people."""
     seconds: float = 0.0
-    """Walltime that has not sufficed."""
+    """Walltime that was not enough."""
 
 
 class ZygoteEndedError(ClusterError):
-    """The process that starts tasks has ended, and with it those that ran.
+    """The process that forks tasks ended, and with it the tasks that ran.
 
     Parameters
     ----------
     message : str
-        What happened, with the last words of the process.
+        What happened, with the last output of the process.
     ready : bool
-        Whether it could ever start tasks.
+        Whether the process was ever able to start tasks.
     """
 
     def __init__(self, message: str, *, ready: bool = True) -> None:
-        super().__init__(message, "" if ready else UNABLE_STEP)
+        super().__init__(message, "" if ready else START_FAILURE_STEP)
         self.ready = ready
 
 
 class ZygoteKilledError(ZygoteEndedError):
-    """It ended for want of memory."""
+    """The process that forks tasks was killed for lack of memory."""
 
 
-def is_want_of_memory(status: int | None, words: str) -> bool:
-    """Whether too little memory ended a process, by its exit code (or minus its signal) or its last words."""
-    return status == -signal.SIGKILL or words.startswith(_MEMORY_ERRORS)
+def is_memory_error(status: int | None, message: str) -> bool:
+    """Whether lack of memory ended a process, by its exit code (or minus its signal) or its last output."""
+    return status == -signal.SIGKILL or message.startswith(_MEMORY_ERRORS)
 
 
 def memory_line(log: str) -> str:
-    """Return the first line of a task's log that shows a lack of memory, or nothing."""
+    """Return the first line of a task's log that shows a lack of memory, or an empty string."""
     found = _MEMORY_LINE.search(log)
     return found.group().strip() if found else ""
 
 
-def cause_of(result: TaskResult) -> Cause | None:
-    """Return why a task that has answered may be tried again, None if it succeeded or its data are at fault."""
+def retry_cause(result: TaskResult) -> Cause | None:
+    """Return why a task with a result may be tried again, None if it succeeded or its data are at fault."""
     if result.ok:
         return None
-    if SHORT_OF_MEMORY in result.data or is_want_of_memory(result.data.get(STATUS), result.error):
+    if OUT_OF_MEMORY in result.data or is_memory_error(result.data.get(STATUS), result.error):
         return Cause.MEMORY
     return Cause.WORKER if result.retry else None
 
 
-def lost_by(error: BaseException | None) -> Lost | None:
-    """Return how a task is lost whose worker has raised an error, None if trying again cannot help.
+def loss_of(error: BaseException | None) -> Loss | None:
+    """Return the loss that an error of a worker means, None if another attempt cannot help.
 
     Parameters
     ----------
     error : BaseException or None
-        None where Dask does not say any.
+        None where Dask reports no error, for example for a cancelled task.
     """
-    if isinstance(error, ZygoteKilledError) or (error is not None and is_want_of_memory(None, in_words(error))):
-        # whom a system short of memory kills is the process that forks the tasks
-        return Lost(Cause.MEMORY, last_line(error))
+    if isinstance(error, ZygoteKilledError) or (error is not None and is_memory_error(None, describe_error(error))):
+        # a system short of memory kills the process that forks the tasks
+        return Loss(Cause.MEMORY, last_line(error))
     if error is None or isinstance(error, ZygoteEndedError):
-        return Lost(Cause.WORKER, last_line(error))
-    if isinstance(error, OSError) and error.errno not in _LASTING:
-        return Lost(Cause.WORKER, in_words(error))
+        return Loss(Cause.WORKER, last_line(error))
+    if isinstance(error, OSError) and error.errno not in _LASTING_ERRORS:
+        return Loss(Cause.WORKER, describe_error(error))
     return None
 
 
-def in_words(error: BaseException) -> str:
-    """Return kind and words of an error, in one line."""
+def describe_error(error: BaseException) -> str:
+    """Return type and message of an error in one line."""
     return f"{type(error).__name__}: {last_line(error)}"
 
 
 def last_line(error: BaseException | None) -> str:
-    """Return the last line of what an error says."""
-    words = error.message if isinstance(error, HstMosaicError) else str(error or "")
-    lines = words.strip().splitlines()
+    """Return the last line of the message of an error."""
+    message = error.message if isinstance(error, HstMosaicError) else str(error or "")
+    lines = message.strip().splitlines()
     return lines[-1] if lines else ""

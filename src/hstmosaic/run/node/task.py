@@ -1,4 +1,4 @@
-"""What Dask workers execute: a task in a child process, measured, and its files brought to where they belong."""
+"""Execution of a task by a Dask worker: run in a child process, measured, its files copied to the task directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from distributed import get_worker
 
-from hstmosaic.run.node.losses import SHORT_OF_MEMORY, memory_line
+from hstmosaic.run.node.losses import OUT_OF_MEMORY, memory_line
 from hstmosaic.run.node.zygote import shared_zygote
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_specs import ANSWER_FILE, STATUS, TRAILERS, TaskResult, read_result, write_result
@@ -26,18 +26,18 @@ _FULL_MB = 2
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """Where tasks work."""
+class TaskOptions:
+    """How workers run tasks."""
 
     scratch: bool = False
-    """In the worker's own directory, on a disk of its node, and not in the run directory."""
+    """Write files to the worker's local directory, on a disk of its node, instead of the run directory."""
     keep_work: bool = False
-    """Keep all that a task has written, also of one that has failed."""
+    """Keep all files of a task, also of one that failed."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a task took."""
+    """Resources that a task took."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -50,45 +50,47 @@ class Measured:
     """Number of the Slurm job that it ran in."""
 
 
-def run_task(folder: str, place: Workplace | None = None, disk_mb: float = 0) -> tuple[TaskResult, Measured]:
+def run_task(folder: str, options: TaskOptions | None = None, disk_mb: float = 0) -> tuple[TaskResult, Measured]:
     """Run the task of a prepared task directory.
 
     Parameters
     ----------
     folder : str
         The task directory.
-    place : Workplace, optional
-        Where it works; by default in ``work/`` of the task directory.
+    options : TaskOptions, optional
+        By default the task writes to ``work/`` of the task directory.
     disk_mb : float
-        What the task is estimated to write, 10^6 bytes; looked for where it works in scratch.
+        Estimated size of its files, 10^6 bytes; scratch has to have that much free space.
 
     Returns
     -------
     TaskResult
-        What the task has answered, or what is made up from how its process ended; also in ``result.json``.
+        That of the task, or one derived from the exit code of its process; also in ``result.json``.
     Measured
-        What it took.
+        Its time and memory.
     """
-    place = place or Workplace()
+    options = options or TaskOptions()
     task = TaskDirectory(Path(folder))
     zygote = shared_zygote()
-    zygote.wait()  # its import is nothing that the task takes
-    work = Path(get_worker().local_directory) / task.name if place.scratch else task.work
+    zygote.wait()  # the import is not part of the time of the task
+    work = Path(get_worker().local_directory) / task.name if options.scratch else task.work
     started = time.time()
     cpu_seconds = max_rss_mb = 0.0
-    result = TaskResult(ok=False, error=_lack_of_room(work.parent, disk_mb) if place.scratch else "", retry=True)
+    result = TaskResult(ok=False, error=_missing_space(work.parent, disk_mb) if options.scratch else "", retry=True)
     try:
         if not result.error:
-            (task.path / ANSWER_FILE).unlink(missing_ok=True)  # of an attempt whose worker was lost
+            (task.path / ANSWER_FILE).unlink(missing_ok=True)  # of an attempt that was lost with its worker
             logged = task.log.stat().st_size if task.log.exists() else 0  # by earlier attempts
             ended = zygote.run(task.path, work)
             cpu_seconds, max_rss_mb = ended.cpu_seconds, ended.max_rss_mb
-            result = _checked(read_result(task.path, ANSWER_FILE) or _made_up(ended.status), work, place)
-            result = _checked_memory(result, task, logged)
-            if result.ok and place.scratch:
-                result = _brought_home(task, result, work, place)
+            result = _add_full_disk(
+                read_result(task.path, ANSWER_FILE) or _result_of_status(ended.status), work, options
+            )
+            result = _add_memory_error(result, task, logged)
+            if result.ok and options.scratch:
+                result = _store_files(task, result, work, options)
     finally:
-        _clear(task, work, place, ok=result.ok)
+        _clear(task, work, options, ok=result.ok)
     measured = Measured(
         wall_seconds=round(time.time() - started, 3),
         cpu_seconds=round(cpu_seconds, 3),
@@ -106,29 +108,29 @@ def _node() -> str:
     return os.environ.get("SLURMD_NODENAME") or platform.node()
 
 
-def _lack_of_room(scratch: Path, needed_mb: float) -> str:
+def _missing_space(scratch: Path, needed_mb: float) -> str:
     try:
         free_mb = shutil.disk_usage(scratch).free / 1e6
     except OSError as error:
-        return f"the scratch directory {scratch} of {_node()} cannot be used: {error.strerror}"
+        return f"cannot use the scratch directory {scratch} of {_node()}: {error.strerror}"
     if free_mb < needed_mb:
         return (
-            f"the scratch directory {scratch} of {_node()} has {free_mb:.0f} MB left, a task needs {needed_mb:.0f} MB"
+            f"the scratch directory {scratch} of {_node()} has {free_mb:.0f} MB free, a task needs {needed_mb:.0f} MB"
         )
     return ""
 
 
-def _checked(result: TaskResult, work: Path, place: Workplace) -> TaskResult:
-    """Say so where a task may have failed because its disk is full, which drizzlepac does not always say."""
+def _add_full_disk(result: TaskResult, work: Path, options: TaskOptions) -> TaskResult:
+    """Add to the error of a task that its disk is full, which drizzlepac does not always report."""
     if result.ok or not work.is_dir() or shutil.disk_usage(work).free / 1e6 > _FULL_MB:
         return result
-    what = "the scratch directory" if place.scratch else "the file system of"
-    # another node may have more room; the file system of the run is everybody's
-    return replace(result, error=f"{what} {work.parent} of {_node()} is full ({result.error})", retry=place.scratch)
+    what = "the scratch directory" if options.scratch else "the file system of"
+    # another node may have more space, but the file system of the run is shared
+    return replace(result, error=f"{what} {work.parent} of {_node()} is full ({result.error})", retry=options.scratch)
 
 
-def _checked_memory(result: TaskResult, task: TaskDirectory, logged: int) -> TaskResult:
-    """Say so where a task has failed for want of memory: of a MemoryError drizzlepac leaves only lines in the log."""
+def _add_memory_error(result: TaskResult, task: TaskDirectory, logged: int) -> TaskResult:
+    """Add to the error of a task a MemoryError that drizzlepac caught and only logged."""
     if result.ok or not task.log.exists():
         return result
     with task.log.open("rb") as log:
@@ -137,19 +139,19 @@ def _checked_memory(result: TaskResult, task: TaskDirectory, logged: int) -> Tas
     if not line:
         return result
     error = result.error if line in result.error else f"{result.error} ({line})"
-    return replace(result, error=error, data=result.data | {SHORT_OF_MEMORY: True})
+    return replace(result, error=error, data=result.data | {OUT_OF_MEMORY: True})
 
 
-def _brought_home(task: TaskDirectory, result: TaskResult, work: Path, place: Workplace) -> TaskResult:
+def _store_files(task: TaskDirectory, result: TaskResult, work: Path, options: TaskOptions) -> TaskResult:
     try:
-        _bring_home(task, work, None if place.keep_work else tuple(result.files))
+        _copy_from_scratch(task, work, None if options.keep_work else tuple(result.files))
     except OSError as error:
-        return TaskResult(ok=False, data=result.data, error=f"{task.path} cannot be written from {_node()}: {error}")
+        return TaskResult(ok=False, data=result.data, error=f"cannot write {task.path} from {_node()}: {error}")
     return result
 
 
-def _bring_home(task: TaskDirectory, work: Path, names: Sequence[str] | None) -> None:
-    """Copy files, or all there is, from scratch into the task directory; they appear there together."""
+def _copy_from_scratch(task: TaskDirectory, work: Path, names: Sequence[str] | None) -> None:
+    """Copy files (all if None) from scratch into the task directory, where they appear together."""
     draft = task.work.with_name(task.work.name + ".part")
     shutil.rmtree(draft, ignore_errors=True)
     if names is None:
@@ -162,26 +164,26 @@ def _bring_home(task: TaskDirectory, work: Path, names: Sequence[str] | None) ->
     draft.replace(task.work)
 
 
-def _clear(task: TaskDirectory, work: Path, place: Workplace, *, ok: bool) -> None:
-    """Remove what is not needed any more; of a task that has failed, trailers stay."""
+def _clear(task: TaskDirectory, work: Path, options: TaskOptions, *, ok: bool) -> None:
+    """Remove files that are not needed any more. The trailers of a task that failed are kept."""
     if not ok:
-        trailers = None if place.keep_work else [path.name for path in work.glob(TRAILERS)]
-        if work.is_dir() and (place.scratch or trailers is not None):
-            # where even this cannot be written, the cause of the failure is what counts
+        trailers = None if options.keep_work else [path.name for path in work.glob(TRAILERS)]
+        if work.is_dir() and (options.scratch or trailers is not None):
+            # the cause of the failure matters more than an error here
             with suppress(OSError):
-                _bring_home(task, work, trailers)
+                _copy_from_scratch(task, work, trailers)
         shutil.rmtree(task.work.with_name(task.work.name + ".part"), ignore_errors=True)
-    if place.scratch:
+    if options.scratch:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _made_up(status: int) -> TaskResult:
-    return TaskResult(ok=False, data={STATUS: status}, error=_how_it_ended(status), retry=status < 0)
+def _result_of_status(status: int) -> TaskResult:
+    return TaskResult(ok=False, data={STATUS: status}, error=_describe_status(status), retry=status < 0)
 
 
-def _how_it_ended(status: int) -> str:
+def _describe_status(status: int) -> str:
     if status == -signal.SIGKILL:
-        return "its process was killed (SIGKILL: by hand, or by the system for want of memory)"
+        return "its process was killed (SIGKILL: by a user, or by the system for lack of memory)"
     if status < 0:
         return f"its process was ended by {signal.Signals(-status).name}"
     return f"its process ended with exit code {status} and no result"

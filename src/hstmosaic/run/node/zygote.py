@@ -1,4 +1,4 @@
-"""The worker's end of the process that forks tasks; see `hstmosaic.tasks.zygote` for the other end."""
+"""Connection of a worker to the process that forks tasks (the zygote, `hstmosaic.tasks.zygote`)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from hstmosaic.child import child_environment, module_command
-from hstmosaic.run.node.losses import ZygoteEndedError, ZygoteKilledError, is_want_of_memory
+from hstmosaic.run.node.losses import ZygoteEndedError, ZygoteKilledError, is_memory_error
 from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ENVIRONMENT = {
-    # one core a task: the fan-out fills the machine
+    # one core per task, since other tasks use the other cores
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -35,7 +35,7 @@ _ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
 }
 _PROGRAM = "hstmosaic.tasks.zygote"
-_LAST_WORDS = 2000
+_TAIL_LENGTH = 2000
 _UPSTREAM_SWITCHES = ("MVM_INCLUDE_SMALL", "MVM_ONLY_CTE", "MVM_QUALITY_TESTING", "DATA_PATH")
 
 
@@ -51,19 +51,19 @@ class Ended:
 
 
 class Zygote:
-    """A running zygote; starts with the first task and ends with the worker.
+    """A zygote that runs as a child of this process.
 
     Raises
     ------
     ZygoteEndedError
-        From `run`, if the zygote cannot start or dies; `ZygoteKilledError` where that was for want of memory.
+        If the zygote cannot start; from `run` also if it dies. `ZygoteKilledError` if that was for lack of memory.
     """
 
     def __init__(self) -> None:
         try:
             with ExitStack() as undo:
                 self._errors = undo.enter_context(tempfile.TemporaryFile("w+", encoding=ENCODING, errors="replace"))
-                # what the child's imports print on standard output is no answer
+                # the child's imports may print on standard output, so answers have a pipe of their own
                 answers, writing = os.pipe()
                 undo.callback(os.close, writing)
                 self._answers = undo.enter_context(os.fdopen(answers, encoding=ENCODING))
@@ -95,19 +95,19 @@ class Zygote:
 
     @property
     def alive(self) -> bool:
-        """Whether it can take tasks."""
+        """Whether the zygote runs."""
         return self._process.poll() is None
 
     def wait(self) -> None:
-        """Wait until its import is over, or it is gone."""
+        """Wait until the zygote has imported drizzlepac or has ended."""
         self._ready.wait()
 
     def run(self, folder: Path, work: Path) -> Ended:
-        """Run the task of a directory in a working directory of its own, and wait for its end."""
+        """Run the task of a directory in a working directory, and wait for its end."""
         done = threading.Event()
         answer: list[Ended] = []
         with self._lock:
-            # a process that ends may close its standard input after its answers: what is sent then is lost
+            # a process that ends may close its answers before its standard input; a task sent then would be lost
             if not self._over:
                 self._waiting[str(folder)] = done, answer
                 self._send({"folder": str(folder), "work": str(work)})
@@ -115,35 +115,35 @@ class Zygote:
                 done.set()
         done.wait()
         if not answer:
-            words = self._last_words()
-            killed = is_want_of_memory(self._process.wait(), words.splitlines()[-1])
+            tail = self._stderr_tail()
+            killed = is_memory_error(self._process.wait(), tail.splitlines()[-1])
             kind = ZygoteKilledError if killed else ZygoteEndedError
-            what = "has ended" if self._was_ready else "cannot start"
-            raise kind(f"the process that runs tasks {what}: {words}", ready=self._was_ready)
+            what = "ended" if self._was_ready else "cannot start"
+            raise kind(f"the process that runs tasks {what}: {tail}", ready=self._was_ready)
         return answer[0]
 
     def close(self) -> None:
-        """End it and kill the tasks that still run."""
+        """End the zygote and kill the tasks that still run."""
         for pid in list(self.pids.values()):
-            # a task leads its process group; what it has started may be there when it has ended itself
+            # a task leads its process group; its children may outlive it
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
-        # a task that has just begun has asked the kernel to be killed with it
+        # a task that started just now is killed by the kernel together with its parent
         self._process.kill()
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._answers, self._errors):
-            # a task that was just being sent stands in the way of closing
+            # closing flushes a task that was not sent completely
             with suppress(BrokenPipeError):
                 if stream is not None:
                     stream.close()
 
-    def _last_words(self) -> str:
+    def _stderr_tail(self) -> str:
         try:
             self._errors.seek(0)
             status = self._process.wait()
-            return self._errors.read()[-_LAST_WORDS:].strip() or _exit_words(status)
-        except ValueError:  # it is being closed
+            return self._errors.read()[-_TAIL_LENGTH:].strip() or _describe_exit(status)
+        except ValueError:  # the file was closed by `close`
             return "the run was stopped"
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -180,7 +180,7 @@ class Zygote:
         self._waiting.clear()
 
 
-def _exit_words(status: int) -> str:
+def _describe_exit(status: int) -> str:
     return f"exit code {status}" if status >= 0 else f"ended by signal {-status}"
 
 
@@ -189,7 +189,7 @@ _guard = threading.Lock()
 
 
 def shared_zygote() -> Zygote:
-    """Return the zygote of this worker process, starting one where there is none."""
+    """Return the zygote of this process; start one if none runs."""
     global _current  # noqa: PLW0603
     with _guard:
         if _current is None or not _current.alive:
@@ -198,7 +198,7 @@ def shared_zygote() -> Zygote:
 
 
 def close_zygote() -> None:
-    """End the zygote of this process and every task in it."""
+    """End the zygote of this process and its tasks."""
     global _current
     with _guard:
         zygote, _current = _current, None
@@ -207,10 +207,10 @@ def close_zygote() -> None:
 
 
 def cpu_of_tasks() -> dict[str, float]:
-    """Return the CPU seconds that tasks of this process's zygote have taken until now, by their names."""
+    """Return the CPU seconds that the running tasks of this process have used, by name of the task."""
     taken = {}
     for folder, pid in dict(_current.pids if _current is not None else {}).items():
-        with suppress(psutil.Error):  # it has just ended
+        with suppress(psutil.Error):  # the task ended meanwhile
             times = psutil.Process(pid).cpu_times()
             taken[Path(folder).name] = round(times.user + times.system, 2)
     return taken
@@ -218,7 +218,7 @@ def cpu_of_tasks() -> dict[str, float]:
 
 @contextmanager
 def warm_zygote() -> Iterator[None]:
-    """Start the zygote of this process, so that its import goes on beside other work; end it on leaving."""
+    """Start the zygote of this process, so that its import runs next to other work; end it on leaving."""
     shared_zygote()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Which workers a Dask cluster has."""
+"""Workers of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from hstmosaic.errors import ClusterError
 if TYPE_CHECKING:
     from distributed import Client
 
+RESUME_STEP = "rerun the same command to resume; finished work is kept"
+
 
 def workers_of(client: Client) -> dict[str, dict[str, Any]]:
-    """Ask a scheduler which workers it has.
+    """Ask the scheduler which workers it has.
 
-    `distributed.Client.scheduler_info` reads its answer from a cache that the client's own clock overwrites with one
-    that has no workers; whoever asks at that moment would take every worker for lost.
+    `distributed.Client.scheduler_info` reads a cache that the client's periodic callback replaces with an answer
+    without workers. A call at that moment would take every worker for lost.
 
     Parameters
     ----------
@@ -24,7 +26,7 @@ def workers_of(client: Client) -> dict[str, dict[str, Any]]:
     Returns
     -------
     dict
-        What the scheduler knows of each worker, by address.
+        The scheduler's record of each worker, by address.
 
     Raises
     ------
@@ -35,8 +37,6 @@ def workers_of(client: Client) -> dict[str, dict[str, Any]]:
     try:
         identity = client.sync(scheduler.identity, n_workers=-1)
     except OSError as error:
-        raise ClusterError(
-            f"the scheduler of this run is gone ({error})", "the same command goes on where this run stopped"
-        ) from error
+        raise ClusterError(f"lost the connection to the scheduler of this run ({error})", RESUME_STEP) from error
     workers: dict[str, dict[str, Any]] = identity["workers"]
     return workers

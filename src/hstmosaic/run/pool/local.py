@@ -1,4 +1,4 @@
-"""Dask clusters that tasks run on."""
+"""Dask cluster inside the driver, and workers that are there from the start."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.dask_settings import dask_defaults, find_address
-from hstmosaic.run.node.losses import Cause, Lost
-from hstmosaic.run.node.task import Workplace
+from hstmosaic.run.node.losses import Cause, Loss
 from hstmosaic.run.node.zygote import close_zygote
-from hstmosaic.run.pool.dask_workers import workers_of
+from hstmosaic.run.pool.dask_workers import RESUME_STEP, workers_of
 from hstmosaic.run.pool.machine_limits import Memory, cores, usable_memory
-from hstmosaic.run.pool.placement import Need, Room
+from hstmosaic.run.pool.placement import Capacity, Need
 from hstmosaic.run.pool.pool import Pool
+from hstmosaic.run.pool.worker_source import Worker
 from hstmosaic.store.events import EventLog
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from hstmosaic.run.node.task import TaskOptions
 
 MEMORY = "MB"
-"""Name of the Dask resource by which a worker says what memory its tasks may take, 10^6 bytes each."""
+"""Name of the Dask resource that holds the memory of a worker for tasks, 10^6 bytes."""
 _GIVEN = "memory_mb"
 _ATTEMPTS_FOR_MEMORY = 2
-"""The second one has all the memory that a worker has, so it is alone there."""
+"""The second attempt has all the memory of a worker, so no other task runs there."""
 
 
-class FixedStaff:
-    """The workers that there are: none is hired.
+class FixedWorkers:
+    """The workers of a cluster that cannot grow.
 
     Parameters
     ----------
     client : distributed.Client
         Of the cluster.
     attempts : int
-        How often a task is started at most.
+        Attempts of a task at most.
     limit : str
         Name of what limits the memory of a worker.
     strict : bool
-        Whether a task that is estimated to need more memory than a worker has is an error; else it may try it alone.
+        Whether a task that is estimated to need more memory than a worker has is an error; else it runs alone.
     """
 
     period = 0.5
@@ -51,23 +52,28 @@ class FixedStaff:
     def __init__(self, client: Client, attempts: int = 1, *, limit: str = _GIVEN, strict: bool = False) -> None:
         self.client, self.attempts, self.memory_limit, self._strict = client, attempts, limit, strict
         self._discarded: set[str] = set()
-        self.largest_mb: int = max(room.memory_mb for _, room in self.rooms().values())
+        self._connected: dict[str, Worker] = {}
+        self.refresh()
+        self.largest_mb: int = max(worker.capacity.memory_mb for worker in self._connected.values())
 
-    def rooms(self) -> dict[str, tuple[str, Room]]:
-        """Return address and capacity of the workers, by name."""
-        return {
-            str(worker["name"]): (address, Room(str(worker["name"]), worker["nthreads"], worker["resources"][MEMORY]))
-            for address, worker in workers_of(self.client).items()
-            if str(worker["name"]) not in self._discarded
-        }
+    def workers(self) -> Mapping[str, Worker]:
+        """Return the connected workers by name, without discarded ones."""
+        return {name: worker for name, worker in self._connected.items() if name not in self._discarded}
+
+    def refresh(self) -> None:
+        """Ask the scheduler which workers are connected."""
+        self._connected = {}
+        for address, record in workers_of(self.client).items():
+            name = str(record["name"])
+            self._connected[name] = Worker(address, Capacity(name, record["nthreads"], record["resources"][MEMORY]))
 
     def discard(self, name: str) -> bool:
-        """Count on a worker no more, and tell whether others are there."""
+        """Give a worker no more tasks, and return whether others are connected."""
         self._discarded.add(name)
-        return bool(self.rooms())
+        return bool(self.workers())
 
     def adjust(self, need: Need) -> Need:
-        """Return the need within what there is."""
+        """Return the need, limited to the memory of the largest worker."""
         if self._strict and need.memory_mb > self.largest_mb:
             raise ClusterError(
                 f"a task needs {need.memory_mb} MB, but a worker of this allocation has {self.largest_mb} MB",
@@ -76,25 +82,25 @@ class FixedStaff:
         return replace(need, memory_mb=min(need.memory_mb, self.largest_mb))
 
     def attempts_for(self, cause: Cause) -> int:
-        """Return how often a task is started at most; one that was short of memory has one more attempt, alone."""
+        """Return the largest number of attempts; a task that had too little memory has one more, alone."""
         return max(self.attempts, _ATTEMPTS_FOR_MEMORY) if cause is Cause.MEMORY else self.attempts
 
     def more_memory(self, memory_mb: int) -> int | None:
-        """Return all the memory of the largest worker, None if the task had that."""
+        """Return all memory of the largest worker, None if the task had that."""
         return self.largest_mb if memory_mb < self.largest_mb else None
 
     def more_time(self, seconds: float) -> float:
-        """Return what is asked for."""
+        """Return the time unchanged: workers have no walltime here."""
         return seconds
 
-    def ending(self, name: str, since: float) -> Lost | None:
-        """Say that a worker was lost."""
-        return Lost(Cause.WORKER, f"worker {name} was lost")
+    def find_loss(self, name: str, since: float) -> Loss | None:
+        """Return that the worker was lost."""
+        return Loss(Cause.WORKER, f"worker {name} was lost")
 
-    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
-        """Hire nobody, but give up where nobody is left."""
-        if waiting and not self.rooms():
-            raise ClusterError("all workers are lost", "the same command goes on where this run stopped")
+    def scale(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
+        """Raise `ClusterError` if tasks wait and no worker is left."""
+        if waiting and not self.workers():
+            raise ClusterError("all workers were lost", RESUME_STEP)
 
 
 @contextmanager
@@ -102,25 +108,25 @@ def local_cluster(
     workers: int | None = None,
     memory_mb: int | None = None,
     events: EventLog | None = None,
-    place: Workplace | None = None,
+    options: TaskOptions | None = None,
 ) -> Iterator[Pool]:
-    """Start an embedded Dask cluster in this process.
+    """Start a Dask cluster inside this process.
 
     Parameters
     ----------
     workers : int, optional
         Number of tasks at a time; the number of usable cores when None.
     memory_mb : int, optional
-        Memory that tasks may claim together, 10^6 bytes; what the machine leaves when None.
+        Memory of all tasks together, 10^6 bytes; what the machine leaves when None.
     events : EventLog, optional
         Receives the events.
-    place : Workplace, optional
-        Where tasks work.
+    options : TaskOptions, optional
+        How workers run tasks.
 
     Yields
     ------
     Pool
-        Of its one worker. On leaving, tasks that still run are killed.
+        Of its one worker. On leaving, running tasks are killed.
     """
     memory = usable_memory() if memory_mb is None else Memory(_GIVEN, memory_mb)
     quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
@@ -139,7 +145,7 @@ def local_cluster(
         ) as cluster,
         Client(cluster) as client,
     ):
-        pool = Pool(client, FixedStaff(client, limit=memory.limit), events or EventLog(), place)
+        pool = Pool(client, FixedWorkers(client, limit=memory.limit), events or EventLog(), options)
         try:
             yield pool
         finally:

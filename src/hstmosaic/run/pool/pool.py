@@ -1,4 +1,4 @@
-"""The pool: hands tasks to workers, and owns what happens when one is lost."""
+"""Pool that hands tasks to workers, and the retry policy (`next_need`)."""
 
 from __future__ import annotations
 
@@ -11,44 +11,53 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.node.losses import UNABLE_STEP, Cause, Lost, ZygoteEndedError, cause_of, in_words, last_line, lost_by
-from hstmosaic.run.node.task import Measured, Workplace, run_task
-from hstmosaic.run.pool.placement import Need, Room, in_order, place, short_of_memory
+from hstmosaic.run.node.losses import (
+    START_FAILURE_STEP,
+    Cause,
+    Loss,
+    ZygoteEndedError,
+    describe_error,
+    last_line,
+    loss_of,
+    retry_cause,
+)
+from hstmosaic.run.node.task import Measured, TaskOptions, run_task
+from hstmosaic.run.pool.placement import Capacity, Need, in_order, place, short_of_memory
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from distributed import Client
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.pool.worker_source import Staff
+    from hstmosaic.run.pool.worker_source import Worker, WorkerSource
     from hstmosaic.store.events import EventLog
 
 Answer = tuple[TaskResult, Measured | None]
 _SETTLE_SECONDS = 5.0
 _FETCH_SECONDS = 10.0
-_UNSAID = Lost(Cause.WORKER, "")
+_UNKNOWN = Loss(Cause.WORKER, "")
 _UNABLE_WORKERS = 3
-"""That many workers in a row whose processes cannot start end the run: the next one would be no better."""
+"""After that many workers in a row whose processes cannot start, the run ends: the next one would fail as well."""
 
 
 @dataclass(eq=False)
-class Work:
+class QueuedTask:
     """A task in the pool."""
 
     folder: Path
     need: Need
     disk_mb: float
-    """What it is estimated to write."""
+    """Estimated size of its files, 10^6 bytes."""
     attempt: int = 1
     answer: Future[Answer] = field(default_factory=Future)
     worker: str = ""
     running: Any = None
-    """The future of Dask, while it runs."""
+    """Dask's future of the attempt that runs."""
     lost_since: float = 0.0
-    lost: Lost = _UNSAID
-    """How it was lost, as far as its worker could say."""
+    loss: Loss = _UNKNOWN
+    """How the last attempt was lost, as far as its worker reported it."""
 
     @property
     def name(self) -> str:
@@ -56,31 +65,74 @@ class Work:
         return self.folder.name
 
 
+def next_need(need: Need, attempt: int, loss: Loss, workers: WorkerSource) -> Need | None:
+    """Return the need of the next attempt of a task, None if it has failed: the retry policy.
+
+    A task whose attempt was lost is tried again on any worker,
+
+    - with more memory, if it had too little and more can be had,
+    - in a job with twice the time at least, if the walltime of its job ended,
+    - with the same need, if its worker, node or process was lost,
+
+    until it has had the number of attempts that the workers allow for the cause. Errors in the data are no loss.
+
+    Parameters
+    ----------
+    need : Need
+        Of the lost attempt.
+    attempt : int
+        Its number, from 1.
+    loss : Loss
+        How it was lost.
+    workers : WorkerSource
+        Their limits.
+    """
+    memory_mb: int | None = need.memory_mb
+    seconds = need.seconds
+    if loss.cause is Cause.MEMORY:
+        memory_mb = workers.more_memory(need.memory_mb)
+    if loss.cause is Cause.WALLTIME:
+        seconds = workers.more_time(max(2 * seconds, loss.seconds))
+    if memory_mb is None or attempt >= workers.attempts_for(loss.cause):
+        return None
+    return replace(need, memory_mb=memory_mb, seconds=seconds)
+
+
 class Pool:
-    """Hands tasks to workers, longest first, from a thread of its own.
+    """Hands tasks to workers, those of the highest priority and the longest first, from a thread of its own.
 
     Parameters
     ----------
     client : distributed.Client
         Of the cluster.
-    staff : Staff
+    workers : WorkerSource
         Its workers.
     events : EventLog
         Receives the events.
-    workplace : Workplace, optional
-        Where tasks work.
+    task_options : TaskOptions, optional
+        How workers run tasks.
+    clock : callable
+        Returns monotonic seconds.
     """
 
-    def __init__(self, client: Client, staff: Staff, events: EventLog, workplace: Workplace | None = None) -> None:
-        self.client, self.staff, self.events, self.workplace = client, staff, events, workplace or Workplace()
-        self._inbox: queue.SimpleQueue[tuple[Work, Any] | None] = queue.SimpleQueue()
-        self._waiting: list[Work] = []
-        self._running: list[Work] = []
-        self._lost: list[Work] = []
-        self._unanswered: list[Work] = []
+    def __init__(
+        self,
+        client: Client,
+        workers: WorkerSource,
+        events: EventLog,
+        task_options: TaskOptions | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.client, self.workers, self.events, self._clock = client, workers, events, clock
+        self.task_options = task_options or TaskOptions()
+        self._inbox: queue.SimpleQueue[tuple[QueuedTask, Any] | None] = queue.SimpleQueue()
+        self._waiting: list[QueuedTask] = []
+        self._running: list[QueuedTask] = []
+        self._unsettled: list[QueuedTask] = []
+        self._unanswered: list[QueuedTask] = []
         self._closing = False
         self._broken: BaseException | None = None
-        self._known: dict[str, tuple[int, int]] = {}
+        self._reported: dict[str, Capacity] = {}
         self._memory_reported = False
         self._unable: set[str] = set()
         self._unable_in_a_row = 0
@@ -88,48 +140,47 @@ class Pool:
         self._thread.start()
 
     def submit(self, folder: Path, estimate: Estimate, priority: float = 0.0) -> Future[Answer]:
-        """Have the task of a prepared directory run.
+        """Run the task of a prepared directory.
 
         Parameters
         ----------
         folder : pathlib.Path
             The task directory.
         estimate : Estimate
-            What it will need.
+            Of the task.
         priority : float
             The highest is served first.
 
         Returns
         -------
         concurrent.futures.Future
-            Of the result and, if it has run to an end, what it took. It raises `ClusterError` if there is no hope
-            for any task.
+            Of the result, and of the measurements if the task ran to its end. It raises `ClusterError` if the pool
+            cannot run any task.
 
         Raises
         ------
         ClusterError
             If no worker that can be had is large enough.
         """
-        need = self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, priority, estimate.disk_mb))
-        work = Work(folder, need, estimate.disk_mb)
+        need = self.workers.adjust(Need(estimate.memory_mb, estimate.seconds, priority, estimate.disk_mb))
+        task = QueuedTask(folder, need, estimate.disk_mb)
         if need.memory_mb < estimate.memory_mb:
-            words = (
-                f"{work.name} is estimated to need {estimate.memory_mb} MB; it is tried alone, with all "
-                f"{need.memory_mb} MB ({self.staff.memory_limit})"
+            limit = self.workers.memory_limit
+            message = (
+                f"{task.name} is estimated to need {estimate.memory_mb} MB; it runs alone, with all "
+                f"{need.memory_mb} MB ({limit})"
             )
-            self.events.emit(
-                "memory limit", words, limit=self.staff.memory_limit, memory_mb=need.memory_mb, task=work.name
-            )
-        self._inbox.put((work, None))
-        return work.answer
+            self.events.emit("memory limit", message, limit=limit, memory_mb=need.memory_mb, task=task.name)
+        self._inbox.put((task, None))
+        return task.answer
 
     def check(self, estimates: Iterable[Estimate]) -> None:
         """Raise `ClusterError` if a task is larger than any worker that can be had."""
         for estimate in estimates:
-            self.staff.adjust(Need(estimate.memory_mb, estimate.seconds, disk_mb=estimate.disk_mb))
+            self.workers.adjust(Need(estimate.memory_mb, estimate.seconds, disk_mb=estimate.disk_mb))
 
     def close(self) -> None:
-        """Serve no more; tasks that still run are the business of who ends the workers."""
+        """Stop handing out tasks. Running tasks end with the workers, which the caller ends."""
         self._closing = True
         self._inbox.put(None)
         self._thread.join()
@@ -140,129 +191,122 @@ class Pool:
                 self._read_inbox()
                 if not self._closing:
                     self._step()
-        except BaseException as error:  # every task's owner is told, in its own thread
+        except BaseException as error:  # raised in the threads that wait for tasks
             self._broken = error
         while not self._closing or not self._inbox.empty():
-            self._give_up()
+            self._fail_unanswered()
             message = self._inbox.get()
             if message is not None and message[1] is None:
                 self._unanswered.append(message[0])
-        self._give_up()
+        self._fail_unanswered()
 
-    def _give_up(self) -> None:
-        for work in self._unanswered:
+    def _fail_unanswered(self) -> None:
+        for task in self._unanswered:
             if self._broken is not None:
-                work.answer.set_exception(self._broken)
+                task.answer.set_exception(self._broken)
             else:
-                work.answer.cancel()
+                task.answer.cancel()
         self._unanswered = []
 
     def _read_inbox(self) -> None:
         try:
-            message = self._inbox.get(timeout=self.staff.period)
+            message = self._inbox.get(timeout=self.workers.period)
             while message is not None:
-                work, ended = message
+                task, ended = message
                 if ended is None:
-                    self._waiting.append(work)
-                    self._unanswered.append(work)
-                elif work in self._running and work.running is ended:
-                    self._end(work, ended)
+                    self._waiting.append(task)
+                    self._unanswered.append(task)
+                elif task in self._running and task.running is ended:
+                    self._end(task, ended)
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
 
     def _step(self) -> None:
-        rooms = self.staff.rooms()
-        self._emit_workers({name: (room.slots, room.memory_mb) for name, (_, room) in rooms.items()})
-        for work in [work for work in self._running if work.worker not in rooms]:
-            self._lose(work, _UNSAID)
-        for work in list(self._lost):
-            self._settle(work, rooms.keys())
-        needs = [work.need for work in self._waiting]
-        chosen = place(needs, self._free({name: room for name, (_, room) in rooms.items()}))
-        placed = [(self._waiting[i], chosen[i]) for i in in_order(needs)]
-        for work, name in placed:
+        self.workers.refresh()
+        workers = self.workers.workers()
+        self._report_workers({name: worker.capacity for name, worker in workers.items()})
+        for task in [task for task in self._running if task.worker not in workers]:
+            self._set_aside(task, _UNKNOWN)
+        for task in list(self._unsettled):
+            self._settle(task, workers.keys())
+        needs = [task.need for task in self._waiting]
+        names = place(needs, self._free(workers.values()))
+        for task, name in [(self._waiting[i], names[i]) for i in in_order(needs)]:
             if name is not None:
-                self._start(work, name, rooms[name][0])
-        if self._waiting and not self._memory_reported and self.staff.largest_mb is not None:
-            self._report_memory(self._free({name: room for name, (_, room) in rooms.items()}))
-        busy = {work.worker for work in [*self._running, *self._lost]}
-        self.staff.tend([work.need for work in self._waiting], busy)
+                self._start(task, name, workers[name].address)
+        if self._waiting and not self._memory_reported and self.workers.largest_mb is not None:
+            self._report_memory(self._free(workers.values()))
+        busy = {task.worker for task in [*self._running, *self._unsettled]}
+        self.workers.scale([task.need for task in self._waiting], busy)
 
-    def _emit_workers(self, there: dict[str, tuple[int, int]]) -> None:
-        if there == self._known:
+    def _report_workers(self, connected: dict[str, Capacity]) -> None:
+        sizes = {name: (capacity.slots, capacity.memory_mb) for name, capacity in connected.items()}
+        if sizes == {name: (capacity.slots, capacity.memory_mb) for name, capacity in self._reported.items()}:
             return
-        self._known = there
-        slots, memory = (sum(numbers) for numbers in zip(*there.values(), strict=True)) if there else (0, 0)
-        words = f"{len(there)} worker(s) for {slots} task(s) at a time with {memory} MB"
-        self.events.emit("workers", words, "debug", workers=len(there), slots=slots, memory_mb=memory)
+        self._reported = connected
+        slots, memory = sum(slots for slots, _ in sizes.values()), sum(memory for _, memory in sizes.values())
+        message = f"workers: {len(sizes)}, tasks at a time: {slots}, memory: {memory} MB"
+        self.events.emit("workers", message, "debug", workers=len(sizes), slots=slots, memory_mb=memory)
 
-    def _report_memory(self, free: list[Room]) -> None:
+    def _report_memory(self, free: list[Capacity]) -> None:
         """Report once that a task waits for memory while a core is idle; those that must be alone wait in any case."""
-        needs = [work.need for work in self._waiting if work.need.memory_mb != self.staff.largest_mb]
+        needs = [task.need for task in self._waiting if task.need.memory_mb != self.workers.largest_mb]
         need = short_of_memory(needs, free)
         if need is None:
             return
         self._memory_reported = True
-        limit, running = self.staff.memory_limit, len(self._running)
-        cores, total = (sum(numbers) for numbers in zip(*self._known.values(), strict=True))
-        words = (
+        limit, running = self.workers.memory_limit, len(self._running)
+        cores = sum(capacity.slots for capacity in self._reported.values())
+        total = sum(capacity.memory_mb for capacity in self._reported.values())
+        message = (
             f"memory, not cores, limits the tasks at a time: {running} of {cores} run, the next one needs "
             f"{need.memory_mb} MB, and all may use {total} MB ({limit})"
         )
-        self.events.emit("memory limit", words, limit=limit, memory_mb=total, cores=cores, running=running)
+        self.events.emit("memory limit", message, limit=limit, memory_mb=total, cores=cores, running=running)
 
-    def _answer(self, work: Work, result: TaskResult, measured: Measured | None) -> None:
-        took = None if measured is None else asdict(measured)
-        words = "has ended" if result.ok else f"has failed: {result.error}"
-        self.events.emit("ended", f"{work.name} {words}", "debug", task=work.name, ok=result.ok, measured=took)
-        self._unanswered.remove(work)
-        if measured is not None:
-            self._unable_in_a_row = 0
-        work.answer.set_result((result, measured))
+    def _free(self, workers: Iterable[Worker]) -> list[Capacity]:
+        free = {worker.capacity.name: worker.capacity for worker in workers}
+        for task in self._running:
+            free[task.worker] = free[task.worker].minus(task.need)
+        return list(free.values())
 
-    def _free(self, rooms: dict[str, Room]) -> list[Room]:
-        for work in self._running:
-            rooms[work.worker] = rooms[work.worker].less(work.need)
-        return list(rooms.values())
+    def _start(self, task: QueuedTask, name: str, address: str) -> None:
+        self._waiting.remove(task)
+        self._running.append(task)
+        task.worker, task.loss = name, _UNKNOWN
+        data = {"task": task.name, "worker": name, "attempt": task.attempt, "memory_mb": task.need.memory_mb}
+        self.events.emit("running", f"{task.name} runs on {name}", "debug", **data)
+        how = {"key": f"{task.name}-{task.attempt}", "pure": False, "workers": [address]}
+        task.running = self.client.submit(run_task, str(task.folder), self.task_options, task.disk_mb, **how)
+        task.running.add_done_callback(lambda ended: self._inbox.put((task, ended)))
 
-    def _start(self, work: Work, name: str, address: str) -> None:
-        self._waiting.remove(work)
-        self._running.append(work)
-        work.worker, work.lost = name, _UNSAID
-        told = {"task": work.name, "worker": name, "attempt": work.attempt, "memory_mb": work.need.memory_mb}
-        self.events.emit("running", f"{work.name} runs on {name}", "debug", **told)
-        how = {"key": f"{work.name}-{work.attempt}", "pure": False, "workers": [address]}
-        future = self.client.submit(run_task, str(work.folder), self.workplace, work.disk_mb, **how)
-        work.running = future
-        future.add_done_callback(lambda ended: self._inbox.put((work, ended)))
-
-    def _end(self, work: Work, ended: Any) -> None:
+    def _end(self, task: QueuedTask, ended: Any) -> None:
         error = ended.exception() if ended.status == "error" else None
-        lost = lost_by(error)
+        loss = loss_of(error)
         if isinstance(error, ZygoteEndedError) and not error.ready:
-            self._discard(work.worker, error)
-        if ended.status != "finished" and lost is not None:
-            self._lose(work, lost)  # a worker that is going away may still be there
+            self._discard(task.worker, error)
+        if ended.status != "finished" and loss is not None:
+            self._set_aside(task, loss)  # a worker that is ending may still be connected
             return
         try:
-            # where the worker has failed and would again, the exposures are not at fault
+            # where the worker failed and would fail again, the exposures are not at fault
             answer = (
                 ended.result(timeout=_FETCH_SECONDS)
                 if error is None
-                else (TaskResult(ok=False, error=in_words(error), retry=True), None)
+                else (TaskResult(ok=False, error=describe_error(error), retry=True), None)
             )
-        except (TimeoutError, CancelledError, OSError):  # its worker has ended since; Dask would wait for it for ever
-            self._lose(work, Lost(Cause.WORKER, "its answer was lost with its worker"))
+        except (TimeoutError, CancelledError, OSError):  # its worker has ended since; Dask would wait for ever
+            self._set_aside(task, Loss(Cause.WORKER, "the result was lost with its worker"))
             return
         ended.release()
-        work.running = None
-        self._running.remove(work)
-        cause = cause_of(answer[0]) if error is None else None
+        task.running = None
+        self._running.remove(task)
+        cause = retry_cause(answer[0]) if error is None else None
         if cause is None:
-            self._answer(work, *answer)
+            self._answer(task, *answer)
         else:
-            self._again(work, Lost(cause, answer[0].error), answer[1])
+            self._retry_or_fail(task, Loss(cause, answer[0].error), answer[1])
 
     def _discard(self, worker: str, error: ZygoteEndedError) -> None:
         """Give a worker no more tasks, because the process that runs them cannot start there."""
@@ -270,53 +314,63 @@ class Pool:
             return
         self._unable.add(worker)
         self._unable_in_a_row += 1
-        words = last_line(error)
-        said = {"worker": worker, "details": error.message}
-        self.events.emit("unable", f"worker {worker} cannot run tasks: {words}", "warning", **said)
-        if not self.staff.discard(worker) or self._unable_in_a_row >= _UNABLE_WORKERS:
-            raise ClusterError(f"no worker can run tasks: {words}", UNABLE_STEP)
+        reason = last_line(error)
+        data = {"worker": worker, "details": error.message}
+        self.events.emit("unable", f"worker {worker} cannot run tasks: {reason}", "warning", **data)
+        if not self.workers.discard(worker) or self._unable_in_a_row >= _UNABLE_WORKERS:
+            raise ClusterError(f"no worker can run tasks: {reason}", START_FAILURE_STEP)
 
-    def _lose(self, work: Work, lost: Lost) -> None:
-        self._running.remove(work)
-        self._lost.append(work)
-        work.lost_since, work.lost = time.monotonic(), lost
-        work.running.cancel()
-        work.running = None
+    def _set_aside(self, task: QueuedTask, loss: Loss) -> None:
+        """End an attempt; `_settle` decides about the next one when it is known what became of the worker."""
+        self._running.remove(task)
+        self._unsettled.append(task)
+        task.lost_since, task.loss = self._clock(), loss
+        task.running.cancel()
+        task.running = None
 
-    def _settle(self, work: Work, there: Collection[str]) -> None:
-        since = time.monotonic() - work.lost_since
-        if work.worker not in there:
-            lost = self.staff.ending(work.worker, since)
+    def _settle(self, task: QueuedTask, connected: Collection[str]) -> None:
+        since = self._clock() - task.lost_since
+        if task.worker not in connected:
+            loss = self.workers.find_loss(task.worker, since)
         else:
-            lost = work.lost if since > _SETTLE_SECONDS else None
-        if lost is not None:
-            self._lost.remove(work)
-            self._again(work, lost, None)
+            loss = task.loss if since > _SETTLE_SECONDS else None
+        if loss is not None:
+            self._unsettled.remove(task)
+            self._retry_or_fail(task, loss, None)
 
-    def _again(self, work: Work, lost: Lost, measured: Measured | None) -> None:
-        result = read_result(work.folder)
-        if result is not None and result.ok:
-            self._answer(work, result, measured)  # only the news of it was lost
+    def _retry_or_fail(self, task: QueuedTask, loss: Loss, measured: Measured | None) -> None:
+        result = read_result(task.folder)
+        if result is not None and result.ok:  # the task succeeded, only the message of the worker was lost
+            self._answer(task, result, measured)
             return
-        words = "; ".join(dict.fromkeys(part for part in (lost.words, work.lost.words) if part))
-        memory: int | None = work.need.memory_mb
-        seconds = work.need.seconds
-        if lost.cause is Cause.WALLTIME:
-            seconds = self.staff.more_time(max(2 * seconds, lost.seconds))
-        if lost.cause is Cause.MEMORY:
-            memory = self.staff.more_memory(work.need.memory_mb)
-        attempts = self.staff.attempts_for(lost.cause)
-        if work.attempt >= attempts or memory is None:
-            why = f" (attempt {work.attempt})" if memory is not None and attempts > 1 else ""
-            why = why or ("" if memory is not None else f" with {work.need.memory_mb} MB, the most that can be had")
-            self._answer(work, TaskResult(ok=False, error=words + why, retry=True), measured)
+        reason = "; ".join(dict.fromkeys(part for part in (loss.message, task.loss.message) if part))
+        need = next_need(task.need, task.attempt, loss, self.workers)
+        if need is None:
+            self._answer(
+                task, TaskResult(ok=False, error=reason + self._limit_reached(task, loss), retry=True), measured
+            )
             return
-        (work.folder / RESULT_FILE).unlink(missing_ok=True)
-        told = {"task": work.name, "cause": lost.cause.value, "attempt": work.attempt + 1, "memory_mb": memory}
-        more = f" with {memory} MB" if lost.cause is Cause.MEMORY else ""
-        if lost.cause is Cause.MEMORY and memory == self.staff.largest_mb:
-            more = f" alone, with all {memory} MB"
-        self.events.emit("retrying", f"{work.name} is started again{more}: {words}", "warning", **told)
-        work.attempt += 1
-        work.need = replace(work.need, memory_mb=memory, seconds=seconds)
-        self._waiting.append(work)
+        (task.folder / RESULT_FILE).unlink(missing_ok=True)
+        how = ""
+        if loss.cause is Cause.MEMORY:
+            alone = need.memory_mb == self.workers.largest_mb
+            how = f" alone, with all {need.memory_mb} MB" if alone else f" with {need.memory_mb} MB"
+        task.attempt += 1
+        task.need = need
+        self._waiting.append(task)
+        data = {"task": task.name, "cause": loss.cause.value, "attempt": task.attempt, "memory_mb": need.memory_mb}
+        self.events.emit("retrying", f"{task.name} is started again{how}: {reason}", "warning", **data)
+
+    def _limit_reached(self, task: QueuedTask, loss: Loss) -> str:
+        """Return the end of the error of a task that is not tried again."""
+        if loss.cause is Cause.MEMORY and self.workers.more_memory(task.need.memory_mb) is None:
+            return f" with {task.need.memory_mb} MB, the most that can be had"
+        return f" (attempt {task.attempt})" if self.workers.attempts_for(loss.cause) > 1 else ""
+
+    def _answer(self, task: QueuedTask, result: TaskResult, measured: Measured | None) -> None:
+        data = {"task": task.name, "ok": result.ok, "measured": None if measured is None else asdict(measured)}
+        self.events.emit("ended", f"{task.name} {'ended' if result.ok else f'failed: {result.error}'}", "debug", **data)
+        self._unanswered.remove(task)
+        if measured is not None:
+            self._unable_in_a_row = 0
+        task.answer.set_result((result, measured))

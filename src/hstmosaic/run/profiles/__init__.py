@@ -1,1 +1,1 @@
-"""Profiles: where tasks run."""
+"""Profiles of clusters."""

@@ -1,4 +1,4 @@
-"""Python inside a container image: how it is called, and what has to be seen in there."""
+"""Command of Python inside a container image, and the directories that it binds."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
 
 IMAGE_VARIABLE = "HSTMOSAIC_IMAGE"
-"""Names the image of workers where the profile names none; slurm/hstmosaic-slurm sets it."""
+"""Variable with the image of workers, for profiles without one; slurm/hstmosaic-slurm sets it."""
 _START_SECONDS = 300
 _BIND = re.compile(r"[\w./$\{\}:@%+=-]+")
 _FOLDER = re.compile(r"[\w./@%+=-]+")
 
 
 def worker_python(image: str, binds: Sequence[str], folders: Sequence[str] = ()) -> str:
-    """Return the words that call Python inside an Apptainer image, as a job's script has them.
+    """Return the command of Python inside an Apptainer image, for a job script.
 
     Parameters
     ----------
     image : str
         Path of a SIF file or a sandbox directory.
     binds : sequence of str
-        Directories, or ``outside:inside[:ro]``, that are seen in there beside those that the site's Apptainer always
-        binds. Variables in them are expanded on the node.
+        Directories, or ``outside:inside[:ro]``, in addition to those that the site's Apptainer always binds. Variables
+        in them are expanded on the node.
     folders : sequence of str
-        Directories that are seen as well, under these very names.
+        Further directories, bound under the same path.
 
     Raises
     ------
     ProfileError
-        If Apptainer or the shell would read one of them as something else.
+        If Apptainer or the shell would misread one of them.
     """
     words = ["apptainer", "exec"]
     forms = dict.fromkeys(binds, _BIND) | dict.fromkeys(folders, _FOLDER)
     for bind in dict.fromkeys([*folders, *binds]):
         if not forms[bind].fullmatch(bind):
             raise ProfileError(
-                f"{bind!r} cannot be bound into an image", "use a path without blanks, commas, colons and quotes"
+                f"cannot bind {bind!r} into an image", "use a path without blanks, commas, colons and quotes"
             )
         words += ["--bind", f'"{bind}"' if "$" in bind else bind]
     return " ".join([*words, shlex.quote(image), "python3"])
 
 
 def folders_of(plan: Plan, output: Path) -> tuple[str, ...]:
-    """Return the directories that workers of a run have to see: of exposures, of what links lead to, of products.
+    """Return the directories that workers of a run need: of exposures, of targets of links, of products.
 
     Parameters
     ----------
@@ -81,26 +81,26 @@ def _outermost(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def versions_inside(image: str) -> dict[str, str]:
-    """Return the versions that an image has; see `hstmosaic.run.probe.versions`.
+    """Return the versions in an image; see `hstmosaic.run.probe.versions`.
 
     Parameters
     ----------
     image : str
-        A SIF file or a sandbox directory, or the name of an image that podman or docker has.
+        A SIF file, a sandbox directory, or the name of an image of podman or docker.
 
     Raises
     ------
     ClusterError
-        If it cannot be started.
+        If the image cannot be started.
     """
     if Path(image).exists():
         command = ["apptainer", "exec", image]
     elif image.endswith(".sif") or image.startswith(("/", "./", "../")):
-        raise ClusterError(f"{image}: there is no such file", "name an image that is there; make sif makes one")
+        raise ClusterError(f"{image}: no such file", "name an existing image; make sif makes one")
     else:
         engine = shutil.which("podman") or shutil.which("docker")
         if engine is None:
-            raise ClusterError(f"{image} is no file, and neither podman nor docker is found", "name a .sif file")
+            raise ClusterError(f"{image} is not a file, and neither podman nor docker was found", "name a .sif file")
         command = [engine, "run", "--rm", "--entrypoint", "", image]
     command += ["python3", SAFE_PATH_OPTION, "-m", "hstmosaic.run.probe"]
     try:
@@ -108,10 +108,12 @@ def versions_inside(image: str) -> dict[str, str]:
             command, capture_output=True, encoding=ENCODING, errors="replace", timeout=_START_SECONDS, check=False
         )
     except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        raise ClusterError(f"{image} cannot be started: {error}", "install what runs it, or load its module") from error
+        raise ClusterError(
+            f"cannot start {image}: {error}", "install the program that runs it, or load its module"
+        ) from error
     if done.returncode != 0:
         words = " ".join(done.stderr.split()[-60:])
-        raise ClusterError(f"{image} cannot be started: {words}", "try: " + shlex.join(command))
+        raise ClusterError(f"cannot start {image}: {words}", "try: " + shlex.join(command))
     found = _versions_in(done.stdout)
     if found is None:
         raise ClusterError(f"{image} did not report its versions", "try: " + shlex.join(command))
@@ -119,7 +121,7 @@ def versions_inside(image: str) -> dict[str, str]:
 
 
 def _versions_in(text: str) -> dict[str, str] | None:
-    """Return the versions that the probe printed; a site's Apptainer may print lines of its own."""
+    """Return the versions that the probe printed between lines of the site's Apptainer."""
     for line in text.splitlines():
         with contextlib.suppress(ValueError):
             found = json.loads(line)

@@ -1,10 +1,10 @@
-"""Profiles: where tasks run, as Dask configuration YAML."""
+"""Profiles: the cluster of a run and its limits, in the YAML of Dask's configuration."""
 
 from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,25 @@ import dask.config
 
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.profiles.image import IMAGE_VARIABLE, worker_python
-from hstmosaic.run.profiles.values import check_jobqueue, read_values
+from hstmosaic.run.profiles.keys import key, keys_of, read_keys
+from hstmosaic.run.profiles.values import (
+    CLUSTER,
+    COUNT,
+    FACTOR,
+    MEMORY,
+    OPTION,
+    PATH,
+    PATHS,
+    SWITCH,
+    TIME,
+    check_jobqueue,
+)
 from hstmosaic.run.profiles.yaml_text import read_yaml, with_hyphens
 from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_CLUSTERS = ("local", "slurm", "allocation")
 _SUFFIX = ".yaml"
 _PYTHON = "jobqueue.slurm.python"
 _LOCAL = "jobqueue.slurm.local-directory"
@@ -28,43 +39,55 @@ _LOCAL = "jobqueue.slurm.local-directory"
 
 @dataclass(frozen=True)
 class Profile:
-    """Where tasks run, and what jobs may be asked for."""
+    """Cluster of a run and its limits; `keys_of` lists its keys with their help."""
 
     name: str
-    cluster: str = "local"
-    """``local``, ``slurm`` or ``allocation``."""
-    max_memory_mb: int | None = None
-    """Of the largest job, 10^6 bytes; what the partition allows when None."""
-    max_walltime: float | None = None
-    """Of the longest job, seconds; what the partition allows when None."""
-    max_jobs: int = 20
-    """Jobs at a time."""
-    attempts: int = 4
-    """How often a task is started at most, whatever takes it down."""
-    memory_growth: float = 2.0
-    """Factor on the memory of a task that had too little."""
-    patience: float = 900.0
-    """Seconds without a controller, or without leave to submit, after which a run gives up."""
-    idle: float = 60.0
-    """Seconds after which a job that has nothing to do is given back."""
-    image: str = ""
-    """Apptainer image that workers live in; empty for none."""
-    scratch: bool = False
-    """Whether tasks work in Dask's local directory, on a disk of their node, and not in the run directory."""
-    scratch_option: str = ""
-    """What sbatch is told to get that much of it, with ``{mb}`` or ``{gb}`` in it; empty to ask for nothing."""
-    binds: tuple[str, ...] = ()
-    """Directories that they see in there, beside those of exposures and products."""
+    cluster: str = key("local", CLUSTER, "Cluster on which tasks run.")
+    max_memory_mb: int | None = key(
+        None, MEMORY, "Memory of the largest job allowed.", name="max-memory", shown="limit of the partition"
+    )
+    """10^6 bytes."""
+    max_walltime: float | None = key(None, TIME, "Walltime of the longest job allowed.", shown="limit of the partition")
+    """Seconds."""
+    max_jobs: int = key(20, COUNT, "Jobs at a time at most.")
+    attempts: int = key(4, COUNT, "Attempts of a task at most.")
+    memory_growth: float = key(
+        2.0, FACTOR, "Factor on the memory of a task for its next attempt if it had too little.", shown="`2`"
+    )
+    idle: float = key(60.0, TIME, "Time after which a job without tasks is given back.", shown='`"1:00"`')
+    """Seconds."""
+    patience: float = key(
+        900.0,
+        TIME,
+        "Time after which the run ends if no job can be submitted or no job will ever start.",
+        shown='`"15:00"`',
+    )
+    """Seconds."""
+    scratch: bool = key(
+        False, SWITCH, "Whether tasks write to `local-directory` of their node instead of the run directory."
+    )
+    scratch_option: str = key(
+        "", OPTION, "Option of sbatch by which jobs request that much of `local-directory`.", shown="none"
+    )
+    image: str = key(
+        "",
+        PATH,
+        "Apptainer image for workers, at a path that nodes see.",
+        shown="`$HSTMOSAIC_IMAGE`, if set",
+    )
+    binds: tuple[str, ...] = key(
+        (), PATHS, "Directories that workers see in the image, besides those of exposures and products.", shown="none"
+    )
     dask: Mapping[str, Any] = field(default_factory=dict)
-    """Dask configuration, by dotted keys."""
+    """Dask's configuration, by dotted keys."""
 
     def seeing(self, folders: Iterable[str] = ()) -> Profile:
-        """Return the profile with the call of Python inside its image, where it has one.
+        """Return the profile with the command of Python inside its image, if it has one.
 
         Parameters
         ----------
         folders : iterable of str
-            What workers see in there beside `binds` and their local directory.
+            Directories that workers see in the image besides `binds` and their local directory.
         """
         if not self.image:
             return self
@@ -84,13 +107,13 @@ def load_profile(name: str) -> Profile:
     Parameters
     ----------
     name : str
-        Name of a profile that comes with hstmosaic, or path of a file. The user's own Dask configuration counts more
-        than the former, and less than the latter.
+        Name of a profile that comes with hstmosaic, or path of a file. The user's Dask configuration overrides the
+        former and is overridden by the latter.
 
     Raises
     ------
     ProfileError
-        If there is none of that name, or it says something that is not understood; all of it is named.
+        If there is no such profile, or it has unknown keys or invalid values.
     """
     path = Path(name)
     below: dict[str, Any] = {}
@@ -98,12 +121,15 @@ def load_profile(name: str) -> Profile:
         try:
             text = path.read_text(ENCODING)
         except (OSError, UnicodeDecodeError) as error:
-            raise ProfileError(f"profile {name} cannot be read: {error}", "give a YAML file") from error
+            raise ProfileError(f"cannot read profile {name}: {error}", "give a YAML file") from error
     elif name in profile_names():
         text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text(ENCODING)
-        below = dict(_said(with_hyphens(dask.config.collect())))
+        below = dict(_values(with_hyphens(dask.config.collect())))
     else:
-        raise ProfileError(f"no profile {name!r}", _suggest(name, profile_names()) or "give a name or a YAML file")
+        names = ", ".join(profile_names())
+        suggestion = _suggest(name, profile_names())
+        step = f"give a YAML file or one of these profiles: {names}"
+        raise ProfileError(f"no profile {name!r}", f"{suggestion} {step}".strip())
     try:
         return profile_from_yaml(text, path.name.removesuffix(_SUFFIX), below)
     except ProfileError as error:
@@ -116,27 +142,26 @@ def profile_from_yaml(text: str, name: str, own_dask: Mapping[str, Any] | None =
     Parameters
     ----------
     text : str
-        YAML; a key without a value says nothing.
+        YAML; keys without a value are ignored.
     name : str
         Of the profile.
     own_dask : mapping of str to object, optional
-        Dask configuration that counts more, by dotted keys.
+        Dask configuration that overrides the text, by dotted keys.
     """
     raw = read_yaml(text)
     own = raw.pop("hstmosaic", None) or {}
-    problems = [*_unknown(own, _own_keys(), "hstmosaic"), *_unknown(raw, _dask_keys() if raw else {}, "")]
+    keys = keys_of(Profile)
+    problems = [*_unknown(own, keys, "hstmosaic"), *_unknown(raw, _dask_keys() if raw else {}, "")]
     if problems:
         raise ProfileError("; ".join(problems))
-    given = read_values(own)
-    if given.get("cluster", "local") not in _CLUSTERS:
-        raise ProfileError(f"hstmosaic.cluster is {given['cluster']!r}", f"choose one of {', '.join(_CLUSTERS)}")
-    said = dict(_said(raw))
-    said |= {key: value for key, value in (own_dask or {}).items() if key in said}
+    given = read_keys(own, keys)
+    dask_values = dict(_values(raw))
+    dask_values |= {path: value for path, value in (own_dask or {}).items() if path in dask_values}
     if given.get("cluster") == "slurm":
-        check_jobqueue(said)
-        if not given.get("image") and _PYTHON not in said:
+        check_jobqueue(dask_values)
+        if not given.get("image") and _PYTHON not in dask_values:
             given["image"] = os.environ.get(IMAGE_VARIABLE, "")
-    return _with_image(Profile(name=name, dask=said, **given))
+    return _with_image(Profile(name=name, dask=dask_values, **given))
 
 
 def _with_image(profile: Profile) -> Profile:
@@ -147,7 +172,7 @@ def _with_image(profile: Profile) -> Profile:
             f"hstmosaic.image is for cluster: slurm, not {profile.cluster}", "run hstmosaic in the image"
         )
     if _PYTHON in profile.dask:
-        raise ProfileError(f"hstmosaic.image and {_PYTHON} say different things", "leave one of them away")
+        raise ProfileError(f"hstmosaic.image and {_PYTHON} exclude each other", "omit one of them")
     image = str(Path(os.path.expandvars(profile.image)).expanduser().absolute())
     return replace(profile, image=image).seeing()
 
@@ -156,14 +181,9 @@ def _folder() -> Iterable[Any]:
     return (resources.files("hstmosaic") / "batch").iterdir()
 
 
-def _own_keys() -> dict[str, Any]:
-    names = {item.name for item in fields(Profile)} - {"name", "dask", "max_memory_mb"} | {"max_memory"}
-    return {name.replace("_", "-"): None for name in names}
-
-
 def _dask_keys() -> dict[str, Any]:
-    """Return the defaults of Dask and its parts, whose keys are all that there are."""
-    import distributed  # noqa: F401  # adds its own when it is imported
+    """Return the defaults of Dask and its parts, which have all known keys."""
+    import distributed  # noqa: F401  # adds its defaults when it is imported
 
     import hstmosaic.run.jobqueue  # noqa: F401
 
@@ -177,13 +197,13 @@ def _unknown(raw: Any, known: Mapping[str, Any], where: str) -> Iterator[str]:
     if not isinstance(raw, dict):
         yield f"{where} is not a mapping of keys to values"
         return
-    for key, value in raw.items():
-        path = f"{where}.{key}" if where else key
-        if key not in known:
-            suggestion = _suggest(key, [*known, "hstmosaic"] if not where else known)
+    for name, value in raw.items():
+        path = f"{where}.{name}" if where else name
+        if name not in known:
+            suggestion = _suggest(name, [*known, "hstmosaic"] if not where else known)
             yield f"unknown key {path}" + (f" ({suggestion})" if suggestion else "")
-        elif isinstance(known[key], dict) and known[key] and isinstance(value, dict):
-            yield from _unknown(value, known[key], path)
+        elif isinstance(known[name], dict) and known[name] and isinstance(value, dict):
+            yield from _unknown(value, known[name], path)
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
@@ -191,10 +211,10 @@ def _suggest(word: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else ""
 
 
-def _said(raw: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    """Go through the values that there are, by dotted keys."""
-    for key, value in raw.items():
+def _values(raw: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield values by dotted keys, without keys that have no value."""
+    for name, value in raw.items():
         if isinstance(value, dict) and value:
-            yield from _said(value, f"{where}{key}.")
+            yield from _values(value, f"{where}{name}.")
         elif value is not None:
-            yield f"{where}{key}", value
+            yield f"{where}{name}", value

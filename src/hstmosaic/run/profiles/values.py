@@ -1,7 +1,8 @@
-"""What the values of a profile have to be."""
+"""Kinds of values in profiles, each with a parser and the wording of its errors."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dask.config
@@ -13,131 +14,135 @@ from hstmosaic.run.profiles.walltime import parse_walltime
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_LISTS = ("job-extra-directives", "job-directives-skip", "job-script-prologue", "worker-extra-args")
+CLUSTERS = ("local", "slurm", "allocation")
 
 
-def read_values(own: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what a profile says under ``hstmosaic``.
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value."""
+
+    description: str
+    """With an article, and examples in backticks; for errors and for the documentation."""
+    parse: Callable[[Any], Any]
+    """Returns the value as a field of a profile; raises `ValueError` or `TypeError`."""
+
+    def read(self, value: Any, where: str, next_step: str = "") -> Any:
+        """Return the parsed value.
+
+        Parameters
+        ----------
+        value : object
+            From YAML.
+        where : str
+            Dotted key, for the error.
+        next_step : str
+            What to do about an error.
+
+        Raises
+        ------
+        ProfileError
+            If the value is of another kind.
+        """
+        try:
+            return self.parse(value)
+        except (ValueError, TypeError, LookupError) as error:
+            wanted = self.description.replace("`", "")
+            raise ProfileError(f"{where} must be {wanted}, not {value!r}", next_step) from error
+
+
+def check_jobqueue(given: Mapping[str, Any]) -> None:
+    """Check the sizes and lists under ``jobqueue.slurm`` of a profile and of Dask's configuration.
 
     Parameters
     ----------
-    own : mapping of str to object
-        Its known keys, with hyphens; those without a value say nothing.
-
-    Returns
-    -------
-    dict
-        Fields of `hstmosaic.run.profiles.profile.Profile`.
+    given : mapping of str to object
+        Of the profile, by dotted keys; Dask's configuration has the rest.
 
     Raises
     ------
     ProfileError
-        If a value cannot be meant.
-    """
-    given = {}
-    for key, value in own.items():
-        if value is None:
-            continue
-        try:
-            read: Callable[[Any], Any] = _READ.get(key, _text)
-            given[key.replace("-", "_")] = read(value)
-        except (ValueError, TypeError) as error:
-            raise ProfileError(f"hstmosaic.{key}: {error}") from error
-    if "max_memory" in given:
-        given["max_memory_mb"] = given.pop("max_memory")
-    return given
-
-
-def check_jobqueue(said: Mapping[str, Any]) -> None:
-    """Refuse sizes of jobs that are none, and a text in the place of a list, whoever has said it.
-
-    Parameters
-    ----------
-    said : mapping of str to object
-        What the profile says, by dotted keys; Dask's configuration says the rest.
+        For the first value of the wrong kind.
     """
     import hstmosaic.run.jobqueue  # noqa: F401  # adds its defaults when it is imported
 
-    checks: dict[str, Callable[[Any], Any]] = {
-        "cores": _count,
-        "memory": _memory_mb,
-        "walltime": lambda time: parse_walltime(str(time)),
-        **dict.fromkeys(_LISTS, _list),
-    }
-    for key, read in checks.items():
+    for key, kind in _JOBQUEUE.items():
         path = f"jobqueue.slurm.{key}"
-        value = said.get(path, dask.config.get(path, None))
-        if value is None and key != "walltime":
-            continue
-        try:
-            read(value)
-        except (ValueError, TypeError) as error:
-            raise ProfileError(f"{path}: {error}", "correct it there or in your Dask configuration") from error
+        value = given.get(path, dask.config.get(path, None))
+        if value is not None or key == "walltime":
+            kind.read(value, path, "correct it in the profile or in your Dask configuration")
 
 
 def _count(value: Any) -> int:
     number = int(value)
     if number != float(value) or number < 1:
-        raise ValueError(f"{value!r} is no number such as 1, 2, 3")
+        raise ValueError
     return number
 
 
 def _growth(value: Any) -> float:
     number = float(value)
     if not number > 1:
-        raise ValueError(f"{value!r} is no factor above 1")
+        raise ValueError
     return number
 
 
 def _memory_mb(value: Any) -> int:
-    number: int = parse_bytes(value) // 1_000_000
+    number: int = parse_bytes(str(value)) // 1_000_000
     if number < 1:
-        raise ValueError(f"{value!r} is no memory such as 16GB")
+        raise ValueError
     return number
 
 
 def _switch(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"{value!r}, not true or false")
+        raise TypeError
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError
     return value
 
 
 def _list(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
-        raise TypeError(f"{value!r} is no list; write [{value}]")
+        raise TypeError
     return tuple(map(str, value))
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else _list(value)
 
 
 def _option(value: Any) -> str:
     text = str(value)
-    try:
-        said = text.format(mb=1, gb=1)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ValueError(f"{text!r} has more in braces than {{mb}} or {{gb}}") from error
-    if said == text or not text.startswith("-"):
-        raise ValueError(f"{text!r} is no option of sbatch with {{mb}} or {{gb}} in it")
+    if text.format(mb=1, gb=1) == text or not text.startswith("-"):
+        raise ValueError
     return text
 
 
-def _time(value: Any) -> float:
-    return parse_walltime(str(value))
+def _cluster(value: Any) -> str:
+    return CLUSTERS[CLUSTERS.index(value)]
 
 
-_READ: dict[str, Callable[[Any], Any]] = {
-    "max-memory": _memory_mb,
-    "max-walltime": _time,
-    "patience": _time,
-    "idle": _time,
-    "max-jobs": _count,
-    "attempts": _count,
-    "memory-growth": _growth,
-    "scratch": _switch,
-    "scratch-option": _option,
-    "binds": lambda value: (value,) if isinstance(value, str) else _list(value),
+CLUSTER = Kind("`local`, `slurm` or `allocation`", _cluster)
+COUNT = Kind("a positive integer", _count)
+FACTOR = Kind("a number above 1", _growth)
+LIST = Kind("a list such as `[one, two]`", _list)
+MEMORY = Kind("an amount of memory such as `64GB`", _memory_mb)
+OPTION = Kind("an option of sbatch with `{mb}` or `{gb}` in it, such as `--tmp={mb}M`", _option)
+PATHS = Kind("a path, or a list such as `[/data, /scratch]`", _paths)
+SWITCH = Kind("`true` or `false`", _switch)
+PATH = Kind("a path", _text)
+TIME = Kind("a time such as `30`, `02:00:00` or `1-12:00:00`", lambda value: parse_walltime(str(value)))
+
+_JOBQUEUE = {
+    "cores": COUNT,
+    "memory": MEMORY,
+    "walltime": TIME,
+    "job-extra-directives": LIST,
+    "job-directives-skip": LIST,
+    "job-script-prologue": LIST,
+    "worker-extra-args": LIST,
 }

@@ -1,4 +1,4 @@
-"""Times as Slurm writes them."""
+"""Walltimes in Slurm's notation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FORM = re.compile(r"(?:(?P<days>\d+)-)?(?P<rest>\d+(?::\d+){0,2})")
 
 
 def parse_walltime(text: str) -> float:
-    """Return seconds.
+    """Return the seconds of a time in Slurm's notation.
 
     Parameters
     ----------
@@ -20,13 +20,13 @@ def parse_walltime(text: str) -> float:
     Raises
     ------
     ValueError
-        If it is none of these.
+        If the text has another form.
     """
     if text.strip().lower() in ("unlimited", "infinite"):
         return math.inf
     found = _FORM.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no time such as 30, 02:00:00 or 1-12:00:00")
+        raise ValueError(f"invalid time {text!r}; write it as 30, 02:00:00 or 1-12:00:00")
     parts = [int(part) for part in found["rest"].split(":")]
     if found["days"] is not None:
         hours, minutes, seconds = (*parts, 0, 0)[:3]
@@ -39,6 +39,6 @@ def parse_walltime(text: str) -> float:
 
 
 def format_walltime(seconds: float) -> str:
-    """Return ``hours:minutes:seconds``, rounded up to whole minutes as Slurm counts."""
+    """Return ``hours:minutes:seconds``, rounded up to whole minutes as Slurm does."""
     minutes = math.ceil(seconds / 60)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:00"

@@ -1,4 +1,4 @@
-"""The text of a profile."""
+"""YAML of a profile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hstmosaic.errors import ProfileError
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``12:00:00`` as the time that it is, where YAML 1.1 has a number to the base of sixty."""
+    """Reads ``12:00:00`` as text, where YAML 1.1 has a number to the base of sixty."""
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> Any:
@@ -21,12 +21,12 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _number)
 
 
 def read_yaml(text: str) -> dict[str, Any]:
-    """Read YAML, with hyphens in all keys; times are text.
+    """Parse YAML, with hyphens in all keys and times as text.
 
     Raises
     ------
     ProfileError
-        If it is none, or no mapping.
+        If the text is not YAML, or not a mapping.
     """
     try:
         raw = yaml.load(text, _Loader) or {}
@@ -39,7 +39,7 @@ def read_yaml(text: str) -> dict[str, Any]:
 
 
 def with_hyphens(raw: Any) -> Any:
-    """Return a mapping with hyphens in all keys, as Dask has them."""
+    """Return a mapping with hyphens in all keys, as in Dask."""
     if not isinstance(raw, dict):
         return raw
     return {str(key).replace("_", "-"): with_hyphens(value) for key, value in raw.items()}

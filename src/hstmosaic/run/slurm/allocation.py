@@ -1,4 +1,4 @@
-"""A run inside one Slurm allocation: srun starts the same command many times, and each takes its part."""
+"""Run inside one Slurm allocation: srun starts the same command in many processes, each with a role of its own."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from hstmosaic.run.pool.local import MEMORY
 from hstmosaic.run.pool.machine_limits import MB_PER_MIB, usable_memory
 from hstmosaic.run.pool.placement import WORKER_MEMORY_MB
 from hstmosaic.run.slurm.tls import read_keys, run_keys
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,14 +43,14 @@ _NOT_OURS = "remove it and submit again, with an --output-dir that others cannot
 
 
 class EndWithDriver(SchedulerPlugin):
-    """Ends scheduler and workers where the driver is gone: one that was killed has not told them to end."""
+    """Ends scheduler and workers if the driver is gone, since a killed driver cannot end them."""
 
     async def start(self, scheduler: Scheduler) -> None:
-        """Give the driver time to come."""
+        """Check for a driver after the time that it may take to connect."""
         scheduler.loop.call_later(_START_SECONDS, self._end_if_alone, scheduler)
 
     def remove_client(self, scheduler: Scheduler, client: str) -> None:
-        """Give it time to come back."""
+        """Check for a driver after the time that it may take to reconnect."""
         scheduler.loop.call_later(_ALONE_SECONDS, self._end_if_alone, scheduler)
 
     def _end_if_alone(self, scheduler: Scheduler) -> None:
@@ -58,27 +59,31 @@ class EndWithDriver(SchedulerPlugin):
 
 
 @contextmanager
-def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None]) -> Iterator[Client]:
-    """Take this process's part in the allocation: only one of them, the driver, ever comes back from here.
+def allocation_client(
+    profile: Profile, output: Path, warn: Callable[[str], None], timeout: float = _START_SECONDS
+) -> Iterator[Client]:
+    """Become scheduler, worker or driver of the allocation; only the driver returns from here.
 
     Parameters
     ----------
     profile : Profile
-        Its Dask configuration holds here.
+        With the Dask configuration.
     output : pathlib.Path
-        Seen by all nodes under the same path; keys and address go to a folder in it that the user alone can read.
+        All nodes see it under the same path. Keys and address are in a folder of it that the user alone can read.
     warn : callable
-        Hears that some of the workers have not come.
+        Is called with a message if workers are missing.
+    timeout : float
+        Seconds to wait for the other processes.
 
     Yields
     ------
     distributed.Client
-        Of a cluster of all other processes but one, which is its scheduler.
+        Of a cluster with one process as scheduler and all others as workers.
 
     Raises
     ------
     ClusterError
-        If srun has not started this process, the others do not come, or their folder may be somebody else's.
+        If srun did not start this process, the others do not connect, or their folder may belong to another user.
     OutputError
         If that folder cannot be made.
     """
@@ -91,13 +96,13 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
         except OSError as error:
             raise OutputError(f"{folder}: {error.strerror}", "choose another --output-dir") from error
     else:
-        _wait_for(folder, shown=folder)
-    own = _own(folder)
+        _wait_for(folder, folder, timeout)
+    own = pinned_path(folder)
     address = own / "scheduler.json"
     if rank != 0:
-        _wait_for(address, shown=folder / address.name)
+        _wait_for(address, folder / address.name, timeout)
     keys = read_keys(own)
-    # all of them write into the log of the job, which is about the run
+    # all processes write into the log of the job, which is about the run
     logging.getLogger("distributed").setLevel(logging.WARNING)
     if rank != 1:
         # the runner ends scheduler and workers by this signal when the driver has shut them down
@@ -108,7 +113,7 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
         if note := address_note():
             warn(note)
         try:
-            # here scheduler and workers stay until they end
+            # scheduler and workers do not return from here
             runner: Any = SLURMRunner(
                 scheduler_file=str(address),
                 scheduler_options={
@@ -122,10 +127,10 @@ def allocation_client(profile: Profile, output: Path, warn: Callable[[str], None
             )
             runner.scheduler_comm = rpc(runner.scheduler_address, connection_args=keys.get_connection_args("client"))
             with runner, Client(runner.scheduler_address, security=keys) as client:
-                _wait_for_workers(client, count - 2, warn)
+                wait_for_workers(client, count - 2, warn, timeout)
                 yield client
         finally:
-            if rank in (0, 1):  # whichever of them is killed
+            if rank in (0, 1):  # either may be killed
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,23 +138,26 @@ def _place_in_step(environment: Mapping[str, str]) -> tuple[int, int]:
     try:
         rank, count = int(environment["SLURM_PROCID"]), int(environment["SLURM_NTASKS"])
     except KeyError as error:
-        raise ClusterError(f"{error} is not set: srun has not started this", "see slurm/allocation.sbatch") from error
+        raise ClusterError(
+            f"{error} is not set: srun did not start this process", "see slurm/allocation.sbatch"
+        ) from error
     if count < 3:
-        raise ClusterError(f"{count} task(s) are too few: driver, scheduler, workers", "sbatch --ntasks=3 or more")
+        raise ClusterError(
+            f"{count_of(count, 'task')} of srun cannot be driver, scheduler and worker", "sbatch --ntasks=3 or more"
+        )
     return rank, count
 
 
 def _folder_name(environment: Mapping[str, str]) -> str:
-    """Return a name that no other start of these processes has: a job that is requeued keeps its number."""
+    """Return a name that is unique to this start; a requeued job keeps its number."""
     step = f"{environment['SLURM_JOB_ID']}.{environment.get('SLURM_STEP_ID', '0')}"
     return f".hstmosaic-{step}.{environment.get('SLURM_RESTART_COUNT', '0')}"
 
 
-def _own(folder: Path) -> Path:
-    """Return a path that stays that of this very folder, whatever others put in its place.
+def pinned_path(folder: Path) -> Path:
+    """Return a path that leads to this folder even if others replace it.
 
-    Who can write to the output directory could have made it, or could make another: whose keys are in it commands the
-    workers.
+    A user who can write to the output directory could make such a folder, and with keys in it control the workers.
     """
     try:
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -157,28 +165,29 @@ def _own(folder: Path) -> Path:
     except OSError as error:
         raise ClusterError(f"{folder}: {error.strerror}", _NOT_OURS) from error
     if found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ClusterError(f"{folder} is not yours alone, so it is not used", _NOT_OURS)
+        raise ClusterError(f"{folder} is accessible to other users", _NOT_OURS)
     return Path(f"/proc/self/fd/{held}")
 
 
-def _wait_for(path: Path, shown: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+def _wait_for(path: Path, shown: Path, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
     while not path.exists() or not (path.is_dir() or path.stat().st_size):
         if time.monotonic() > deadline:
-            raise ClusterError(f"{shown} has not appeared", "is the output directory shared by all nodes?")
+            raise ClusterError(f"{shown} did not appear", "is the output directory shared by all nodes?")
         time.sleep(0.2)
 
 
-def _wait_for_workers(client: Client, wanted: int, warn: Callable[[str], None]) -> None:
+def wait_for_workers(client: Client, wanted: int, warn: Callable[[str], None], seconds: float = _START_SECONDS) -> None:
+    """Wait until all workers are connected; warn if some are missing, raise `ClusterError` if all are."""
     try:
-        client.wait_for_workers(wanted, timeout=_START_SECONDS)
+        client.wait_for_workers(wanted, timeout=seconds)
     except WorkerStartTimeoutError as error:
         if not error.available_workers:
             raise ClusterError(
-                f"none of {wanted} worker(s) has come within {_START_SECONDS} s", "the job's log says why"
+                f"none of {count_of(wanted, 'worker')} connected within {seconds:g} s", "see the log of the job"
             ) from error
-        words = f"{error.available_workers} of {wanted} worker(s) have come within {_START_SECONDS} s"
-        warn(f"{words}; the run goes on with them, the job's log says what became of the others")
+        connected = f"{error.available_workers} of {count_of(wanted, 'worker')} connected within {seconds:g} s"
+        warn(f"{connected}; the run continues with them, see the log of the job about the others")
 
 
 def _worker_options(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -194,31 +203,31 @@ def _worker_options(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def local_directory(named: str | None) -> str:
-    """Return the directory in which workers keep their files, as the profile names it; the system's own when None.
+    """Return the directory for files of workers that the profile names; that of the system when None.
 
     Raises
     ------
     ClusterError
-        If a variable in it is not set here, or there is no such directory.
+        If a variable in it is not set, or the directory does not exist.
     """
     if named is None:
         return tempfile.gettempdir()
     path = os.path.expandvars(named)
     if not os.access(path, os.W_OK | os.X_OK):
         raise ClusterError(
-            f"no directory {path!r} that can be written on {platform.node()} (local-directory of the profile)",
-            "name one that every node has, as a path or with variables that are set in jobs",
+            f"cannot write to {path!r} on {platform.node()} (local-directory of the profile)",
+            "name a directory of every node, as a path or with variables that are set in jobs",
         )
     return path
 
 
 def memory_per_task(environment: Mapping[str, str]) -> int:
-    """Return the memory that each task of this step may take, 10^6 bytes, from Slurm's variables.
+    """Return the memory of each process of this step, 10^6 bytes, from Slurm's variables.
 
     Parameters
     ----------
     environment : mapping of str to str
-        With ``SLURM_MEM_PER_CPU`` or ``SLURM_MEM_PER_NODE``; where both are missing, the node sets the limit.
+        With ``SLURM_MEM_PER_CPU`` or ``SLURM_MEM_PER_NODE``; without both, the node sets the limit.
     """
     cores = int(environment.get("SLURM_CPUS_PER_TASK", "1"))
     if "SLURM_MEM_PER_CPU" in environment:

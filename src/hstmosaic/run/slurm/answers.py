@@ -1,4 +1,4 @@
-"""Parsers of the answers of Slurm's commands, which sites surround with lines of their own."""
+"""Parsers of the output of Slurm's commands, to which sites may add lines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.profiles.walltime import parse_walltime
 
-NO_ANSWER_IN_TIME = "no answer in time"
+TIMED_OUT = "no answer in time"
 QUEUE_FORMAT = "hstmosaic|%i|%T|%L|%j|%r|end"
-"""Of ``squeue -o``. No line of a site has this form; the heading in this form shows that squeue answered."""
+"""Of ``squeue -o``. No line of a site has this form. The heading shows that squeue answered."""
 _HEADING = "hstmosaic|JOBID|STATE|TIME_LEFT|NAME|REASON|end"
 _QUEUED = re.compile(r"hstmosaic\|(\d[^|\s]*)\|([A-Z_]+)\|([^|\s]*)\|([^|]*)\|(.*)\|end")
 _SUBMITTED = re.compile(r"^[ \t]*(\d+)(?:;[\w.-]+)?[ \t]*$", re.MULTILINE)
@@ -26,23 +26,23 @@ _LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED", "STAGE_
 _OUT_OF_MEMORY = re.compile(r"oom[-_ ]?kill|out of memory|exceeded (job|step) memory limit", re.IGNORECASE)
 _TRANSIENT = re.compile(
     r"unable to contact slurm controller|timed out|connection refused|temporarily|submit ?job ?limit|job submit limit"
-    rf"|unexpected message received|communications? (error|failure)|{NO_ANSWER_IN_TIME}",
+    rf"|unexpected message received|communications? (error|failure)|{TIMED_OUT}",
     re.IGNORECASE,
 )
 _QUOTED = 200
-"""Characters of an unclear answer that a message quotes."""
+"""Characters of unexpected output that a message quotes."""
 
 
-class SlurmSilentError(ClusterError):
-    """A client command failed, had no answer in time, or no answer of the form that was asked for."""
+class SlurmCommandError(ClusterError):
+    """A client command failed, timed out, or printed something unexpected."""
 
 
 @dataclass(frozen=True)
 class JobState:
-    """State of a job, as Slurm reports it."""
+    """State of a job as reported by Slurm."""
 
     state: str
-    """Such as ``PENDING``, ``RUNNING``, ``NODE_FAIL``; ``GONE`` if Slurm has forgotten it."""
+    """Such as ``PENDING``, ``RUNNING``, ``NODE_FAIL``; ``GONE`` if Slurm does not know the job any more."""
     exit_code: str = "0:0"
     """Exit code and signal."""
     reason: str = ""
@@ -52,16 +52,16 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of the job runs any more."""
+        """Whether all processes of the job have ended."""
         return self.state not in _LIVE
 
-    def for_want_of_memory(self, log: str) -> bool:
-        """Whether too little memory ended it: by state, by signal, or by what its log says.
+    def ran_out_of_memory(self, log: str) -> bool:
+        """Whether lack of memory ended the job, by its state, its signal or its log.
 
         Parameters
         ----------
         log : str
-            What the job printed. Where the kernel's killer took a child only, the state says nothing.
+            Output of the job, which counts where the kernel killed a child process only.
         """
         killed = self.state == "FAILED" and (self.exit_code.endswith(":9") or self.exit_code.startswith("137:"))
         return self.state == "OUT_OF_MEMORY" or killed or _OUT_OF_MEMORY.search(log) is not None
@@ -72,13 +72,13 @@ class JobState:
 
 
 def plain(output: bytes) -> str:
-    """Return what a command printed as text with Unix line ends, without colours and control characters."""
+    """Return output as text with Unix line ends, without colours and control characters."""
     text = _ESCAPE.sub("", output.decode(errors="replace"))
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def unclear(command: str, text: str) -> SlurmSilentError:
-    """Return the error for an answer that has not the form that was asked for.
+def unexpected_output(command: str, text: str) -> SlurmCommandError:
+    """Return the error for unexpected output.
 
     Parameters
     ----------
@@ -87,16 +87,16 @@ def unclear(command: str, text: str) -> SlurmSilentError:
     text : str
         What it printed.
     """
-    words = " ".join(text.split())
-    shown = f"printed {words[:_QUOTED]!r}" + ("..." if len(words) > _QUOTED else "") if words else "printed nothing"
-    return SlurmSilentError(
-        f"{command} did not answer in the form that hstmosaic asks for: it {shown}",
-        f"if {command} is a script of the site here, put Slurm's own {command} first on PATH",
+    line = " ".join(text.split())
+    shown = f"{line[:_QUOTED]!r}" + ("..." if len(line) > _QUOTED else "") if line else "nothing"
+    return SlurmCommandError(
+        f"unexpected output of {command}: {shown}",
+        f"if {command} is a script of this site, put Slurm's own {command} first on PATH",
     )
 
 
 def parse_queue(text: str, name: str) -> dict[str, JobState]:
-    """Read what ``squeue`` prints in `QUEUE_FORMAT`.
+    """Parse the output of ``squeue`` in `QUEUE_FORMAT`.
 
     Parameters
     ----------
@@ -112,72 +112,72 @@ def parse_queue(text: str, name: str) -> dict[str, JobState]:
 
     Raises
     ------
-    SlurmSilentError
-        If the heading is missing: then no job in the answer does not mean that there is none.
+    SlurmCommandError
+        If the heading is missing: then missing jobs may still exist.
     """
     if _HEADING not in text:
-        raise unclear("squeue", text)
+        raise unexpected_output("squeue", text)
     jobs = {}
     for number, state, left, found, reason in _QUEUED.findall(text):
         if found != name:
             continue
         try:
             seconds: float | None = parse_walltime(left)
-        except ValueError:  # INVALID or NOT_SET, of a job that does not run
+        except ValueError:  # INVALID or NOT_SET, for a job that does not run
             seconds = None
         jobs[number] = JobState(state, reason=reason, seconds_left=seconds, name=found)
     return jobs
 
 
 def parse_submitted(text: str) -> tuple[str, ...]:
-    """Return the numbers that ``sbatch --parsable`` may mean: lines of its form, of which a site may print more."""
+    """Return the candidates for the number of a job in the output of ``sbatch --parsable``."""
     return tuple(dict.fromkeys(_SUBMITTED.findall(text)))
 
 
 def parse_job(text: str, number: str) -> JobState:
-    """Read what ``scontrol show job -o`` prints about a job.
+    """Parse the record of a job in the output of ``scontrol show job -o``.
 
     Parameters
     ----------
     text : str
-        With a line about the job.
+        Output of scontrol.
     number : str
         Of the job.
 
     Raises
     ------
-    SlurmSilentError
-        If there is no such line.
+    SlurmCommandError
+        If no line describes the job.
     """
     for line in lines_of(text, "JobId"):
         found, name = fields(line), _JOB_NAME.search(line)
         if found["JobId"] == number and name is not None and "JobState" in found:
             exit_code, reason = found.get("ExitCode", "0:0"), found.get("Reason", "")
             return JobState(found["JobState"], exit_code, reason, name=name[1])
-    raise unclear("scontrol", text)
+    raise unexpected_output("scontrol", text)
 
 
 def parse_version(text: str) -> str:
-    """Read what ``sbatch --version`` prints.
+    """Parse the output of ``sbatch --version``.
 
     Raises
     ------
-    SlurmSilentError
-        If there is no version in it.
+    SlurmCommandError
+        If it contains no version.
     """
     found = _VERSION.search(text)
     if found is None:
-        raise unclear("sbatch", text)
+        raise unexpected_output("sbatch", text)
     return found[1]
 
 
 def lines_of(text: str, key: str) -> list[str]:
-    """Return the lines that describe something in the one-line form of ``scontrol``, from the first key on.
+    """Return the records in the one-line form of ``scontrol``, each from its first key on.
 
     Parameters
     ----------
     text : str
-        What ``scontrol show -o`` printed.
+        Output of ``scontrol show -o``.
     key : str
         The first key, such as ``JobId``.
     """
@@ -185,27 +185,27 @@ def lines_of(text: str, key: str) -> list[str]:
 
 
 def fields(line: str) -> dict[str, str]:
-    """Return the fields of a line; the first of a name counts, since remarks at the end may look like fields."""
+    """Return the fields of a record; of duplicates the first, since comments at the end may look like fields."""
     return dict(reversed(_FIELD.findall(line)))
 
 
-def refusal_words(code: int, out: str, err: str) -> str:
-    """Return why sbatch failed: its own lines where it has printed any, else all that was printed.
+def rejection_message(code: int, out: str, err: str) -> str:
+    """Return why sbatch failed: its own error lines if it printed any, else all output.
 
     Parameters
     ----------
     code : int
         Its exit code.
     out, err : str
-        What it printed.
+        Its output.
     """
     own = _SBATCH_ERROR.findall(f"{err}\n{out}")
     words = [" ".join(part.split()) for part in own or [err.strip() or out.strip()] if part]
     if code in _TIMEOUT_CODES:
-        words.append(f"sbatch: {NO_ANSWER_IN_TIME}")
+        words.append(f"sbatch: {TIMED_OUT}")
     return " ".join(words) or f"sbatch: exit code {code}"
 
 
 def is_transient(error: str) -> bool:
-    """Whether waiting may help against an error of sbatch."""
+    """Whether an error of sbatch may go away."""
     return _TRANSIENT.search(error) is not None

@@ -1,4 +1,4 @@
-"""Partitions of Slurm, and what the largest job in them may have."""
+"""Partitions of Slurm and their limits for one job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.run.profiles.walltime import parse_walltime
-from hstmosaic.run.slurm.answers import fields, lines_of, unclear
+from hstmosaic.run.slurm.answers import fields, lines_of, unexpected_output
 from hstmosaic.run.slurm.commands import call
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class PartitionLimits:
-    """What the largest node of a partition has, and for how long."""
+    """Limits of a job in a partition."""
 
     memory_mb: float
     """10^6 bytes."""
@@ -34,12 +34,12 @@ class PartitionLimits:
 
 
 def partition_of(profile: str | None) -> str | None:
-    """Return the partition that jobs go to: sbatch lets the user's variable overrule what the profile says."""
+    """Return the partition of jobs: for sbatch the user's variable overrides the profile."""
     return os.environ.get("SBATCH_PARTITION") or profile
 
 
 def partition_limits(partition: str | None) -> PartitionLimits | None:
-    """Ask what a partition has to give; None if there is no such partition.
+    """Ask Slurm for the limits of a partition; None if it does not exist.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def partition_names() -> list[str]:
 
 
 def parse_partitions(text: str, wanted: Sequence[str] | None) -> dict[str, PartitionLimits]:
-    """Read what ``scontrol show partition -o`` prints.
+    """Parse the output of ``scontrol show partition -o``.
 
     Parameters
     ----------
@@ -69,12 +69,12 @@ def parse_partitions(text: str, wanted: Sequence[str] | None) -> dict[str, Parti
     Returns
     -------
     dict
-        What a job may have by name of partition, whatever its nodes have.
+        Limits by name of partition, without those of its nodes.
 
     Raises
     ------
-    SlurmSilentError
-        If there is no line about a partition.
+    SlurmCommandError
+        If no line describes a partition.
     """
     limits = {}
     for found in _partition_fields(text):
@@ -98,7 +98,7 @@ def _partition_fields(text: str) -> list[dict[str, str]]:
         if found[_PARTITION] and found.get("Default") in ("YES", "NO") and _is_time(found.get("MaxTime", ""))
     ]
     if not partitions:
-        raise unclear("scontrol", text)
+        raise unexpected_output("scontrol", text)
     return partitions
 
 
@@ -111,31 +111,31 @@ def _is_time(text: str) -> bool:
 
 
 def parse_nodes(text: str, partitions: Mapping[str, PartitionLimits]) -> PartitionLimits | None:
-    """Read what ``scontrol show node -o`` prints.
+    """Parse the output of ``scontrol show node -o``.
 
     Parameters
     ----------
     text : str
         A line for each node.
     partitions : mapping of str to PartitionLimits
-        As `parse_partitions` returns them.
+        From `parse_partitions`.
 
     Returns
     -------
     PartitionLimits or None
-        The most that a node gives in one of the partitions; None if they have no node.
+        The largest limits of all nodes of the partitions; None if they have no node.
 
     Raises
     ------
-    SlurmSilentError
-        If there is no line about a node.
+    SlurmCommandError
+        If no line describes a node.
     """
     described = [fields(line) for line in lines_of(text, _NODE)]
     nodes = [
         found for found in described if all(_WHOLE.fullmatch(found.get(key, "")) for key in ("CPUTot", "RealMemory"))
     ]
     if not nodes:
-        raise unclear("scontrol", text)
+        raise unexpected_output("scontrol", text)
     given = []
     for found in nodes:
         for name in partitions.keys() & found.get("Partitions", "").split(","):

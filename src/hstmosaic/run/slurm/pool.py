@@ -1,4 +1,4 @@
-"""A run on Slurm with the driver outside: a cluster of its own behind TLS, and no job left at the end."""
+"""Pool of workers in Slurm jobs, with the driver outside of them; no job is left at its end."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from distributed import Client
 
 from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.pool.pool import Pool
-from hstmosaic.run.slurm.answers import SlurmSilentError
+from hstmosaic.run.slurm.answers import SlurmCommandError
+from hstmosaic.run.slurm.cluster import QUIET, QuietScheduler, SizedCluster
 from hstmosaic.run.slurm.commands import cancel, queue
-from hstmosaic.run.slurm.jobs import (
-    QUIET,
-    QuietScheduler,
-    SizedCluster,
-    check_path,
-    config,
-    job_limits,
-    job_name,
-    job_options,
-)
+from hstmosaic.run.slurm.jobs import check_path, config, job_limits, job_name, job_options
 from hstmosaic.run.slurm.tls import run_keys
-from hstmosaic.run.slurm.workers import SlurmStaff
+from hstmosaic.run.slurm.workers import SlurmWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from hstmosaic.run.node.task import Workplace
+    from hstmosaic.run.node.task import TaskOptions
     from hstmosaic.run.profiles.profile import Profile
+    from hstmosaic.run.slurm.polling import Timing
     from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
 
 _GONE_SECONDS = 90.0
-# the libraries that draw Dask's diagrams would be a third of what it costs to start
+# importing the libraries that draw Dask's diagrams is a third of the time to start
 _SCHEDULER = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 
 
 @contextmanager
 def slurm_pool(
-    profile: Profile, directory: RunDirectory, events: EventLog, place: Workplace, workers: int | None = None
+    profile: Profile,
+    directory: RunDirectory,
+    events: EventLog,
+    options: TaskOptions,
+    workers: int | None = None,
+    timing: Timing | None = None,
 ) -> Iterator[Pool]:
-    """Run tasks in Slurm jobs that are submitted as they are needed.
+    """Run tasks in Slurm jobs that are submitted on demand.
 
     Parameters
     ----------
     profile : Profile
-        Where and how large.
+        Sizes and number of jobs.
     directory : RunDirectory
-        Seen by the nodes under the same path; keys and the jobs' logs go there.
+        Holds keys and the output of jobs; nodes see it under the same path.
     events : EventLog
         Receives the events.
-    place : Workplace
-        Where tasks work.
+    options : TaskOptions
+        How workers run tasks.
     workers : int, optional
         Tasks at a time at most.
+    timing : Timing, optional
+        Times of polling.
 
     Yields
     ------
     Pool
-        On leaving, however that comes about, no job of the run is left.
+        On leaving, also by an error, no job of the run is left.
 
     Raises
     ------
@@ -80,9 +80,8 @@ def slurm_pool(
         name, limits = job_name(directory), job_limits(profile)
         if note := address_note():
             events.emit("note", note, "warning")
-        # a driver that was killed cannot have cleared up; and where Slurm does not answer now, there is no run
-        queue(name)
-        _clear(name, events)
+        queue(name)  # raises if Slurm does not answer
+        _cancel_and_wait(name, events)  # jobs that a killed driver left
         cluster = SizedCluster(
             **job_options(limits.shared, name, logs, profile),
             security=run_keys(keys),
@@ -92,30 +91,30 @@ def slurm_pool(
         )
         try:
             with Client(cluster) as client:
-                staff = SlurmStaff(cluster, profile, limits, name, logs, events, workers or math.inf)
-                pool = Pool(client, staff, events, place)
+                source = SlurmWorkers(cluster, profile, limits, name, logs, events, workers or math.inf, timing)
+                pool = Pool(client, source, events, options)
                 try:
                     yield pool
                 finally:
-                    with _undisturbed():
+                    with _ignoring_signals():
                         pool.close()
                         _cancel_all(name)
         finally:
-            with _undisturbed():
-                with suppress(TimeoutError):  # what Slurm has not answered until then is told below
+            with _ignoring_signals():
+                with suppress(TimeoutError):  # `_cancel_and_wait` cancels and reports what is left
                     cluster.close(timeout=60)
-                _clear(name, events)
+                _cancel_and_wait(name, events)
                 shutil.rmtree(keys, ignore_errors=True)
 
 
 def _cancel_all(name: str) -> None:
     """Cancel all jobs of the run, if Slurm answers."""
-    with suppress(SlurmSilentError):  # `_clear` tries again, and reports what is left
+    with suppress(SlurmCommandError):  # `_cancel_and_wait` tries again, and reports what is left
         cancel(name)
 
 
-def _clear(name: str, events: EventLog) -> None:
-    """Cancel all jobs of the run, and see to it that they are gone."""
+def _cancel_and_wait(name: str, events: EventLog) -> None:
+    """Cancel all jobs of the run, and wait until they are gone."""
     deadline = time.monotonic() + _GONE_SECONDS
     left: Mapping[str, Any]
     while True:
@@ -125,17 +124,18 @@ def _clear(name: str, events: EventLog) -> None:
                 return
             if any(job.state != "COMPLETING" for job in left.values()):
                 cancel(name)
-        except SlurmSilentError as error:
+        except SlurmCommandError as error:
             left = {error.message: None}
         if time.monotonic() > deadline:
-            events.emit("jobs left", f"jobs may be left ({', '.join(left)}): scancel --name {name}", "error", name=name)
+            message = f"jobs may be left ({', '.join(left)}); cancel them with: scancel --name {name}"
+            events.emit("jobs left", message, "error", name=name)
             return
         time.sleep(0.5)
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let neither Ctrl-C nor SIGTERM nor a lost terminal interrupt clearing up."""
+def _ignoring_signals() -> Iterator[None]:
+    """Ignore Ctrl-C, SIGTERM and the loss of the terminal while jobs are cancelled."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Certificates of one run, so that its scheduler talks to its own workers and to nobody else."""
+"""TLS key and certificate of one run, so that its scheduler accepts its own workers alone."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ROLES = ("scheduler", "worker", "client")
 
 
 def run_keys(folder: Path) -> Security:
-    """Make a key and a certificate that is its own authority; what was there is replaced.
+    """Make a key and a self-signed certificate; a folder of an earlier start is replaced.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where they go; it is made, and only the user can look into it.
+        Is made with access for the user alone.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
@@ -36,7 +36,7 @@ def run_keys(folder: Path) -> Security:
 
 
 def read_keys(folder: Path) -> Security:
-    """Return what `run_keys` has made in a folder."""
+    """Return the security settings for the files that `run_keys` made in a folder."""
     certificate, key = str(folder / "certificate.pem"), str(folder / "key.pem")
     files = {f"tls_{role}_cert": certificate for role in _ROLES} | {f"tls_{role}_key": key for role in _ROLES}
     return Security(require_encryption=True, tls_ca_file=certificate, **files)

@@ -1,4 +1,4 @@
-"""The workers that Slurm jobs bring: hired as tasks need them, replaced when lost, given back when idle."""
+"""Workers in Slurm jobs: submitted for waiting tasks, replaced when lost, cancelled when idle."""
 
 from __future__ import annotations
 
@@ -9,52 +9,54 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.node.losses import Cause, Lost
+from hstmosaic.run.node.losses import Cause, Loss
 from hstmosaic.run.pool.machine_limits import SLURM_JOB
-from hstmosaic.run.pool.placement import START_SECONDS, JobLimits, JobSize, Need, Room, pack, place
-from hstmosaic.run.slurm.answers import JobState, SlurmSilentError, is_transient, parse_submitted, unclear
+from hstmosaic.run.pool.placement import START_SECONDS, JobLimits, JobSize, Need, pack, place
+from hstmosaic.run.pool.worker_source import Worker
+from hstmosaic.run.slurm.answers import JobState, SlurmCommandError, is_transient, parse_submitted, unexpected_output
+from hstmosaic.run.slurm.cluster import Job
 from hstmosaic.run.slurm.commands import cancel, job_state, numbers_of, queue
-from hstmosaic.run.slurm.jobs import Job, job_options
+from hstmosaic.run.slurm.jobs import job_options
 from hstmosaic.run.slurm.pending import PendingWatch
-from hstmosaic.run.slurm.polling import ASK_SECONDS, Questions
+from hstmosaic.run.slurm.polling import SlurmQueries, Timing
 from hstmosaic.run.worker import JOB, check_versions
 from hstmosaic.store.files import ENCODING
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from hstmosaic.run.profiles.profile import Profile
-    from hstmosaic.run.slurm.jobs import SizedCluster
+    from hstmosaic.run.slurm.cluster import SizedCluster
     from hstmosaic.store.events import EventLog
 
-_POLL_SECONDS = 10.0
-_ENDING_SECONDS = 120.0
-_FAILED_STARTS = 3
-_FIRST_PAUSE = 5.0
-_HOLD_SECONDS = 1.0
-_IDLE_WHILE_OTHERS_WAIT = 3.0
+_FIRST_SUBMIT_PAUSE, _LONGEST_SUBMIT_PAUSE = 5.0, 60.0
 
 
-class SlurmStaff:
-    """Jobs of one run.
+class SlurmWorkers:
+    """Workers in the Slurm jobs of one run.
 
     Parameters
     ----------
     cluster : SizedCluster
         Of Dask.
     profile : Profile
-        How many jobs, and how patient.
+        Number of jobs, patience, attempts.
     limits : JobLimits
-        How large.
+        Sizes of jobs.
     name : str
         Of the jobs.
     logs : pathlib.Path
-        Where their output goes.
+        Directory of their output.
     events : EventLog
         Receives the events.
     slots : float
         Tasks at a time at most.
+    timing : Timing, optional
+        Times of polling.
+    clock : callable
+        Returns monotonic seconds.
     """
 
     period = 0.5
@@ -70,47 +72,60 @@ class SlurmStaff:
         logs: Path,
         events: EventLog,
         slots: float = math.inf,
+        timing: Timing | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.cluster, self.profile, self.limits = cluster, profile, limits
         self.name, self.logs, self.events, self.slots = name, logs, events, slots
         self.attempts = profile.attempts
         self.jobs: dict[str, Job] = {}
-        self._there: Collection[str] = ()
-        self._hired = self._failed_starts = 0
-        self._polled = self._wanted_since = time.monotonic()
+        self._timing, self._clock = timing or Timing(), clock
+        self._connected: dict[str, Worker] = {}
+        self._submitted = self._start_failures = 0
+        self._polled = self._waiting_since = clock()
         self._not_before = 0.0
-        self._pause, self._refused_since = _FIRST_PAUSE, 0.0
-        self._pending, self._questions = PendingWatch(events), Questions(events)
+        self._pause, self._rejected_since = _FIRST_SUBMIT_PAUSE, 0.0
+        self._pending = PendingWatch(events, self._timing.pending)
+        self._queries = SlurmQueries(events, self._timing, clock)
 
-    def rooms(self) -> dict[str, tuple[str, Room]]:
-        """Return address and capacity of the workers that are there, by name."""
-        now = time.monotonic()
-        found = {}
-        for name, worker in self.cluster.staff().items():
+    def workers(self) -> Mapping[str, Worker]:
+        """Return the connected workers by name, as `refresh` found them."""
+        return self._connected
+
+    def refresh(self) -> None:
+        """Find the connected workers, and register those that connected since.
+
+        Raises
+        ------
+        ClusterError
+            If the versions of a worker differ from those of the driver.
+        """
+        now = self._clock()
+        self._connected = {}
+        for name, worker in self.cluster.connected().items():
             job = self.jobs.get(name)
             if job is None:
                 continue
-            if job.came is None:
-                known = worker.identity()
-                check_versions(known)
-                if known.get(JOB) and known[JOB] != job.number:  # sbatch is slower than the job
-                    self._has_number(job, known[JOB])
-                job.came = job.idle_since = now
-                job.until = now + job.size.seconds - START_SECONDS
-                self._failed_starts = 0
-            found[job.name] = worker.address, replace(job.size.room(job.name), seconds=job.until - now)
-        self._there = found.keys()
-        return found
+            if job.connected_at is None:
+                record = worker.identity()
+                check_versions(record)
+                if record.get(JOB) and record[JOB] != job.number:  # sbatch may be slower than the job
+                    self._set_number(job, record[JOB])
+                job.connected_at = job.idle_since = now
+                job.ends_at = now + job.size.seconds - START_SECONDS
+                self._start_failures = 0
+            capacity = replace(job.size.capacity(name), seconds=job.ends_at - now)
+            self._connected[name] = Worker(worker.address, capacity)
 
     def adjust(self, need: Need) -> Need:
-        """Return the need as jobs are asked for it, or raise `ClusterError` if no job is large enough."""
-        refusal = self.limits.refusal(need)
-        if refusal:
-            raise ClusterError(f"a task {refusal}", "name a larger partition or larger limits in the profile")
+        """Return the need as jobs request it, or raise `ClusterError` if no job is large enough."""
+        rejection = self.limits.rejection(need)
+        if rejection:
+            raise ClusterError(f"a task {rejection}", "name a larger partition or larger limits in the profile")
         return need if self.profile.scratch_option else replace(need, disk_mb=0)
 
     def attempts_for(self, cause: Cause) -> int:
-        """Return how often a task is started at most."""
+        """Return the largest number of attempts of a task."""
         return self.attempts
 
     def more_memory(self, memory_mb: int) -> int | None:
@@ -118,159 +133,160 @@ class SlurmStaff:
         return self.limits.more_memory(memory_mb, self.profile.memory_growth)
 
     def more_time(self, seconds: float) -> float:
-        """Return an estimate of time within the longest job that may be asked for."""
+        """Return an estimate of time, limited to that of the longest job allowed."""
         return min(seconds, self.limits.max_seconds - START_SECONDS)
 
-    def ending(self, name: str, since: float) -> Lost | None:
-        """Return how a worker that is gone has ended, None while that is not known."""
+    def find_loss(self, name: str, since: float) -> Loss | None:
+        """Find out how a lost worker ended; cancel its job if Slurm does not report an end."""
         job = self.jobs.get(name)
         if job is None:
-            return Lost(Cause.WORKER, "its worker was lost")
-        state = self._ended(job)
+            return Loss(Cause.WORKER, "its worker was lost")
+        state = self._end_of(job)
         if state is None:
-            if since > _ENDING_SECONDS / 2:
-                self.cluster.dismiss(
-                    name, job.number
-                )  # it may still run the task, which must not be done twice at a time
-            if since < _ENDING_SECONDS:
+            if since > self._timing.lost_worker / 2:  # it may still run the task, which must not run twice at a time
+                self.cluster.remove_job(name, job.number)
+            if since < self._timing.lost_worker:
                 return None
             state = JobState("RUNNING", reason="worker lost")
-        words = f"its job {job.number} has ended ({state})"
+        message = f"its job {job.number} ended ({state})"
         if not state.ended:
-            words = f"the worker of its job {job.number} was lost"
-        if state.for_want_of_memory(self._log(job)):
-            return Lost(Cause.MEMORY, f"{words} for want of memory")
+            message = f"the worker of its job {job.number} was lost"
+        if state.ran_out_of_memory(self._log(job)):
+            return Loss(Cause.MEMORY, f"{message}: not enough memory")
         if state.state == "TIMEOUT":
-            return Lost(Cause.WALLTIME, words, job.size.seconds)
-        return Lost(Cause.WORKER, words)
+            return Loss(Cause.WALLTIME, message, job.size.seconds)
+        return Loss(Cause.WORKER, message)
 
     def discard(self, name: str) -> bool:
-        """End the job of a worker; another one can be submitted."""
+        """Cancel the job of a worker; another one can be submitted."""
         job = self.jobs.get(name)
         if job is not None:
-            self._dismiss(job)
+            self._remove(job)
         return True
 
-    def tend(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
-        """Hire for what waits, dismiss what is over or idle."""
-        now = time.monotonic()
-        self._hear_sbatch(now)
-        if now - self._polled > _POLL_SECONDS:
-            self._poll(busy)
-        # an idle worker has room for nothing that waits
-        idle = min(self.profile.idle, _IDLE_WHILE_OTHERS_WAIT) if waiting else self.profile.idle
+    def scale(self, waiting: Sequence[Need], busy: Collection[str]) -> None:
+        """Submit jobs for waiting tasks; cancel jobs that are idle or whose workers are lost."""
+        now = self._clock()
+        self._read_answers_of_sbatch(now)
+        if now - self._polled > self._timing.poll:
+            self._poll_queue(busy)
+        # an idle worker has no room for any waiting task
+        idle = min(self.profile.idle, self._timing.idle_while_tasks_wait) if waiting else self.profile.idle
         for job in list(self.jobs.values()):
             if job.name in busy:
                 job.idle_since = now
-            elif job.came is not None and (job.name not in self._there or now - job.idle_since > idle):
-                self._dismiss(job)
-        coming = [job for job in self.jobs.values() if job.came is None]
-        placed = place(waiting, [job.size.room(job.name) for job in coming])
-        wanted = [need for need, name in zip(waiting, placed, strict=True) if name is None]
-        if not wanted:
-            self._wanted_since = now
-        # tasks that come one after the other are to share jobs
-        elif now >= max(self._not_before, self._wanted_since + _HOLD_SECONDS):
+            elif job.connected_at is not None and (job.name not in self._connected or now - job.idle_since > idle):
+                self._remove(job)
+        starting = [job for job in self.jobs.values() if job.connected_at is None]
+        names = place(waiting, [job.size.capacity(job.name) for job in starting])
+        unplaced = [need for need, name in zip(waiting, names, strict=True) if name is None]
+        if not unplaced:
+            self._waiting_since = now
+        elif now >= max(self._not_before, self._waiting_since + self._timing.hold):
             slots = self.slots - sum(job.size.cores for job in self.jobs.values())
-            for size in pack(wanted, self.limits, self.profile.max_jobs - len(self.jobs), slots):
-                self._hire(size)
+            for size in pack(unplaced, self.limits, self.profile.max_jobs - len(self.jobs), slots):
+                self._submit(size)
 
-    def _hire(self, size: JobSize) -> None:
-        self._hired += 1
-        job = Job(f"{self.name}-{self._hired}", size)
+    def _submit(self, size: JobSize) -> None:
+        self._submitted += 1
+        job = Job(f"{self.name}-{self._submitted}", size)
         self.jobs[job.name] = job
-        self.cluster.hire(job.name, job_options(size, self.name, self.logs, self.profile))
+        self.cluster.submit_job(job.name, job_options(size, self.name, self.logs, self.profile))
 
-    def _dismiss(self, job: Job) -> None:
+    def _remove(self, job: Job) -> None:
         del self.jobs[job.name]
-        self.cluster.dismiss(job.name, job.number)
+        self.cluster.remove_job(job.name, job.number)
 
-    def _hear_sbatch(self, now: float) -> None:
+    def _read_answers_of_sbatch(self, now: float) -> None:
         for job in [job for job in self.jobs.values() if not job.number]:
             submitted = self.cluster.job(job.name)
             if submitted is None:
                 continue
             if submitted.answer is not None:
-                self._find_number(job, submitted.answer)
-            elif submitted.refusal:
-                self._dismiss(job)
-                self._refused(submitted.refusal, now)
+                self._identify(job, submitted.answer)
+            elif submitted.rejection:
+                self._remove(job)
+                self._handle_rejection(submitted.rejection, now)
 
-    def _find_number(self, job: Job, answer: str) -> None:
-        """Take the number that is that of a job of this run; what else a site prints may look like a number."""
+    def _identify(self, job: Job, answer: str) -> None:
+        """Set the number of a job: of all numbers that the site printed, the one that is a job of this run."""
         taken = {other.number for other in self.jobs.values()}
         candidates = [number for number in parse_submitted(answer) if number not in taken]
-        found = self._questions.ask(numbers_of, self.name, *candidates)
+        found = self._queries.call(numbers_of, self.name, *candidates)
         if found is None:
             return
         if len(found) != 1:
-            raise unclear("sbatch", answer)
-        self._has_number(job, found[0])
+            raise unexpected_output("sbatch", answer)
+        self._set_number(job, found[0])
 
-    def _has_number(self, job: Job, number: str) -> None:
+    def _set_number(self, job: Job, number: str) -> None:
         job.number, size = number, job.size
-        self._pause, self._refused_since = _FIRST_PAUSE, 0.0
-        what = f"{size.cores} core(s), {size.memory_mb} MB, {size.seconds / 60:.0f} min"
-        self.events.emit("job", f"job {number} submitted ({what})", "debug", job=number, memory_mb=size.memory_mb)
+        self._pause, self._rejected_since = _FIRST_SUBMIT_PAUSE, 0.0
+        resources = f"{count_of(size.cores, 'core')}, {size.memory_mb} MB, {size.seconds / 60:.0f} min"
+        self.events.emit("job", f"job {number} submitted ({resources})", "debug", job=number, memory_mb=size.memory_mb)
 
-    def _refused(self, words: str, now: float) -> None:
-        self._refused_since = self._refused_since or now
-        hopeless = now - self._refused_since > self.profile.patience and not self.jobs
-        if not is_transient(words) or hopeless:
-            raise ClusterError(f"sbatch refuses the run's jobs: {words}", "mend the profile, or ask the site")
+    def _handle_rejection(self, reason: str, now: float) -> None:
+        self._rejected_since = self._rejected_since or now
+        hopeless = now - self._rejected_since > self.profile.patience and not self.jobs
+        if not is_transient(reason) or hopeless:
+            raise ClusterError(f"sbatch rejects the jobs of this run: {reason}", "correct the profile, or ask the site")
         if now >= self._not_before:
-            level = "warning" if self._pause == _FIRST_PAUSE else "debug"
-            self.events.emit("refused", f"sbatch takes no job now: {words}; trying again", level, words=words)
-            self._polled = -math.inf  # it may have been submitted all the same
+            level = "warning" if self._pause == _FIRST_SUBMIT_PAUSE else "debug"
+            self.events.emit("refused", f"sbatch accepts no job now: {reason}; trying again", level, words=reason)
+            self._polled = -math.inf  # the job may have been submitted anyway
             self._not_before = now + self._pause
-            self._pause = min(2 * self._pause, 60.0)
+            self._pause = min(2 * self._pause, _LONGEST_SUBMIT_PAUSE)
 
-    def _poll(self, busy: Collection[str]) -> None:
-        known = self._questions.ask(queue, self.name)
-        now = self._polled = time.monotonic()
-        if known is None:
+    def _poll_queue(self, busy: Collection[str]) -> None:
+        listed = self._queries.call(queue, self.name)
+        now = self._polled = self._clock()
+        if listed is None:
             return
-        self._cancel_strays(known)
-        self._look_at_queue(known, now)
+        self._cancel_strays(listed)
+        self._check_pending(listed, now)
         for job in [job for job in self.jobs.values() if job.number]:
-            state = known.get(job.number)
-            if state is not None and state.seconds_left is not None and job.came is not None:
-                job.until = now + state.seconds_left
-            elif state is None and job.came is None and job.name not in busy:
-                self._lost_before_it_worked(job)
+            state = listed.get(job.number)
+            if state is not None and state.seconds_left is not None and job.connected_at is not None:
+                job.ends_at = now + state.seconds_left
+            elif state is None and job.connected_at is None and job.name not in busy:
+                self._remove_failed_start(job)
 
-    def _cancel_strays(self, known: Mapping[str, JobState]) -> None:
-        """Cancel what was submitted all the same when sbatch was given up."""
+    def _cancel_strays(self, listed: Mapping[str, JobState]) -> None:
+        """Cancel jobs that were submitted by calls of sbatch that were given up."""
         numbers = {job.number for job in self.jobs.values()}
-        strays = [number for number, job in known.items() if number not in numbers and job.state != "COMPLETING"]
-        # the number of a job that is just being submitted is not known yet
+        strays = [number for number, job in listed.items() if number not in numbers and job.state != "COMPLETING"]
+        # the number of a job that is being submitted is not known
         for number in strays if "" not in numbers else ():
             self.events.emit("stray", f"cancelling job {number}, which is not used", "debug", job=number)
-            with contextlib.suppress(SlurmSilentError):  # what is left then, the next look will find
-                cancel(self.name, number, seconds=ASK_SECONDS)
+            with contextlib.suppress(SlurmCommandError):  # the next poll finds what is left
+                cancel(self.name, number, seconds=self._timing.query)
 
-    def _look_at_queue(self, known: Mapping[str, JobState], now: float) -> None:
-        coming = [job.number for job in self.jobs.values() if job.number in known and job.came is None]
-        waiting = {number: known[number].reason for number in coming if known[number].state == "PENDING"}
-        seconds, words = self._pending.look(waiting, now)
-        # where some work and others never will, those that work do it
+    def _check_pending(self, listed: Mapping[str, JobState], now: float) -> None:
+        starting = [job.number for job in self.jobs.values() if job.number in listed and job.connected_at is None]
+        waiting = {number: listed[number].reason for number in starting if listed[number].state == "PENDING"}
+        seconds, message = self._pending.look(waiting, now)
+        # jobs that run can do the tasks of those that never start
         if seconds > self.profile.patience and len(waiting) == len(self.jobs):
-            raise ClusterError(f"the run's jobs will never start ({words.partition(';')[0]})", words.partition("; ")[2])
+            reason, _, step = message.partition("; ")
+            raise ClusterError(f"the jobs of this run will never start ({reason})", step)
 
-    def _lost_before_it_worked(self, job: Job) -> None:
-        state = self._ended(job)
+    def _remove_failed_start(self, job: Job) -> None:
+        state = self._end_of(job)
         if state is None:
             return
-        said = self._log(job).strip().splitlines()
-        self._dismiss(job)
-        self._failed_starts += 1
-        words = f"job {job.number} has ended ({state}) before its worker came up" + (f": {said[-1]}" if said else "")
-        if self._failed_starts >= _FAILED_STARTS:
-            raise ClusterError(f"{words}; so did {_FAILED_STARTS - 1} before it", f"see the logs in {self.logs}")
-        self.events.emit("job lost", f"{words}; submitting another", "warning", job=job.number)
+        log = self._log(job).strip().splitlines()
+        self._remove(job)
+        self._start_failures += 1
+        message = f"job {job.number} ended ({state}) before its worker started" + (f": {log[-1]}" if log else "")
+        if self._start_failures >= self._timing.start_failures:
+            others = self._timing.start_failures - 1
+            raise ClusterError(
+                f"{message}; so did the {count_of(others, 'job')} before", f"see the logs in {self.logs}"
+            )
+        self.events.emit("job lost", f"{message}; submitting another", "warning", job=job.number)
 
-    def _ended(self, job: Job) -> JobState | None:
-        state = self._questions.ask(job_state, job.number)
+    def _end_of(self, job: Job) -> JobState | None:
+        state = self._queries.call(job_state, job.number)
         return state if state is not None and state.ended else None
 
     def _log(self, job: Job) -> str:
