@@ -12,7 +12,7 @@ from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Manifest, UsedExposure
 from hstmosaic.products.provenance import RunFacts, provenance_json, read_provenance
 from hstmosaic.simulate import demo_field, simulate_field
-from hstmosaic.store.alignment_results import AlignmentResult
+from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult, write_result
 
@@ -125,6 +125,17 @@ def test_exposures_and_catalogues_have_checksums(document, plan, run):
     reply = entities["catalogs/GAIAeDR3.csv"]
     assert one(reply, "hm:sha256") == sha256(run / "catalogs" / "GAIAeDR3.csv")
     assert ("align", "catalogs%2FGAIAeDR3.csv") in related(document, ProvUsage)
+
+
+def test_an_aligned_copy_records_its_correction(plan, manifest, facts, run):
+    exposure = plan.exposures[0].name
+    fit = ExposureFit(shift_mas=(12.5, -3.0), rotation_deg=0.01, scale=1.0, sources=90, matches=40, rms_mas=(2.0, 3.0))
+    aligned = replace(ALIGNMENT, exposures={exposure: fit})
+    copy = Gathered("copy.fits", 10, "0" * 64, kind="aligned exposure", exposures=(exposure,))
+    text = provenance_json(plan, replace(manifest, products=(copy,)), replace(facts, alignment=aligned), run)
+    entity = of(ProvDocument.deserialize(content=text), ProvEntity)["copy.fits"]
+    moved = json.loads(one(entity, "hm:moved"))
+    assert (moved["shift_mas"], moved["matches"]) == ([12.5, -3.0], 40)
 
 
 def test_without_alignment_there_is_none_though_an_earlier_run_has_left_one(plan, manifest, facts, run):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.manifest import ALIGNED_KINDS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.manifest import Manifest
-    from hstmosaic.store.alignment_results import AlignmentResult
+    from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _add_task(
     return True
 
 
-def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str, Any], run: Path) -> None:
+def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str, ExposureFit], run: Path) -> None:
     for product in manifest.products:
         task, parameters, moved = "run", None, None
         if product.layer is not None:
@@ -216,7 +216,7 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
             "hm:sha256": product.sha256,
             "hm:layer": product.layer,
             "hm:parameters": json.dumps(parameters, sort_keys=True) if parameters else None,
-            "hm:moved": json.dumps(moved, sort_keys=True) if moved else None,
+            "hm:moved": json.dumps(asdict(moved), sort_keys=True) if moved else None,
         }
         document.file(product.name, "hm:Product", str(run.parent / product.name), told)
         document.made(product.name, task)
