@@ -12,6 +12,12 @@ HSTMOSAIC := $(if $(IMAGE),container/run.sh "$$IMAGE",$(BIN)/hstmosaic)
 RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $(if $(PREFIX),-o "$$PREFIX") \
     $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS"))
 
+# A misspelt variable would be ignored without a word.
+KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN PROFILE LOG_LEVEL WORKERS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
+GIVEN := $(foreach name,$(filter-out MAKE% -% .%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
+$(if $(UNKNOWN),$(error unknown variable $(UNKNOWN): use one of $(KNOWN)))
+
 .DELETE_ON_ERROR:
 .PHONY: help venv mosaic image sif test test-quick test-slurm test-image lint bench docs lock clean
 
@@ -23,31 +29,31 @@ venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses th
 mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 PROFILE= LOG_LEVEL= WORKERS= IMAGE=], or a demo
 	$(HSTMOSAIC) run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
 
-image:  ## build the image with podman or docker (container/build.sh tells what can be set)
+image:  ## build the image with podman or docker (settings: container/build.sh)
 	container/build.sh $(if $(IMAGE),"$$IMAGE")
 
-sif:  ## make build/hstmosaic.sif for Apptainer out of the image (container/build-sif.sh tells what can be set)
+sif:  ## make build/hstmosaic.sif from the image, for Apptainer (settings: container/build-sif.sh)
 	container/build-sif.sh $(if $(IMAGE),"$$IMAGE")
 
-test: .venv/.dev-stamp  ## run all tests but those of the image (those of Slurm too, where it is installed)
+test: .venv/.dev-stamp  ## run all tests except those of the image (those of Slurm only where it is installed)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not image" $(PYTEST_OPTIONS)
 
 test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt install slurm-wlm munge)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m slurm tests/slurm
 
-test-image: .venv/.dev-stamp  ## build the image and test it, with Apptainer and Slurm too (minutes; needs root on Debian)
+test-image: .venv/.dev-stamp  ## build the image and test it, also with Apptainer and Slurm (minutes; needs root on Debian)
 	$(BIN)/python -m pytest -m image tests/image
 
 test-quick: .venv/.dev-stamp  ## run the tests that take seconds
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm and not image"
 
-lint: .venv/.dev-stamp  ## check style, types and who imports whom
+lint: .venv/.dev-stamp  ## check style, types and imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: .venv/.dev-stamp  ## measure against drizzlepac's own make_custom_mosaic; build/bench.json has the numbers
+bench: .venv/.dev-stamp  ## compare with drizzlepac's make_custom_mosaic; writes build/bench.json
 	$(BIN)/python tests/bench_plan.py
 	mkdir -p build
 	$(BIN)/python tests/bench.py --json build/bench.json
@@ -60,14 +66,14 @@ UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
     --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_OPTIONS)
 
-lock:  ## make the lock files again from pyproject.toml (needs uv; LOCK_OPTIONS=--upgrade)
+lock:  ## write the lock files from pyproject.toml (needs uv; LOCK_OPTIONS=--upgrade)
 	$(COMPILE) pyproject.toml --group build -o container/lock.txt
 	sed -i '/^photutils==/i # photutils <3: drizzlepac 3.11 reads columns that photutils 3 renamed, and hides the KeyError.' container/lock.txt
 	sed -i '/^spherical-geometry==/i # spherical_geometry <1.4: stsci.skypac calls a method that 1.4.0 dropped; sky matching then fails silently.' container/lock.txt
 	$(COMPILE) --group dev -c container/lock.txt -o container/lock-dev.txt
 	$(COMPILE) --group sbom -o container/lock-sbom.txt
 
-clean:  ## remove what make made, except mosaics
+clean:  ## remove what make created, except mosaics
 	rm -rf .venv build dist demo docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 

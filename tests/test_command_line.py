@@ -1,5 +1,6 @@
 """The command line: what users type, and what they are told when it cannot be done."""
 
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from hstmosaic import __version__
 from hstmosaic.cli import cli, main
 from hstmosaic.errors import ExitCode
+from hstmosaic.run.stages.catalog import URL_VARIABLE
 from hstmosaic.simulate import demo_field, simulate_field
 
 
@@ -74,7 +76,11 @@ def test_completion_knows_the_verbs():
     assert {f"plain,{verb}" for verb in cli.commands} <= set(completed("hstmosaic "))
 
 
-@pytest.mark.parametrize("words", ["plan li", "run li", "catalog li", "plan --json li", "run --profile li"])
+def test_completion_offers_profiles_and_files():
+    assert completed("hstmosaic run --profile lo") == ["plain,local", "file,lo"]
+
+
+@pytest.mark.parametrize("words", ["plan li", "run a.fits li", "catalog li", "plan --json li", "doctor --profile li"])
 def test_completion_offers_files_where_names_of_files_are_wanted(words):
     assert completed(f"hstmosaic {words}") == ["file,li"]
 
@@ -204,3 +210,44 @@ def test_readme_lists_every_exit_code():
     readme = (Path(__file__).parents[1] / "README.md").read_text()
     listed = {int(row.split("|")[1]) for row in readme.splitlines() if re.match(r"\| \d+ \|", row)}
     assert listed == set(map(int, ExitCode))
+
+
+def test_an_unknown_profile_is_told_with_those_that_exist(call, exposures):
+    code, _, err = call("run", exposures / "list.txt", "-s", "--profile", "nosuch")
+    assert code == ExitCode.USAGE
+    assert "one of these profiles: allocation, " in err
+
+
+def test_several_inputs_are_the_same_as_a_quoted_pattern(call, exposures):
+    quoted = call("plan", f"{exposures}/*_flc.fits")
+    expanded = call("plan", *sorted(exposures.glob("*_flc.fits")))
+    assert quoted[0] == 0
+    assert expanded == quoted
+
+
+def test_an_error_is_json_for_programs(call, tmp_path):
+    code, out, err = call("run", "absent.txt", "-s", "--json")
+    (line,) = out.splitlines()
+    found = json.loads(line)
+    assert (found["kind"], found["exit_code"]) == ("error", code) == ("error", ExitCode.BAD_INPUT)
+    assert [problem["name"] for problem in found["problems"]] == ["absent.txt"]
+    assert "absent.txt" in err
+    for verb in ("status", "verify"):
+        code, out, _ = call(verb, "absent", "--json")
+        assert json.loads(out)["exit_code"] == code != 0
+
+
+def test_doctor_reports_its_checks_as_json(call, monkeypatch):
+    monkeypatch.setenv(URL_VARIABLE, "http://127.0.0.1:9/x")
+    code, out, _ = call("doctor", "--json")
+    found = json.loads(out)
+    assert (code, found["ok"]) == (0, True)
+    assert {"this machine", "output directory", "catalogue service"} <= {check["what"] for check in found["checks"]}
+
+
+@pytest.mark.parametrize(("given", "ends"), [("INPT=list.txt", 2), ("INPUT=list.txt", 0)])
+def test_an_unknown_variable_of_make_is_an_error(given, ends):
+    command = ["make", "--dry-run", "mosaic", given]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == ends
+    assert ("unknown variable INPT" in done.stderr) == (ends == 2)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -204,7 +206,7 @@ def test_lists_that_are_none(data, text, cause, next_step):
         ("/no/where_flc.fits", "there is no such file", "check the name"),
         ("*_flc.fits", "no file matches this pattern", "check the pattern"),
         ("~nobody-of-that-name/*.fits", "no file matches this pattern", "check the pattern"),
-        (".", "is a folder", "*_fl?.fits"),
+        (".", "the folder has no _flc.fits or _flt.fits file", "the folder of the exposures"),
         ("@.", "is a folder, not a list", "one file name per line"),
         ("/dev/null", "the list is empty", "one file name per line"),
         ("x" * 5000, "there is no such file", "check the name"),
@@ -257,3 +259,39 @@ def test_list_without_permission(data, monkeypatch):
     (problem,) = problems(str(path))
     assert "Permission denied" in problem.cause
     assert "permissions" in problem.next_step
+
+
+def test_a_folder_stands_for_the_exposures_in_it_and_below(data):
+    deep = data / "HST" / "iaaa01a0q"
+    deep.mkdir(parents=True)
+    (deep / "iaaa01a0q_flc.fits").touch()
+    (data / COPIES[0]).touch()
+    assert set(found(str(data))) == {deep / "iaaa01a0q_flc.fits", *(data / name for name in NAMES)}
+
+
+def test_several_sources_are_searched_together(data):
+    listed = write_list(data, NAMES[1])
+    (data / COPIES[0]).touch()
+    sources = (str(data / NAMES[0]), str(listed), str(data / COPIES[0]), f"{data}/*_flt.fits")
+    assert [item.path for item in resolve_inputs(sources)] == [data / name for name in NAMES]
+    with pytest.raises(BadInputError) as caught:
+        resolve_inputs(("gone_flc.fits", str(data / NAMES[0]), "gone.txt"))
+    assert [problem.name for problem in caught.value.problems] == ["gone_flc.fits", "gone.txt"]
+
+
+def test_standard_input_is_a_list_of_the_current_directory(data):
+    code = "from hstmosaic.plan.inputs import resolve_inputs; print(*(item.path for item in resolve_inputs('-')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=data, input=NAMES[0], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"{data / NAMES[0]}\n"
+
+
+@pytest.mark.parametrize("written", ["{}", "@{}"])
+def test_a_compressed_exposure_is_refused_with_the_command_to_type(data, written):
+    packed = data / "with space_flc.fits.gz"
+    packed.touch()
+    source = str(packed) if written == "{}" else f"@{write_list(data, packed.name)}"
+    (problem,) = problems(source)
+    assert "is compressed" in problem.cause
+    assert problem.next_step == f"type: gunzip -k '{packed}'"

@@ -29,7 +29,8 @@ class _OrderedGroup(click.Group):
 def cli() -> None:
     """Make one seamless mosaic per filter from calibrated Hubble exposures.
 
-    INPUT is a text file with one exposure per line, @ and the name of such a file, or a search pattern in quotes.
+    INPUT is a text file with one exposure per line, a search pattern, a folder, or - for a list on standard input.
+    It can be repeated.
     Underscores in options can be written as hyphens, and the other way round.
     """
 

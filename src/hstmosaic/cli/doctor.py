@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from hstmosaic.cli.options import CONTEXT, examples, profile_option
+from hstmosaic.cli.json_output import json_errors, print_json
+from hstmosaic.cli.options import CONTEXT, examples, json_option, profile_option
 from hstmosaic.errors import ExitCode
 
 
@@ -22,8 +24,9 @@ from hstmosaic.errors import ExitCode
 )
 @click.option("--image", metavar="NAME|FILE", help="Compare versions with those in an image or a .sif file.")
 @click.option("--self-test", is_flag=True, help="Only make a tiny mosaic of a simulated exposure on this machine.")
+@json_option
 @examples("hstmosaic doctor", "hstmosaic doctor --profile my-site.yaml --output-dir /scratch/mosaics")
-def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -> None:
+def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool, as_json: bool) -> None:
     """Check that a profile works here and report problems.
 
     On Slurm, one small job is submitted.
@@ -35,7 +38,11 @@ def doctor(profile: str, output_dir: Path, image: str | None, self_test: bool) -
     from hstmosaic.run.profiles.profile import load_profile
     from hstmosaic.run.selftest import try_out
 
-    findings = try_out() if self_test else examine(load_profile(profile), output_dir.absolute(), image)
-    for finding in findings:
-        click.echo(str(finding))
-    sys.exit(ExitCode.OK if all(finding.good for finding in findings) else ExitCode.CLUSTER)
+    with json_errors(as_json):
+        findings = try_out() if self_test else examine(load_profile(profile), output_dir.absolute(), image)
+    if as_json:
+        print_json({"ok": all(finding.passed for finding in findings), "checks": [asdict(f) for f in findings]})
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    sys.exit(ExitCode.OK if all(finding.passed for finding in findings) else ExitCode.CLUSTER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import cleandoc
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,12 +40,30 @@ def complete_files(_context: click.Context, _parameter: click.Parameter, incompl
     return [CompletionItem(incomplete, type="file")]
 
 
+def complete_profiles(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete names of profiles and of files."""
+    from hstmosaic.run.profiles.profile import profile_names
+
+    names = [CompletionItem(name) for name in profile_names() if name.startswith(incomplete)]
+    return [*names, *complete_files(context, parameter, incomplete)]
+
+
+def one_or_all(sources: tuple[str, ...]) -> str | tuple[str, ...]:
+    """Return INPUT as `hstmosaic.plan.build.make_plan` takes it."""
+    return sources[0] if len(sources) == 1 else sources
+
+
+input_argument = click.argument("sources", metavar="INPUT...", nargs=-1, required=True, shell_complete=complete_files)
+run_argument = click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+"""A run; `hstmosaic.store.run_lookup.find_run` finds it."""
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
 profile_option = click.option(
     "--profile",
     default="local",
     show_default=True,
     metavar="NAME|FILE",
-    shell_complete=complete_files,
+    shell_complete=complete_profiles,
     help=_PROFILE_HELP,
 )
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from hstmosaic.cli.options import CONTEXT, complete_files, examples, selection_options
+from hstmosaic.cli.options import CONTEXT, complete_files, examples, input_argument, one_or_all, selection_options
 from hstmosaic.cli.plan_text import describe_plan
 from hstmosaic.errors import OutputError
 from hstmosaic.store.files import ENCODING
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("source", metavar="INPUT", shell_complete=complete_files)
+@input_argument
 @selection_options
 @click.option(
     "--json",
@@ -24,12 +24,12 @@ from hstmosaic.store.files import ENCODING
     help="Write the plan as JSON to FILE, or to standard output.",
 )
 @examples("hstmosaic plan list.txt", 'hstmosaic plan "data/*_fl?.fits" --json plan.json')
-def plan(source: str, learning: bool, json_file: str | None, **given: Any) -> None:
+def plan(sources: tuple[str, ...], learning: bool, json_file: str | None, **given: Any) -> None:
     """Show what a run would make and need, from headers only."""
     from hstmosaic.plan.build import make_plan
     from hstmosaic.run.history import learned_for, this_machine
 
-    made = make_plan(source, learned=learned_for(this_machine(), wanted=learning), **given)
+    made = make_plan(one_or_all(sources), learned=learned_for(this_machine(), wanted=learning), **given)
     if json_file == "-":
         click.echo(made.to_json())
         return

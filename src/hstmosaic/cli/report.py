@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hstmosaic.cli.options import CONTEXT, examples
+from hstmosaic.cli.options import CONTEXT, examples, run_argument
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@run_argument
 @click.option("--pictures", is_flag=True, help="Draw the pictures again as well.")
-@examples("hstmosaic report mosaics/goods-south_run", "hstmosaic report --pictures mosaics/goods-south_run")
+@examples("hstmosaic report mosaics", "hstmosaic report --pictures mosaics/goods-south_run")
 def report(run: Path, pictures: bool) -> None:
     """Write the report of a run again.
 
-    Missing pictures are drawn.
+    Missing pictures are drawn. RUN is an output directory, a run directory, or a file in either.
     """
     from hstmosaic.products.report import write_report
     from hstmosaic.products.run_record import read_record
+    from hstmosaic.store.run_lookup import find_run
 
+    run = find_run(run).path
     if pictures or read_record(run).pictures.is_empty:
         from hstmosaic.products.pictures import make_pictures
         from hstmosaic.run.pictures import list_pictures

@@ -10,15 +10,19 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from hstmosaic.cli.options import CONTEXT, complete_files, examples, profile_option, selection_options
+from hstmosaic.cli.json_output import json_errors
+from hstmosaic.cli.options import CONTEXT, complete_files, examples, one_or_all, profile_option, selection_options
 from hstmosaic.cli.terminal import LOG_LEVELS, terminal_listener
 
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS or VOTable) instead of querying the catalogue service."
-_LIKE_HELP = "Repeat the run that a _provenance.json file records. Options given here replace the recorded ones."
+_LIKE_HELP = (
+    "Repeat a run: an output directory, a run directory, or a _provenance.json file. Options given here replace the "
+    "recorded ones."
+)
 
 
 @click.command(context_settings=CONTEXT)
-@click.argument("source", metavar="[INPUT]", required=False, shell_complete=complete_files)
+@click.argument("sources", metavar="[INPUT...]", nargs=-1, shell_complete=complete_files)
 @selection_options
 @click.option("-s", "--skip-gaia-alignment", "skip_alignment", is_flag=True, help="Skip alignment; use the input WCS.")
 @click.option(
@@ -36,7 +40,7 @@ _LIKE_HELP = "Repeat the run that a _provenance.json file records. Options given
 @profile_option
 @click.option("--catalog", metavar="FILE", type=click.Path(path_type=Path), help=_CATALOG_HELP)
 @click.option("--require-alignment", is_flag=True, help="Stop with an error if an exposure cannot be aligned.")
-@click.option("--like", metavar="PROVENANCE", type=click.Path(path_type=Path), help=_LIKE_HELP)
+@click.option("--like", metavar="RUN", type=click.Path(path_type=Path), help=_LIKE_HELP)
 @click.option("--show-jobs", is_flag=True, help="Print the job scripts and submit nothing.")
 @click.option("--stub", is_flag=True, help="Run placeholder tasks that write tiny files, to test a cluster.")
 @click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks.")
@@ -47,12 +51,13 @@ _LIKE_HELP = "Repeat the run that a _provenance.json file records. Options given
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
     "hstmosaic run @list.txt -s --keep ib6o21raq_flt.fits --workers 4",
     "hstmosaic run list.txt -s --profile slurm --show-jobs",
-    "hstmosaic run --like mosaics/goods-south_provenance.json --output-dir again",
+    "hstmosaic run --like mosaics --output-dir again",
 )
 @click.pass_context
 def run(
     context: click.Context,
     /,
+    sources: tuple[str, ...],
     like: Path | None,
     profile: str,
     show_jobs: bool,
@@ -73,24 +78,38 @@ def run(
     if given["skip_alignment"] and (given["catalog"] or given["require_alignment"]):
         raise click.UsageError("--skip-gaia-alignment excludes --catalog and --require-alignment", context)
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
-    if like is not None:
-        from hstmosaic.cli.bars import byte_bar
-        from hstmosaic.run.repeat import repeated
+    with json_errors(as_json):
+        if like is not None:
+            from hstmosaic.cli.bars import byte_bar
+            from hstmosaic.run.repeat import repeated
 
-        typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-        then = repeated(like, given["source"], byte_bar, typed)
-        given |= {name: value for name, value in then.items() if name not in typed - {"source"}}
-    elif given["source"] is None:
-        raise click.UsageError("missing INPUT; to repeat a run, use --like PROVENANCE", context)
-    options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), **given)
-    if show_jobs:
-        from hstmosaic.run.job_preview import shown_jobs
+            typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+            then = repeated(_provenance(like), one_or_all(sources) if sources else None, byte_bar, typed)
+            given |= {name: value for name, value in then.items() if name not in typed}
+        elif sources:
+            given["source"] = one_or_all(sources)
+        else:
+            raise click.UsageError("missing INPUT; to repeat a run, use --like RUN", context)
+        options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), **given)
+        if show_jobs:
+            from hstmosaic.run.job_preview import shown_jobs
 
-        click.echo(shown_jobs(options))
-        return
-    with terminal_listener(options.log_level, quiet=quiet, as_json=as_json) as listener:
-        outcome = run_mosaic(options, listener)
+            click.echo(shown_jobs(options))
+            return
+        with terminal_listener(options.log_level, quiet=quiet, as_json=as_json) as listener:
+            outcome = run_mosaic(options, listener)
     sys.exit(outcome.exit_code)
+
+
+def _provenance(like: Path) -> Path:
+    """Return the provenance file of a run, which may also be without its run directory."""
+    from hstmosaic.plan.names import provenance_name
+    from hstmosaic.store.run_lookup import find_run
+
+    if like.name.endswith(provenance_name("")):
+        return like
+    run = find_run(like)
+    return run.output / provenance_name(run.prefix)
 
 
 def _interrupt_on(*numbers: int) -> None:

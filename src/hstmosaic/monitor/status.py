@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
+from hstmosaic.monitor.eta import share_done, time_left
 from hstmosaic.monitor.reducer import advance
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words
@@ -50,6 +51,28 @@ class Status:
     def finished(self) -> bool:
         """Whether every layer was made and nothing is left to do."""
         return self.progress.ended is not None and all(what == DONE for what in self.progress.layers.values())
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the status for programs; times are in seconds."""
+        progress = self.progress
+        return {
+            "driver": self.driver,
+            "finished": self.finished,
+            "exit_code": progress.exit_code,
+            "share_done": round(share_done(progress), 4),
+            "seconds_left": time_left(progress, self.now),
+            "started": progress.begun or None,
+            "ended": progress.ended,
+            "stages": [asdict(stage) for stage in self.stages],
+            "layers": dict(progress.layers),
+            "workers": progress.workers,
+            "slots": progress.slots,
+            "jobs": list(progress.jobs),
+            "retries": progress.retries,
+            "pending": progress.pending,
+            "warnings": list(progress.warnings),
+            "last": progress.last,
+        }
 
     def __str__(self) -> str:
         return "\n".join(f"{heading:<14} {words}" for heading, words in self._lines())

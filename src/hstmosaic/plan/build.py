@@ -11,7 +11,7 @@ from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
 from hstmosaic.plan.duplicates import exclude_duplicates, exclude_second_filetypes, find_name_clashes
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
-from hstmosaic.plan.inputs import find_inputs, named_inputs
+from hstmosaic.plan.inputs import find_all_inputs, find_inputs
 from hstmosaic.plan.keywords import find_header_faults
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
@@ -115,7 +115,7 @@ def _usable(
     source: str | Sequence[str], keep: Sequence[str], on_read: Callable[[int, int], None] | None, *, strict: bool
 ) -> tuple[list[Exposure], list[Exposure], list[Exclusion], list[str]]:
     """Return all exposures, the usable ones, the excluded ones with reasons, and notes."""
-    found, missing = find_inputs(source) if isinstance(source, str) else named_inputs(source)
+    found, missing = find_inputs(source) if isinstance(source, str) else find_all_inputs(source)
     inputs = [item for item in found if not item.made_by_run]
     exposures, unreadable = read_exposures(_counted(inputs, on_read))
     problems = [*missing, *unreadable]

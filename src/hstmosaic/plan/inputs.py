@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 import re
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -16,11 +17,15 @@ from hstmosaic.plan.names import is_aligned_copy
 from hstmosaic.store.run_directory import is_run_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _QUOTED = re.compile(r"""(["'])(.+?)\1\s*(?:\#.*)?""")
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_EXPOSURES = ("*_flc.fits", "*_flt.fits")
+_DECOMPRESS = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".fz": "funpack", ".Z": "uncompress"}
+"""Commands that decompress files, by their suffix."""
+_STDIN = Path("/dev/stdin")
 _WRITE_LIST = "write one file name per line"
 
 
@@ -40,15 +45,15 @@ class InputFile:
     """Whether a pattern matched an aligned copy of an earlier run instead of an exposure."""
 
 
-def resolve_inputs(source: str) -> list[InputFile]:
+def resolve_inputs(source: str | Sequence[str]) -> list[InputFile]:
     """Find the files of INPUT.
 
     Parameters
     ----------
-    source : str
-        A search pattern (``*``, ``?``, ``[...]`` and ``**``), a single ``.fits`` file, a text file of
-        names, or ``@file``, which is always a list. ``~`` and ``$VARIABLES`` are expanded. An existing
-        file takes precedence over a pattern of the same name.
+    source : str or sequence of str
+        A search pattern (``*``, ``?``, ``[...]`` and ``**``), a single ``.fits`` file, a folder, a text file of
+        names, ``@file``, which is always a list, or ``-``, a list on standard input; or several of these. ``~`` and
+        ``$VARIABLES`` are expanded. An existing file takes precedence over a pattern of the same name.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def resolve_inputs(source: str) -> list[InputFile]:
     name, patterns, any line ends and a byte-order mark. Relative names are looked up in the folder of the list,
     then in the current directory, as in drizzlepac.
     """
-    files, problems = find_inputs(source)
+    files, problems = find_inputs(source) if isinstance(source, str) else find_all_inputs(source)
     if problems:
         raise BadInputError(problems)
     return [file for file in files if not file.made_by_run]
@@ -79,7 +84,7 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     Parameters
     ----------
     source : str
-        A search pattern, a file, or a list.
+        A search pattern, a file, a list, a folder, or ``-`` for a list on standard input.
 
     Returns
     -------
@@ -97,22 +102,29 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     """
     if source.startswith("@"):
         return _from_list(source, _expand(source[1:]).absolute())
+    if source == "-":
+        return _from_list("standard input", _STDIN)
     path = _expand(source).absolute()
+    if source.strip() and _kind(path) == "folder":
+        return _in_folder(source, path), []
     # <(command) of a shell is a pipe
-    if _kind(path) in {"file", "other"} and not source.endswith(".fits"):
+    if _kind(path) in {"file", "other"} and not _is_exposure_name(source):
         return _from_list(source, path)
     return _lookup(source, [Path.cwd()]), []
 
 
-def named_inputs(names: Iterable[str]) -> tuple[list[InputFile], list[Problem]]:
-    """Find exposures that are named one by one; see `find_inputs`."""
+def find_all_inputs(sources: Iterable[str]) -> tuple[list[InputFile], list[Problem]]:
+    """Find the files of several inputs, such as a pattern that the shell expanded; see `find_inputs`."""
     files: list[InputFile] = []
     problems: list[Problem] = []
-    for name in names:
+    for source in sources:
         try:
-            files += _lookup(name, [Path.cwd()])
+            found, missing = find_inputs(source)
         except BadInputError as error:
             problems += error.problems
+        else:
+            files += [replace(file, made_by_run=_made_by_run(file.path)) for file in found]
+            problems += missing
     return files, problems
 
 
@@ -139,6 +151,22 @@ def parse_list(text: str) -> list[tuple[int, str]]:
     return names
 
 
+def _is_exposure_name(name: str) -> bool:
+    return name.endswith((".fits", *(f".fits{suffix}" for suffix in _DECOMPRESS)))
+
+
+def _in_folder(written: str, folder: Path) -> list[InputFile]:
+    """Find the exposures in a folder and below it, where MAST's own folders have them."""
+    paths = sorted(path for pattern in _EXPOSURES for path in folder.rglob(pattern) if _kind(path) == "file")
+    files = [InputFile(str(Path(written) / path.relative_to(folder)), path, _made_by_run(path)) for path in paths]
+    if all(file.made_by_run for file in files):
+        cause = (
+            "the folder has only copies of earlier runs" if files else "the folder has no _flc.fits or _flt.fits file"
+        )
+        raise _nothing(written, cause, "name the folder of the exposures")
+    return files
+
+
 def _from_list(written: str, path: Path) -> tuple[list[InputFile], list[Problem]]:
     """Read a list and find each of its names."""
     text = _read_text(written, path)
@@ -146,7 +174,7 @@ def _from_list(written: str, path: Path) -> tuple[list[InputFile], list[Problem]
     if not names:
         cause = "the list names no file" if text.strip() else "the list is empty"
         raise _nothing(written, cause, _WRITE_LIST)
-    folders = list(dict.fromkeys([path.parent, Path.cwd()]))
+    folders = [Path.cwd()] if path == _STDIN else list(dict.fromkeys([path.parent, Path.cwd()]))
     files: list[InputFile] = []
     problems: list[Problem] = []
     for number, name in names:
@@ -193,6 +221,9 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
     kinds = {folder / expanded: _kind(folder / expanded) for folder in folders}
     for path, kind in kinds.items():
         if kind == "file":
+            if path.suffix in _DECOMPRESS:
+                command = shlex.join([*_DECOMPRESS[path.suffix].split(), str(path)])
+                raise _problem(name, "is compressed, which drizzlepac cannot read", f"type: {command}")
             return [InputFile(name, path)]
     for kind, cause, next_step in (
         ("folder", "is a folder", f"name the files in it, for example '{name.rstrip('/')}/*_fl?.fits'"),

@@ -14,6 +14,8 @@ from hstmosaic.errors import NotAsRecordedError
 from hstmosaic.plan.names import report_name
 from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
 from hstmosaic.store.files import ENCODING, hdu_names, sha256
+from hstmosaic.store.run_directory import is_run_directory
+from hstmosaic.store.run_lookup import find_run
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -82,15 +84,22 @@ class Verified:
         return f"{checked}: " + (count_of(len(self.faults), "fault") if self.faults else "all as recorded")
 
 
-def read_manifests(folder: Path) -> Manifests:
-    """Read all manifests of a directory.
+def read_manifests(folder: Path, prefix: str = "*") -> Manifests:
+    """Read the manifests of a directory.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The directory.
+    prefix : str
+        Prefix of the run; of all runs by default.
 
     Raises
     ------
     NotAsRecordedError
         If no manifest is found.
     """
-    found = sorted(folder.glob(f"*{_ENDING}"))
+    found = sorted(folder.glob(f"{prefix}{_ENDING}"))
     if not found:
         raise NotAsRecordedError(
             f"{folder} has no manifest (a file that ends in {_ENDING})",
@@ -105,6 +114,36 @@ def read_manifests(folder: Path) -> Manifests:
                 Fault(path.name, f"cannot be read: {error}", "run the same command again: it is written anew")
             )
     return Manifests(tuple(path.name for path in found), tuple(readable), tuple(faults))
+
+
+def find_manifests(path: Path) -> tuple[Path, Manifests]:
+    """Find the manifests that a path names.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A folder of products, a run directory, or a file in either.
+
+    Returns
+    -------
+    folder : pathlib.Path
+        Folder of the products.
+    manifests : Manifests
+        All of the folder, or only that of the run.
+
+    Raises
+    ------
+    NotAsRecordedError
+        If no manifest is found.
+    OutputError
+        If a file does not belong to a run.
+    """
+    if path.is_dir() and not is_run_directory(path):
+        return path, read_manifests(path)
+    if path.name.endswith(_ENDING):
+        return path.parent, read_manifests(path.parent, path.name.removesuffix(_ENDING))
+    run = find_run(path)
+    return run.output, read_manifests(run.output, run.prefix)
 
 
 def verify_products(folder: Path, manifests: Manifests, on_bytes: Callable[[int], object]) -> Verified:
@@ -189,6 +228,9 @@ def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
     prefixes = sorted({name.removesuffix(_ENDING) for name in manifests.names})
     # the files of a run with a damaged manifest are unknown
     unread = tuple(f"{fault.name.removesuffix(_ENDING)}_" for fault in manifests.faults)
+    # so are those of a run that is not checked
+    others = {path.name.removesuffix(_ENDING) for path in folder.glob(f"*{_ENDING}")} - set(prefixes)
+    unread += tuple(f"{other}_" for other in others)
     # a report can be remade at any time
     known |= {report_name(prefix) for prefix in prefixes}
     for prefix in prefixes:

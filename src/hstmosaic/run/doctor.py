@@ -1,4 +1,4 @@
-"""The doctor: tries out what a profile needs, and says what to mend."""
+"""The doctor: checks that a profile works on this machine and reports problems."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import dask.config
 from distributed.utils import get_ip, get_ip_interface
@@ -27,6 +28,7 @@ from hstmosaic.run.profiles.image import versions_inside
 from hstmosaic.run.slurm.answers import SlurmCommandError, parse_version
 from hstmosaic.run.slurm.commands import call, cancel, job_state, submit
 from hstmosaic.run.slurm.partitions import partition_limits, partition_names, partition_of
+from hstmosaic.run.stages.catalog import service_url
 from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
@@ -37,30 +39,45 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 300.0
 _ROOM_MB = 1000
 _SCRATCH_MB = 500
+_SERVICE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was tried."""
+    """Result of one check."""
 
     what: str
+    """Name of the check."""
     good: bool
     words: str
-    """What was found, and what to do about it."""
+    """Result, and the next step if the check failed."""
+    optional: bool = False
+    """Whether runs work without it, with some option."""
 
     def __str__(self) -> str:
-        return f"{'ok  ' if self.good else 'MEND'}  {self.what}: {self.words}"
+        return f"{self._label}  {self.what}: {self.words}"
+
+    @property
+    def _label(self) -> str:
+        if self.good:
+            return "ok  "
+        return "note" if self.optional else "FAIL"
+
+    @property
+    def passed(self) -> bool:
+        """Whether runs can work."""
+        return self.good or self.optional
 
 
 def examine(profile: Profile, output: Path, image: str | None = None) -> list[Finding]:
-    """Try out what a profile needs; on Slurm one small job is submitted.
+    """Check a profile; on Slurm, one small job is submitted.
 
     Parameters
     ----------
     profile : Profile
-        The patient.
+        The profile.
     output : pathlib.Path
-        Where products would go.
+        Directory for the products.
     image : str, optional
         Image to compare this installation with.
     """
@@ -68,10 +85,10 @@ def examine(profile: Profile, output: Path, image: str | None = None) -> list[Fi
     if image is not None:
         findings.append(_compare_with(image))
     if profile.cluster == "local":
-        return [*findings, _machine()]
+        return [*findings, _machine(), _catalog_service(service_url())]
     with dask.config.set(dict(profile.seeing([str(output)]).dask)):
         findings += _slurm(profile)
-        if all(finding.good for finding in findings):
+        if all(finding.passed for finding in findings):
             findings += _nodes(output, profile)
     return findings
 
@@ -87,7 +104,9 @@ def _machine() -> Finding:
     words = f"tasks may use {cores()} core(s) and {memory}"
     if memory.mb >= LEAST_MEMORY_MB:
         return Finding("this machine", True, words)
-    return Finding("this machine", False, f"{words}; the smallest task needs {LEAST_MEMORY_MB} MB")
+    return Finding(
+        "this machine", False, f"{words}; the smallest task needs {LEAST_MEMORY_MB} MB, so use a larger machine or job"
+    )
 
 
 def _compare_with(image: str) -> Finding:
@@ -103,7 +122,22 @@ def _output(output: Path) -> Finding:
         check_room(output, _ROOM_MB)
     except HstMosaicError as error:
         return Finding("output directory", False, " ".join(str(error).split()))
-    return Finding("output directory", True, f"{output} can be written")
+    existing = next(folder for folder in (output, *output.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    return Finding("output directory", True, f"{output} is writable, with {free:.0f} GB free")
+
+
+def _catalog_service(url: str) -> Finding:
+    """Check that the catalogue service accepts connections; only a run with an alignment needs it."""
+    address = urlsplit(url)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=_SERVICE_SECONDS).close()
+    except OSError as error:
+        advice = "run with -s, or download a catalogue elsewhere with hstmosaic catalog and use --catalog FILE"
+        words = f"cannot connect to {address.hostname} ({error.strerror or error}); {advice}"
+        return Finding("catalogue service", False, words, optional=True)
+    return Finding("catalogue service", True, f"{address.hostname} accepts connections")
 
 
 def _slurm(profile: Profile) -> Iterator[Finding]:
@@ -213,7 +247,7 @@ def _wait_for(answer: Path, job: str) -> dict[str, Any] | str:
             shared = "" if log.exists() else "; no file of it is here: is the output directory shared with the nodes?"
             return f"{state} without an answer{shared}" + "".join(f": {line}" for line in words)
         time.sleep(0.5)
-    return f"job {job} has not answered within {PROBE_SECONDS:.0f} s ({job_state(job).reason})"
+    return f"job {job} did not answer within {PROBE_SECONDS:.0f} s ({job_state(job).reason})"
 
 
 def _compare(seen: dict[str, Any], token: str) -> Iterator[Finding]:

@@ -28,14 +28,16 @@ _RECORDED = {"prefix", "skip_alignment", "catalog", "require_alignment", "log_le
 _CHANGED = "get the file again that was used, or start a run of its own without --like"
 
 
-def repeated(provenance: Path, source: str | None, bar: Bar, typed: Collection[str] = ()) -> dict[str, Any]:
+def repeated(
+    provenance: Path, source: str | tuple[str, ...] | None, bar: Bar, typed: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the options that repeat a run, after its inputs have been compared with what it recorded of them.
 
     Parameters
     ----------
     provenance : pathlib.Path
         The ``_provenance.json`` of the run.
-    source : str or None
+    source : str, tuple of str or None
         Where its exposures are now, if not where they were.
     bar : callable
         Shows progress: called with a label and a number of bytes, as `hstmosaic.cli.bars.byte_bar` is.
@@ -83,16 +85,15 @@ def _read(provenance: Path) -> Recorded:
         raise BadInputError([Problem(str(provenance), f"cannot be used: {cause}", next_step)]) from error
 
 
-def _places(recorded: Recorded, source: str | None) -> dict[str, str]:
+def _places(recorded: Recorded, source: str | tuple[str, ...] | None) -> dict[str, str]:
     """Return the path of every exposure."""
     if source is None:
         return {exposure.name: exposure.path for exposure in recorded.exposures}
+    where = source if isinstance(source, str) else " ".join(source)
     found = {item.path.name: str(item.path) for item in resolve_inputs(source)}
     missing = [exposure.name for exposure in recorded.exposures if exposure.name not in found]
     if missing:
-        raise BadInputError(
-            [Problem(name, f"the run used it, {source} does not have it", "add it") for name in missing]
-        )
+        raise BadInputError([Problem(name, f"the run used it, but it is not in {where}", "add it") for name in missing])
     return found
 
 

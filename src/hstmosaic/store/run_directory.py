@@ -126,6 +126,11 @@ class RunDirectory:
         return self.path.parent
 
     @property
+    def prefix(self) -> str:
+        """Prefix of the products."""
+        return self.path.name.removesuffix(RUN_FOLDER)
+
+    @property
     def plan_file(self) -> Path:
         """The plan."""
         return self.path / "plan.json"

@@ -1,0 +1,51 @@
+"""JSON for programs: results and errors of verbs, on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hstmosaic.errors import BadInputError, HstMosaicError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print an object as one line of JSON."""
+    click.echo(json.dumps(content))
+
+
+@contextmanager
+def json_errors(enabled: bool) -> Iterator[None]:
+    """Print an error as JSON, in addition to the message on standard error.
+
+    Parameters
+    ----------
+    enabled : bool
+        Whether the user asked for JSON.
+    """
+    try:
+        yield
+    except HstMosaicError as error:
+        if enabled:
+            print_json(error_record(error))
+            sys.stdout.flush()
+        raise
+
+
+def error_record(error: HstMosaicError) -> dict[str, Any]:
+    """Return what programs need of an error: exit code, message, next step and problems of inputs."""
+    problems = error.problems if isinstance(error, BadInputError) else ()
+    return {
+        "kind": "error",
+        "level": "error",
+        "exit_code": int(error.exit_code),
+        "message": error.message,
+        "next_step": error.next_step,
+        "problems": [{"name": p.name, "cause": p.cause, "next_step": p.next_step} for p in problems],
+    }
