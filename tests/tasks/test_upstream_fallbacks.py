@@ -8,18 +8,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 from astropy.io import fits
-from drizzlepac import adrizzle, astrodrizzle, sky
-from stsci.skypac import skymatch
 
 from helpers.known_messages import HARMLESS, unknown_lines
 from hstmosaic.products.run_record import read_record
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
+from hstmosaic.store.drizzle_steps import ProcessingStep
 from hstmosaic.store.task_specs import FALLBACK, TaskWarning
 from hstmosaic.tasks.fallbacks import FALLBACKS, joined, read_warnings
-from hstmosaic.tasks.upstream import steps
 
 pytestmark = pytest.mark.upstream
 
@@ -69,13 +66,13 @@ def test_a_library_has_each_harmless_message(pattern):
 def test_a_message_in_a_trailer_is_a_warning():
     text = '[INFO    ] sky\n[WARNING ] Reverting sky computation to "localmin" from "match\n'
     (warning,) = read_warnings(["", text, text])
-    assert (warning.step, warning.strict) == (steps.SKY_MATCHING, True)
+    assert (warning.step, warning.strict) == (ProcessingStep.SKY_MATCHING, True)
     assert "own sky" in warning.message
     assert read_warnings(["[INFO    ] 'subtractsky'=False WILL NOT be subtracted from image data"]) == ()
 
 
 def test_a_record_is_not_repeated_by_its_message():
-    observed = TaskWarning(steps.SKY_MATCHING, "sky matching failed (AttributeError)")
+    observed = TaskWarning(ProcessingStep.SKY_MATCHING, "sky matching failed (AttributeError)")
     assert joined([observed], read_warnings(["Reverting sky computation"])) == (observed,)
     assert len(joined([observed], read_warnings(["All pixels masked out when applying static mask!"]))) == 2
 
@@ -98,57 +95,6 @@ def test_a_traceback_is_judged_by_its_exception():
     assert unknown_lines(text, []) == ["exception: ValueError: singular"]
     assert unknown_lines(text, ["ValueError: singular"]) == []
     assert unknown_lines("\n".join(traceback[:3]), []) == ["exception: a traceback without its last line"]
-
-
-@pytest.fixture
-def watched(monkeypatch):
-    """Records of steps; what they replace is put back."""
-    replaced = [(adrizzle, "mergeDQarray"), (astrodrizzle, "AstroDrizzle"), (sky, "_skymatch"), (sky, "skymatch")]
-    replaced += [(skymatch, name) for name in ("_overlap_matrix", "_find_optimum_sky_deltas", "_calc_sky")]
-    for module, name in replaced:
-        monkeypatch.setattr(module, name, getattr(module, name))
-
-    def watch(**fakes):
-        for name, fake in fakes.items():
-            monkeypatch.setattr(astrodrizzle, name, fake)
-        return steps.watch_steps()
-
-    return watch
-
-
-def test_a_missing_static_mask_is_found(watched, tmp_path):
-    record = watched()
-    quality = np.ones((4, 4), dtype=bool)
-    fits.PrimaryHDU(np.zeros((4, 4), dtype="i2")).writeto(tmp_path / "a_staticMask.fits")
-    adrizzle.mergeDQarray(str(tmp_path / "a_staticMask.fits"), quality)
-    assert (record.masks, record.warnings(), quality.any()) == (1, (), False)
-    adrizzle.mergeDQarray("b_staticMask.fits", quality)
-    assert [str(warning) for warning in record.warnings()] == ["static masks were missing: b_staticMask.fits"]
-
-
-def test_a_chip_that_is_not_drizzled_is_found(watched, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    chips = [fits.ImageHDU(np.ones((2, 2)), name="SCI", ver=ver) for ver in (1, 2)]
-    fits.HDUList([fits.PrimaryHDU(), *chips]).writeto("x_all-ab_flc.fits")
-
-    def drizzle_one(input, output):
-        fits.PrimaryHDU(header=fits.Header({"D001DATA": "x_all-ab_flc.fits[sci,2]"})).writeto(output)
-
-    record = watched(AstroDrizzle=drizzle_one)
-    astrodrizzle.AstroDrizzle(input=["x_all-ab_flc.fits"], output="out.fits")
-    assert [str(warning) for warning in record.warnings()] == ["chips were not drizzled: ab_flc.fits[sci,1]"]
-
-
-def test_skies_of_separate_groups_are_a_remark():
-    matching = steps.SkyMatching(("x-a_flc.fits", "x-b_flc.fits", "x-c_flc.fits"), "match")
-    matching.groups = [("x-a_flc.fits", "x-b_flc.fits"), ("x-c_flc.fits",)]
-    (warning,) = matching.warnings()
-    assert not warning.strict
-    assert "2 groups that do not overlap (a_flc.fits and 1 more; c_flc.fits)" in warning.message
-    matching.blank = [("x-b_flc.fits", "x-c_flc.fits")]
-    (warning,) = matching.warnings()
-    assert warning.strict
-    assert "no good pixel" in warning.message
 
 
 FIELD = {"camera": "wfc3_uvis", "filter": "F606W", "subarray": (200, 200)}
@@ -202,7 +148,7 @@ def test_failed_sky_matching_is_told_everywhere(field, tmp_path, broken):
     assert ended.returncode == 0, ended.stderr
     assert "warnings: wfc3_uvis_f606w: sky matching failed (AttributeError" in ended.stdout + ended.stderr
     (event,) = read_record(tmp_path / "out/x_run").told(FALLBACK)
-    assert (event["level"], event["step"]) == ("warning", steps.SKY_MATCHING)
+    assert (event["level"], event["step"]) == ("warning", ProcessingStep.SKY_MATCHING)
     assert "finished with warnings" in (tmp_path / "out/x_report.html").read_text()
     assert "WARNING: sky matching failed (AttributeError" in history(tmp_path / "out/x_wfc3_uvis_f606w_all_drc.fits")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
@@ -14,6 +14,7 @@ from hstmosaic.run.doctor import Finding
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
+from hstmosaic.store.drizzle_steps import DrizzleSteps
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.task_names import drizzle_task
@@ -72,7 +73,7 @@ def check_steps(outcome: Outcome, field: Field) -> list[Finding]:
     covered = {name: int((fits.getdata(output / name, "WHT") > 0).sum()) for name in headers}
     words = ", ".join(f"{name} ({pixels} pixels with data)" for name, pixels in covered.items())
     result = read_result(RunDirectory(outcome.directory).task(drizzle_task(layer.name)).path)
-    steps = result.data["steps"] if result is not None else {}
+    steps = DrizzleSteps.from_dict(result.data["steps"]) if result is not None else DrizzleSteps()
     trailers = [path.read_text(ENCODING, errors="replace") for path in output.glob(TRAILERS)]
     chips = len(field.exposures) * len(headers)
     unrefined = [name for name, header in headers.items() if header.get("HAPLEVEL") != _MOSAIC_LEVEL]
@@ -83,8 +84,8 @@ def check_steps(outcome: Outcome, field: Field) -> list[Finding]:
         _sky_matching(steps, field, trailers),
         Finding(
             "static mask",
-            steps.get("masks") == chips and all(written) and not steps["lost_masks"],
-            f"applied to {steps.get('masks', 0)} of {chips} chips",
+            steps.masks == chips and all(written) and not steps.lost_masks,
+            f"applied to {steps.masks} of {chips} chips",
         ),
         Finding(
             "drizzle",
@@ -106,14 +107,14 @@ def _field() -> Field:
     return build_field(_TEST, pointing, [visit], dither=1.0)
 
 
-def _sky_matching(steps: dict[str, Any], field: Field, trailers: list[str]) -> Finding:
+def _sky_matching(steps: DrizzleSteps, field: Field, trailers: list[str]) -> Finding:
     first, second = field.exposures
     true = (second.sky - first.sky) * first.camera.filter(first.filter).sky
-    found = [tuple(chip["sky"] for chip in matching["chips"]) for matching in steps.get("skies", [])]
+    found = [tuple(chip.sky for chip in matching.chips) for matching in steps.skies]
     differences = [skies[1] - skies[0] for skies in found if len(skies) == len(field.exposures)]
     good = (
         len(differences) == len(trailers)
-        and not any(matching["errors"] for matching in steps["skies"])
+        and not any(matching.errors for matching in steps.skies)
         and all(math.isclose(difference, true, rel_tol=_TOLERANCE) for difference in differences)
         and all("skymatch ended" in trailer for trailer in trailers)
     )

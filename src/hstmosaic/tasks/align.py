@@ -17,12 +17,14 @@ from drizzlepac.haputils import align_utils, product
 from hstmosaic.plan.catalog_replies import Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.store.alignment_results import AlignmentResult
+from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.finish import finish_file, finish_fits
 from hstmosaic.tasks.outcome import exposure_outcome
 from hstmosaic.tasks.sources import alignment_parameters, read_sources
-from hstmosaic.tasks.upstream import fit_inputs, fitting, screening
+from hstmosaic.tasks.upstream import fit_inputs
 from hstmosaic.tasks.upstream.memory import OutOfMemoryError
+from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.working_copy import repair_copy
 
 if TYPE_CHECKING:
@@ -57,13 +59,8 @@ def align(spec: AlignSpec) -> TaskResult:
         if name in spec.repaired:
             repair_copy(Path(name))
     tables = {name: functools.partial(read_sources, paths) for name, paths in spec.sources}
-    screening.default_moving_target_flag()
-    fitting.name_multivisit_fits()
-    fitting.take_middle_detections()
-    fitting.fit_in_square_plane()
-    fitting.outline_ensembles_fast()
+    apply_repairs(Stage.ALIGN)
     fit_inputs.use_found_sources(tables)
-    fit_inputs.accept_user_catalog()
     needed = min(alignment_parameters(spec.instrument, spec.detector)["run_align"]["mosaic_fitgeom_list"].values())
     found = {name: sum(len(table) for table in read().values()) for name, read in tables.items()}
     left_out = {

@@ -14,13 +14,15 @@ from hstmosaic.plan.header_records import software_cards, software_records
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
+from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
-from hstmosaic.tasks.exact.replace import replace_slow_functions
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
-from hstmosaic.tasks.upstream import dependencies, drizzling, memory, sky_matching
-from hstmosaic.tasks.upstream.parameters import note_parameters
-from hstmosaic.tasks.upstream.steps import watch_steps
+from hstmosaic.tasks.upstream import drizzling
+from hstmosaic.tasks.upstream.memory import OutOfMemoryError
+from hstmosaic.tasks.upstream.parameters import record_parameters
+from hstmosaic.tasks.upstream.repairs import apply_repairs
+from hstmosaic.tasks.upstream.steps import record_steps
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     TaskResult
         ``data`` holds ``files``, each as `hstmosaic.store.files.MadeFile` has it, which lie in the current directory,
         ``parameters``, what AstroDrizzle was called with, by name of the mosaic, and ``steps``, a
-        `hstmosaic.tasks.upstream.steps.Steps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
+        `DrizzleSteps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
     """
     for name, path in spec.links:
         if name in spec.repaired:
@@ -56,17 +58,9 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         else:
             Path(name).symlink_to(path)
     Path(spec.poller_name).write_text(spec.poller, ENCODING, errors="surrogateescape")
-    drizzling.trust_screening()
-    drizzling.copy_without_mode()
-    drizzling.compute_footprints_once()
-    dependencies.break_ties_in_order()
-    memory.end_on_memory_error_in_sky()
-    drizzling.find_sbc_parameters()
+    apply_repairs(Stage.DRIZZLE)
     drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
-    sky_matching.skip_distant_pairs()
-    sky_matching.fill_polygons_fast()
-    replace_slow_functions()
-    parameters, steps = note_parameters(), watch_steps()
+    parameters, recorder = record_parameters(), record_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
         skip_gaia_alignment=True,
@@ -74,7 +68,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         output_file_prefix=drizzling.exact_prefix(spec.prefix),
         log_level=getattr(logging, spec.log_level.upper()),
     )
-    if isinstance(code, memory.OutOfMemoryError):
+    if isinstance(code, OutOfMemoryError):
         raise code
     if isinstance(code, SystemExit):
         code = code.code
@@ -84,6 +78,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     if missing:
         return TaskResult(ok=False, error=f"hapmultisequencer made no {', '.join(missing)}")
     trailers = [path.read_text(ENCODING, errors="replace") for path in sorted(Path().glob(TRAILERS))]
+    steps = recorder.steps()
     warnings = joined(steps.warnings(), read_warnings(trailers))
     files = [asdict(made) for made in _finish(spec, warnings)]
     data = {"files": files, "parameters": parameters, "steps": asdict(steps)}

@@ -1,4 +1,4 @@
-"""Messages of the libraries that mean a fallback; what has no message is in `hstmosaic.tasks.upstream.steps`."""
+"""Messages of the libraries that mean a fallback; `hstmosaic.tasks.upstream.steps` records those without a message."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hstmosaic.store.drizzle_steps import ProcessingStep
 from hstmosaic.store.task_specs import TaskWarning
-from hstmosaic.tasks.upstream.steps import DRIZZLE, SKY_MATCHING, STATIC_MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_HEADERS, _INPUT, _STARS = "headers", "input", "sources"
 
 
 @dataclass(frozen=True)
@@ -21,7 +19,7 @@ class Fallback:
 
     pattern: str
     """Regular expression, searched in a line."""
-    step: str
+    step: ProcessingStep
     message: str
     """What the library did, in one sentence without its full stop."""
 
@@ -36,34 +34,39 @@ _HEADER_FAULTS = (
     "DRIZPARS header value update failed|does not exist in the Primary or|cannot be cast as a floating point"
 )
 
-FALLBACKS = (
-    Fallback("Reverting sky computation", SKY_MATCHING, "sky matching failed: each exposure's own sky was subtracted"),
-    Fallback("Need at least 2 images for sky matching", SKY_MATCHING, "a sky was taken from a header"),
-    Fallback(
-        "Unable to compute sky: No valid data", SKY_MATCHING, "skies were not matched: overlaps have no good pixel"
+_MESSAGES = {
+    ProcessingStep.SKY_MATCHING: (
+        ("Reverting sky computation", "sky matching failed: each exposure's own sky was subtracted"),
+        ("Need at least 2 images for sky matching", "a sky was taken from a header"),
+        ("Unable to compute sky: No valid data", "skies were not matched: overlaps have no good pixel"),
+        ("Not enough data points to compute sky", "the sky of a chip without good pixels counts as 0"),
+        ("NO user-supplied sky value found", "a sky that was not found counts as 0"),
+        (_UNITS, "skies were matched without unit, exposure time or pixel scale of an exposure"),
     ),
-    Fallback(
-        "Not enough data points to compute sky", SKY_MATCHING, "the sky of a chip without good pixels counts as 0"
+    ProcessingStep.STATIC_MASK: (("Static mask for file .* NOT FOUND", "a static mask was missing"),),
+    ProcessingStep.DRIZZLE: (
+        ("All pixels masked out", "a chip whose pixels are all masked adds nothing to the mosaic"),
+        (r"! \d{4,} points were outside", "more than 1000 pixels of a chip fell outside the mosaic"),
+        ("Cannot find flat field file", "a flat field was missing and counts as 1"),
+        ("No ERR weighting will be applied", "weights do not include the errors of pixels"),
+        ("No Distortion coefficients available", "a distortion was missing"),
+        ("as no input exposures overlap that layer", "a mosaic was left out since no exposure overlaps it"),
+        ("Could not read WCS with key", "a WCS could not be read"),
+        ("Could not read data quality file", "a DQ array could not be read"),
     ),
-    Fallback("NO user-supplied sky value found", SKY_MATCHING, "a sky that was not found counts as 0"),
-    Fallback(_UNITS, SKY_MATCHING, "skies were matched without unit, exposure time or pixel scale of an exposure"),
-    Fallback("Static mask for file .* NOT FOUND", STATIC_MASK, "a static mask was missing"),
-    Fallback("All pixels masked out", DRIZZLE, "a chip whose pixels are all masked adds nothing to the mosaic"),
-    Fallback(r"! \d{4,} points were outside", DRIZZLE, "more than 1000 pixels of a chip fell outside the mosaic"),
-    Fallback("Cannot find flat field file", DRIZZLE, "a flat field was missing and counts as 1"),
-    Fallback("No ERR weighting will be applied", DRIZZLE, "weights do not include the errors of pixels"),
-    Fallback("No Distortion coefficients available", DRIZZLE, "a distortion was missing"),
-    Fallback(
-        "as no input exposures overlap that layer", DRIZZLE, "a mosaic was left out since no exposure overlaps it"
+    ProcessingStep.INPUT: (
+        ("Removing .* from input list", "AstroDrizzle dropped an exposure"),
+        ("Illegal initial value for parameter", "an invalid parameter was ignored"),
     ),
-    Fallback("Could not read WCS with key", DRIZZLE, "a WCS could not be read"),
-    Fallback("Could not read data quality file", DRIZZLE, "a DQ array could not be read"),
-    Fallback("Removing .* from input list", _INPUT, "AstroDrizzle dropped an exposure"),
-    Fallback("Illegal initial value for parameter", _INPUT, "an invalid parameter was ignored"),
-    Fallback(_HEADER_FAULTS, _HEADERS, "the header of the mosaic was not refined"),
-    Fallback("Problem encountered in setting up alignment", _STARS, "exposures were left out of the search for stars"),
-    Fallback("Loss of accuracy during matrix inversion", _STARS, "a fit of stars is not accurate"),
-    Fallback("Resetting number of clipping iterations to 0", _STARS, "outliers were not removed from a fit of stars"),
+    ProcessingStep.HEADERS: ((_HEADER_FAULTS, "the header of the mosaic was not refined"),),
+    ProcessingStep.SOURCES: (
+        ("Problem encountered in setting up alignment", "exposures were left out of the search for stars"),
+        ("Loss of accuracy during matrix inversion", "a fit of stars is not accurate"),
+        ("Resetting number of clipping iterations to 0", "outliers were not removed from a fit of stars"),
+    ),
+}
+FALLBACKS = tuple(
+    Fallback(pattern, step, message) for step, messages in _MESSAGES.items() for pattern, message in messages
 )
 """Messages of drizzlepac 3.11, stsci.skypac 1.0, stsci.tools 4.3, stwcs 1.7 and tweakwcs 0.9."""
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from drizzlepac.haputils import analyze
 
 from hstmosaic.store.files import sha256
+from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.upstream import screening
+from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.working_copy import link_exposure
 
 if TYPE_CHECKING:
@@ -32,9 +34,8 @@ def screen(spec: ScreenSpec) -> TaskResult:
         the checksum of the file that was judged, and ``repair``, a `hstmosaic.store.pixel_repair.PixelRepair`.
     """
     path = Path(spec.path)
+    apply_repairs(Stage.SCREEN)
     screening.seed_guiding_check(spec.seed)
-    screening.default_moving_target_flag()
-    screening.detect_sources_fast()
     repair = link_exposure(path)
     usable, reason = (False, _blank(repair.blank)) if repair.blank else _judge(path.name)
     data = {"usable": usable, "reason": reason, "sha256": sha256(path), "repair": asdict(repair)}

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from astropy.table import Table
 from drizzlepac.haputils import align_utils, config_utils
 
+from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.finish import finish_file
-from hstmosaic.tasks.upstream import screening, source_finding
+from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.working_copy import link_exposure
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     """
     name = Path(spec.path).name
     link_exposure(Path(spec.path))
-    screening.default_moving_target_flag()
-    source_finding.remember_backgrounds()
-    source_finding.centre_narrow_stars()
+    apply_repairs(Stage.FIND_SOURCES)
     parameters = alignment_parameters(spec.instrument, spec.detector)
     if spec.fwhm is not None:
         parameters["generate_source_catalogs"]["fwhmpsf"] = spec.fwhm

@@ -1,4 +1,4 @@
-"""Which parameters drizzlepac has used, as it is about to use them."""
+"""Records of the parameters that drizzlepac hands to AstroDrizzle."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 from drizzlepac.haputils import product
 
 
-def note_parameters() -> dict[str, dict[str, Any]]:
-    """Note what AstroDrizzle is called with for each mosaic; nothing is changed.
+def record_parameters() -> dict[str, dict[str, Any]]:
+    """Record the parameters of AstroDrizzle for each mosaic; nothing else changes.
 
     Returns
     -------
     dict of str to dict
-        By name of the mosaic, filled while drizzlepac runs: ``set``, the conditions by which drizzlepac has chosen its
+        By name of the mosaic, filled while drizzlepac runs: ``set``, the conditions by which drizzlepac chose its
         parameters, and the parameters that JSON has types for.
     """
-    noted: dict[str, dict[str, Any]] = {}
+    recorded: dict[str, dict[str, Any]] = {}
     drizzle = product.SkyCellProduct.wcs_drizzle_product
 
     @functools.wraps(drizzle)
-    def wcs_drizzle_product(self: Any, meta_wcs: Any) -> Any:
+    def drizzle_and_record(self: Any, meta_wcs: Any) -> Any:
         made = drizzle(self, meta_wcs)
         used = self.configobj_pars.get_pars("astrodrizzle")
         plain = {key: value for key, value in used.items() if isinstance(value, str | int | float | bool | None)}
-        noted[self.drizzle_filename] = {"set": list(self.configobj_pars.conditions)} | plain
+        recorded[self.drizzle_filename] = {"set": list(self.configobj_pars.conditions)} | plain
         return made
 
-    product.SkyCellProduct.wcs_drizzle_product = wcs_drizzle_product
-    return noted
+    product.SkyCellProduct.wcs_drizzle_product = drizzle_and_record
+    return recorded

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from astropy.io import fits
+from drizzlepac import sky
 from stsci.skypac import region, skymatch
 
 if TYPE_CHECKING:
@@ -21,19 +22,40 @@ _NO_OVERLAP = (None, None, None, None, 0.0)
 """What `skymatch._calc_sky` returns for exposures without overlap."""
 
 
-def clear_old_sky(images: Sequence[Any], deltas: np.ndarray) -> None:
-    """Set the sky of exposures to zero that overlap no other.
+def clear_old_skies() -> None:
+    """Set the sky of exposures that overlap no other to zero.
 
     skymatch leaves their headers as they are, and AstroDrizzle then subtracts what an earlier pipeline wrote there:
-    the whole sky, where only differences are subtracted from all others.
-
-    Parameters
-    ----------
-    images : sequence of drizzlepac.imageObject.imageObject
-        The exposures.
-    deltas : numpy.ndarray
-        Sky of each; NaN where it was not determined.
+    the whole sky, while it subtracts only differences from all others.
     """
+    determine, match, solve = sky._skymatch, sky.skymatch, skymatch._find_optimum_sky_deltas
+    solved: list[np.ndarray] = []
+
+    @functools.wraps(determine)
+    def determine_and_clear(images: Sequence[Any], *args: Any) -> None:
+        solved.clear()
+        determine(images, *args)
+        if solved:
+            _clear_undetermined(images, solved[-1])
+
+    @functools.wraps(match)
+    def match_or_forget(*args: Any, **options: Any) -> Any:
+        try:
+            return match(*args, **options)
+        except Exception:
+            solved.clear()  # drizzlepac then subtracts each exposure's own sky
+            raise
+
+    @functools.wraps(solve)
+    def solve_and_keep(*args: Any) -> Any:
+        solved.append(solve(*args))
+        return solved[-1].copy()
+
+    sky._skymatch, sky.skymatch = determine_and_clear, match_or_forget
+    skymatch._find_optimum_sky_deltas = solve_and_keep
+
+
+def _clear_undetermined(images: Sequence[Any], deltas: np.ndarray) -> None:
     for image, delta in zip(images, deltas, strict=True):
         if math.isfinite(delta):
             continue

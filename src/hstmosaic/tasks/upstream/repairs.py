@@ -1,0 +1,244 @@
+"""The list of all repairs, in the order in which a task applies them; `docs/drizzlepac.md` has the same table.
+
+To add one, write a function that replaces an attribute of a library in the module of its stage, and add it here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.store.task_names import Stage
+from hstmosaic.tasks.exact import replace
+from hstmosaic.tasks.upstream import (
+    dependencies,
+    drizzling,
+    fit_inputs,
+    fitting,
+    memory,
+    parameters,
+    screening,
+    sky_matching,
+    source_finding,
+    steps,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SLOW = "slow, not wrong: "
+_DRIZZLEPAC = "drizzlepac 3.11.0"
+_SKYPAC = "stsci.skypac 1.0.12"
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A change of a library in the process of a task."""
+
+    function: Callable[..., Any]
+    """Makes the change."""
+    fault: str
+    """What is wrong without it, one clause."""
+    upstream: str
+    """The distribution at fault and the newest version that was looked at."""
+    stages: tuple[Stage, ...]
+    """Stages whose tasks need it."""
+    caller: str = ""
+    """File in ``tasks/`` that calls the function, for its arguments or its result; empty for `apply_repairs`."""
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.function.__name__
+
+    @property
+    def module(self) -> str:
+        """Name of the function's module, below this package or below ``tasks``."""
+        return self.function.__module__.removeprefix("hstmosaic.tasks.").removeprefix("upstream.")
+
+
+REPAIRS = (
+    Repair(
+        dependencies.keep_paths_relative,
+        "names of static masks become absolute; blanks, `[`, `$` and commas in such a path are misread",
+        "stsci.tools 4.3.1",
+        tuple(Stage),
+        caller="zygote.py",
+    ),
+    Repair(
+        screening.default_moving_target_flag,
+        "headers without MTFLAG (ACS of 2002) raise KeyError",
+        _DRIZZLEPAC,
+        (Stage.SCREEN, Stage.FIND_SOURCES, Stage.ALIGN),
+    ),
+    Repair(
+        screening.seed_guiding_check,
+        "the guiding check samples without a seed: two verdicts on one file",
+        _DRIZZLEPAC,
+        (Stage.SCREEN,),
+        caller="screen.py",
+    ),
+    Repair(
+        screening.detect_sources_fast,
+        _SLOW + "noise peaks are cut out one by one; same sources in a tenth of the time",
+        "photutils 2.3.0",
+        (Stage.SCREEN,),
+    ),
+    Repair(
+        source_finding.remember_backgrounds,
+        _SLOW + "background images are interpolated twice",
+        "photutils 2.3.0",
+        (Stage.FIND_SOURCES,),
+    ),
+    Repair(
+        source_finding.centre_narrow_stars,
+        "stars of WFC3/IR are centred with errors of 30 mas, and the sky is not subtracted before",
+        _DRIZZLEPAC,
+        (Stage.FIND_SOURCES,),
+    ),
+    Repair(
+        fitting.name_multivisit_fits,
+        "labels of fits have no MVM: a KeyError that is caught, and no alignment",
+        _DRIZZLEPAC,
+        (Stage.ALIGN,),
+    ),
+    Repair(
+        fitting.take_middle_detections,
+        "of the detections of one star in N exposures, the first in y is kept, which biases the fit",
+        "tweakwcs 0.9.0",
+        (Stage.ALIGN,),
+    ),
+    Repair(
+        fitting.fit_in_square_plane,
+        "fits are made in the plane of the pixels, whose axes are oblique, so that a turn looks sheared",
+        "tweakwcs 0.9.0",
+        (Stage.ALIGN,),
+    ),
+    Repair(
+        fitting.outline_ensembles_fast,
+        _SLOW + "exact outlines of all chips together, which nothing uses",
+        "tweakwcs 0.9.0",
+        (Stage.ALIGN,),
+    ),
+    Repair(
+        fit_inputs.accept_user_catalog,
+        "only catalogues of the service are known, not the user's",
+        _DRIZZLEPAC,
+        (Stage.ALIGN,),
+    ),
+    Repair(
+        fit_inputs.use_found_sources,
+        _SLOW + "sources are searched for in one exposure after the other; tasks found them in parallel",
+        _DRIZZLEPAC,
+        (Stage.ALIGN,),
+        caller="align.py",
+    ),
+    Repair(
+        fit_inputs.serve_catalogs,
+        "catalogues are requested over the network without a timeout",
+        _DRIZZLEPAC,
+        (Stage.ALIGN,),
+        caller="align.py",
+    ),
+    Repair(
+        drizzling.trust_screening,
+        "exposures are judged again in every run; tasks of screening judged them once",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        drizzling.copy_without_mode,
+        "copies of read-only exposures are read-only, and their headers cannot be updated",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        drizzling.exact_prefix,
+        "a prefix with a final underscore loses two characters",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
+        drizzling.compute_footprints_once,
+        _SLOW + "the same masks are painted for each use",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        drizzling.find_sbc_parameters,
+        "parameters of ACS/SBC are looked up under a name that their index lacks: photons pass for cosmic rays",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        drizzling.reject_filled_pixels,
+        "parameter set n1 accepts every DQ flag, also that of pixels without a number",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
+        dependencies.break_ties_in_order,
+        "equal corners of S_REGION polygons are taken in the order of memory addresses",
+        "simplify_polyline 0.1.0",
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        memory.end_on_memory_error_in_sky,
+        "a MemoryError during sky matching is caught, and each exposure's own sky is subtracted",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        sky_matching.clear_old_skies,
+        "an exposure without overlap gets the sky that an earlier pipeline wrote into its header",
+        _SKYPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        sky_matching.skip_distant_pairs,
+        _SLOW + "sky matching intersects the outlines of all pairs of exposures",
+        _SKYPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        sky_matching.fill_polygons_fast,
+        _SLOW + "overlaps are painted row by row",
+        _SKYPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        replace.replace_slow_functions,
+        _SLOW + "footprints, weights and S_REGION need arrays of the size of the mosaic (see Replaced functions)",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        steps.record_steps,
+        "some fallbacks leave no message; records of the steps show them, and pixels stay",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
+        parameters.record_parameters,
+        "products do not name the parameters that made them; the provenance does",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+)
+
+
+def apply_repairs(stage: Stage) -> None:
+    """Apply the repairs of a stage that need no arguments, in the process of one task.
+
+    Parameters
+    ----------
+    stage : Stage
+        The stage of the task.
+    """
+    for repair in REPAIRS:
+        if stage in repair.stages and not repair.caller:
+            repair.function()
