@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Settings and fixtures of all tests."""
 
 import os
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from helpers.known_messages import finished_logs, unknown_lines
+from helpers.simulated_fields import SimulatedFields
 
 # the same examples every time, and none that is late on a busy machine
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
@@ -24,6 +25,15 @@ def pytest_ignore_collect(collection_path, config):
 def pytest_configure(config):
     """Neither learn from the runs of whoever tests, nor teach theirs; tests of learning name a file of their own."""
     os.environ["HSTMOSAIC_LEARNING"] = "off"
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """Simulated fields by kind and size, for example ``simulated.demo(200).list``; not to be changed by tests."""
+    root = tmp_path_factory.getbasetemp()
+    fields = SimulatedFields((root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "simulated")
+    yield fields
+    assert not fields.changed(), f"a test changed these fields; work on a copy: {fields.changed()}"
 
 
 @pytest.fixture(autouse=True)

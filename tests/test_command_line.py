@@ -14,14 +14,11 @@ from hstmosaic import __version__
 from hstmosaic.cli import cli, main
 from hstmosaic.errors import ExitCode
 from hstmosaic.run.stages.catalog import URL_VARIABLE
-from hstmosaic.simulate import demo_field, simulate_field
 
 
 @pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder)
-    return folder
+def exposures(simulated):
+    return simulated.demo(200).folder
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from astropy.io import fits
 from hstmosaic import make_custom_mosaic
 from hstmosaic.errors import BadInputError
 from hstmosaic.plan.cells import SkyCell
-from hstmosaic.simulate import demo_field, simulate_field
 
 DOCUMENTED = {
     "calc_skycell_dist": ["x", "y", "x_ref", "y_ref"],
@@ -27,10 +26,8 @@ DOCUMENTED = {
 
 
 @pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder)
-    return folder
+def exposures(simulated):
+    return simulated.demo(200).folder
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

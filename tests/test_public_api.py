@@ -13,17 +13,14 @@ import pytest
 import hstmosaic
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor import progress_bar as bars
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event
 
 HEAVY = ("dask", "distributed", "drizzlepac", "matplotlib", "rich")
 
 
 @pytest.fixture(scope="module")
-def listed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder)
-    return folder / "list.txt"
+def listed(simulated):
+    return simulated.demo(200).list
 
 
 @pytest.fixture(scope="module")

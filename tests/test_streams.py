@@ -10,18 +10,14 @@ import pytest
 
 from hstmosaic.cli.streams import print_error
 from hstmosaic.errors import ExitCode
-from hstmosaic.simulate import simulate_field
-from hstmosaic.simulate.request import requested_field
 
 HSTMOSAIC = Path(sys.executable).with_name("hstmosaic")
 NO_USER = ("unshare", "--user", "--map-user=12345")
 
 
 @pytest.fixture(scope="module")
-def listed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(requested_field(cameras=["wfc3_ir:F160W:1"], subarray=(128, 128)), folder)
-    return folder / "list.txt"
+def listed(simulated):
+    return simulated.infrared(1).list
 
 
 def shell(command, folder, **environment):

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.simulate import simulate_field
-from hstmosaic.simulate.request import requested_field
 from hstmosaic.store.files import ENCODING, write_whole
 
 SOURCES = Path(__file__).parents[1] / "src" / "hstmosaic"
@@ -46,9 +44,9 @@ def test_bytes_that_are_no_text_are_written_as_escapes(tmp_path):
 @pytest.mark.upstream
 @pytest.mark.parametrize("name", [b"caf\xe9", b"caf\xc3\xa9"], ids=["bytes", "utf-8"])
 @pytest.mark.parametrize("environment", [{"PYTHONUTF8": "1"}, NO_LOCALE], ids=["utf-8", "no locale"])
-def test_any_output_path_has_a_report(tmp_path, name, environment):
+def test_any_output_path_has_a_report(simulated, tmp_path, name, environment):
     folder = tmp_path / os.fsdecode(name)
-    simulate_field(requested_field(cameras=["wfc3_ir:F160W:1"], subarray=(128, 128)), folder)
+    simulated.infrared(1).copy_to(folder)
     command = [Path(sys.executable).with_name("hstmosaic"), "run", folder / "list.txt", "-s", "--stub", "-o", "foo"]
     given = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG"))}
     done = subprocess.run([*command, "--output-dir", folder], env=given | environment, capture_output=True, check=False)

@@ -23,7 +23,6 @@ from hstmosaic.monitor.status import RunLog, read_status
 from hstmosaic.monitor.view import view
 from hstmosaic.plan.estimates import MODEL
 from hstmosaic.run.history import Record, add_records, this_machine
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event, event_from_line, event_line, is_milestone, log_to
 
 LINES = Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()
@@ -32,10 +31,8 @@ HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
 
 
 @pytest.fixture(scope="module")
-def field(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder)
-    return folder / "list.txt"
+def field(simulated):
+    return simulated.demo(200).list
 
 
 def command(field, output, *options):

@@ -15,14 +15,11 @@ from hstmosaic.plan.outlines import read_outlines, write_outlines
 from hstmosaic.products import footprint_picture
 from hstmosaic.products.footprint_picture import draw_footprints
 from hstmosaic.products.layer_marks import layer_colors
-from hstmosaic.simulate import demo_field, simulate_field
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)
-    return make_plan(str(folder / "list.txt"))
+def plan(simulated):
+    return make_plan(str(simulated.demo(300).list))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Manifest, UsedExposure
 from hstmosaic.products.provenance import RunFacts, provenance_json, read_provenance
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult, write_result
@@ -22,10 +21,8 @@ ALIGNMENT = AlignmentResult(aligned=True, catalog="GAIAeDR3")
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder)
-    return make_plan(str(folder / "list.txt"), prefix="foo")
+def plan(simulated):
+    return make_plan(str(simulated.demo(200).list), prefix="foo")
 
 
 @pytest.fixture

@@ -22,7 +22,6 @@ from hstmosaic.products.report_content import read_tasks
 from hstmosaic.products.run_record import read_record
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import Event, log_to
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +29,10 @@ LAYERS = ("WFC3/UVIS F606W", "WFC3/UVIS F814W", "WFC3/IR F160W")
 
 
 @pytest.fixture(scope="module")
-def pretended(tmp_path_factory):
+def pretended(simulated, tmp_path_factory):
     """A run that only pretends: real tasks, workers and events, without pixels."""
     folder = tmp_path_factory.mktemp("pretended")
-    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder / "exposures")
-    options = RunOptions(str(folder / "exposures" / "list.txt"), "foo", stub=True, output=folder / "out")
+    options = RunOptions(str(simulated.demo(200).list), "foo", stub=True, output=folder / "out")
     return run_mosaic(options, lambda event: None)
 
 

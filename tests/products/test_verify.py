@@ -11,18 +11,16 @@ from hstmosaic.products.manifest import Failure, manifest_from_json
 from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 
 MOSAIC = "stub-foo_wfc3_uvis_f606w_all_drc.fits"
 TRAILER = "stub-foo_wfc3_uvis_f606w_all_trl.txt"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(simulated, tmp_path_factory):
     """Products of a run whose tasks only pretend; the files are small, all else is as it always is."""
     folder = tmp_path_factory.mktemp("made")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder / "exposures")
-    source = str(folder / "exposures" / "list.txt")
+    source = str(simulated.demo(200).list)
     for prefix in ("foo", "foo_bar"):
         options = RunOptions(source, prefix=prefix, skip_alignment=True, output=folder / "out", stub=True)
         assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK

@@ -14,7 +14,6 @@ from hstmosaic.plan.names import report_name
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.node.zygote import shared_zygote
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = pytest.mark.upstream
 
@@ -46,10 +45,9 @@ class Killer:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(simulated, tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
-    simulate_field(demo_field(subarray=(400, 400), infrared=(256, 256)), folder / "exposures")
-    options = RunOptions(source=str(folder / "exposures" / "list.txt"), skip_alignment=True, output=folder / "out")
+    options = RunOptions(source=str(simulated.demo(400).list), skip_alignment=True, output=folder / "out")
     killer = Killer()
     first = run_mosaic(options, killer)
     shutil.copy(options.output / report_name(first.plan.prefix), folder / "first_report.html")

@@ -23,8 +23,6 @@ from hstmosaic.run.node.zygote import Zygote
 from hstmosaic.run.pool.placement import JobSize
 from hstmosaic.run.profiles.profile import Profile
 from hstmosaic.run.slurm.jobs import job_script
-from hstmosaic.simulate import simulate_field
-from hstmosaic.simulate.request import requested_field
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "src" / "hstmosaic"
@@ -38,10 +36,8 @@ if "hstmosaic.tasks.zygote" in sys.orig_argv:
 
 
 @pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(requested_field(cameras=["wfc3_ir:F160W:2"], subarray=(128, 128)), folder)
-    return folder
+def exposures(simulated):
+    return simulated.infrared(2).folder
 
 
 def mosaic(exposures, folder, *options, **environment):

@@ -14,7 +14,6 @@ from hstmosaic.errors import ExitCode
 from hstmosaic.products.manifest import LISTED_KINDS, manifest_from_json
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -38,10 +37,8 @@ HARM = {
 
 
 @pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(400, 400), infrared=(256, 256)), folder)
-    return folder
+def exposures(simulated):
+    return simulated.demo(400).folder
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = pytest.mark.upstream
 
@@ -38,9 +37,8 @@ def processes_in(folder):
     ],
     ids=["SIGTERM", "SIGHUP", "Ctrl-C", "SIGKILL"],
 )
-def test_stopped_while_drizzling(tmp_path, how, code):
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path / "exposures")
-    command = [sys.executable, "-m", "hstmosaic.cli", "run", str(tmp_path / "exposures" / "list.txt")]
+def test_stopped_while_drizzling(simulated, tmp_path, how, code):
+    command = [sys.executable, "-m", "hstmosaic.cli", "run", str(simulated.demo(300).list)]
     command += ["-s", "-o", "foo", "--output-dir", str(tmp_path / "out"), "--workers", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         for line in running.stdout:
@@ -64,15 +62,14 @@ def test_stopped_while_drizzling(tmp_path, how, code):
     assert [event["layer"] for event in events if event["kind"] == "reused"]
 
 
-def test_under_nohup_a_lost_terminal_does_not_matter(tmp_path):
-    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), tmp_path / "exposures")
+def test_under_nohup_a_lost_terminal_does_not_matter(simulated, tmp_path):
     command = [
         "nohup",
         sys.executable,
         "-m",
         "hstmosaic.cli",
         "run",
-        str(tmp_path / "exposures" / "list.txt"),
+        str(simulated.demo(300).list),
         "--stub",
     ]
     command += ["--output-dir", str(tmp_path / "out"), "--workers", "2"]

@@ -6,19 +6,17 @@ from hstmosaic.run.job_preview import shown_jobs
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import profile_from_yaml
 from hstmosaic.run.slurm.jobs import job_name
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.run_directory import run_directory
 
 PROFILE = profile_from_yaml("{jobqueue: {slurm: {cores: 2, memory: 16GB}}, hstmosaic: {cluster: slurm}}", "test")
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("field")
-    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder)
+def shown(simulated):
+    source = str(simulated.demo(256).list)
 
     def show(**options):
-        return shown_jobs(RunOptions(str(folder / "list.txt"), profile=PROFILE, skip_alignment=True, **options))
+        return shown_jobs(RunOptions(source, profile=PROFILE, skip_alignment=True, **options))
 
     return show
 

@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-from hstmosaic.simulate import demo_field, simulate_field
-
 EVERY_WAY = """
 import asyncio, concurrent.futures, gc, logging, sys
 from pathlib import Path
@@ -92,9 +90,7 @@ with library_log(Path("/dev/full")):
 
 
 @pytest.mark.upstream
-def test_a_run_keeps_what_is_logged_meanwhile(tmp_path):
-    field = tmp_path / "field"
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), field)
+def test_a_run_keeps_what_is_logged_meanwhile(simulated, tmp_path):
     script = """
 import logging, sys
 from pathlib import Path
@@ -108,7 +104,7 @@ def listener(event):
 outcome = run_mosaic(RunOptions(sys.argv[1], "foo", stub=True, output=Path(sys.argv[2])), listener)
 print((outcome.directory / "logs" / "dask.log").read_text())
 """
-    command = [sys.executable, "-c", script, field / "list.txt", tmp_path / "out"]
+    command = [sys.executable, "-c", script, simulated.demo(300).list, tmp_path / "out"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=200)
     assert (done.returncode, done.stderr) == (0, "")
     for kind in ("planned", "finished"):

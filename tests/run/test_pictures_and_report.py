@@ -12,16 +12,13 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.run import driver, ending, pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder)
-    return folder / "list.txt"
+def exposures(simulated):
+    return simulated.demo(200).list
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import RunDirectory
 
@@ -19,11 +18,10 @@ pytestmark = pytest.mark.upstream
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(simulated, tmp_path_factory):
     """A run with mosaics."""
-    folder = tmp_path_factory.mktemp("field")
-    simulate_field(demo_field(subarray=(256, 256), infrared=(256, 256)), folder)
-    options = RunOptions(str(folder / "list.txt"), "foo", skip_alignment=True, output=folder / "out")
+    output = tmp_path_factory.mktemp("out")
+    options = RunOptions(str(simulated.demo(300).list), "foo", skip_alignment=True, output=output)
     return run_mosaic(options, lambda event: None)
 
 

@@ -16,16 +16,14 @@ from hstmosaic.products.provenance import read_provenance
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import Profile
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store import image_identity as image
 
 FIRST = "idem01a0q_flc.fits"
 
 
 @pytest.fixture(scope="module")
-def exposures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)
+def exposures(simulated, tmp_path_factory):
+    folder = simulated.demo(300).copy_to(tmp_path_factory.mktemp("exposures")).folder
     (folder / "two.txt").write_text("".join(f"{name}\n" for name in (FIRST, "idem01a1q_flc.fits")))
     return folder
 

@@ -13,7 +13,6 @@ from hstmosaic.run import driver
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.files import sha256
 from hstmosaic.store.run_directory import run_directory
@@ -24,11 +23,10 @@ AGAIN = {"provenance"}
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(simulated, tmp_path_factory):
     """A run whose tasks only pretend; the files are small, all else is as it always is."""
     folder = tmp_path_factory.mktemp("finished")
-    simulate_field(demo_field(subarray=(200, 200), infrared=(256, 256)), folder / "exposures")
-    options = RunOptions(str(folder / "exposures" / "list.txt"), "foo", stub=True, output=folder / "out")
+    options = RunOptions(str(simulated.demo(200).list), "foo", stub=True, output=folder / "out")
     return options, run_mosaic(options, lambda event: None)
 
 

@@ -10,7 +10,6 @@ from helpers.stubs import PATIENCE, PROFILE, bench, profile
 from helpers.users import start
 from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.doctor import examine
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -31,9 +30,8 @@ def site(other, tmp_path):
     return wrapped_commands(tmp_path / "site", other)
 
 
-def test_a_run_has_its_own_jobs_and_leaves_none(slurm, other, site, tmp_path, monkeypatch):
-    field = tmp_path / "field"
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), field)
+def test_a_run_has_its_own_jobs_and_leaves_none(slurm, simulated, other, site, tmp_path, monkeypatch):
+    field = simulated.demo(300).copy_to(tmp_path / "field").folder
     (field / "mini.yaml").write_text(PROFILE)
     with monkeypatch.context() as patch:
         patch.setenv("PATH", site)

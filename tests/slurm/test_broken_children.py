@@ -11,8 +11,6 @@ from helpers.mini_slurm import ask, wait_until
 from helpers.stubs import PROFILE
 from helpers.users import start
 from hstmosaic.errors import ExitCode
-from hstmosaic.simulate import simulate_field
-from hstmosaic.simulate.request import requested_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
@@ -25,9 +23,8 @@ if {program!r} in sys.orig_argv:
 
 
 @pytest.fixture
-def field(tmp_path, monkeypatch):
-    folder = tmp_path / "field"
-    simulate_field(requested_field(cameras=["wfc3_ir:F160W:3"], subarray=(128, 128)), folder)
+def field(simulated, tmp_path, monkeypatch):
+    folder = simulated.infrared(3).copy_to(tmp_path / "field").folder
     (folder / "mini.yaml").write_text(PROFILE, encoding="utf-8")
     example = (ROOT / "batch" / "example-no-submit.yaml").read_text(encoding="utf-8")
     (folder / "inside.yaml").write_text(example.replace("interface: hsn0", "interface: lo"), encoding="utf-8")

@@ -17,7 +17,6 @@ from helpers.users import left_in, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
@@ -48,10 +47,9 @@ def slurm(slurm_is_there, site):
 
 
 @pytest.fixture(scope="module")
-def field(tmp_path_factory):
+def field(simulated, tmp_path_factory):
     """Exposures, and their products as this machine alone makes them."""
-    folder = tmp_path_factory.mktemp("field")
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)
+    folder = simulated.demo(300).copy_to(tmp_path_factory.mktemp("field")).folder
     options = RunOptions(source=str(folder / "list.txt"), prefix="foo", skip_alignment=True, output=folder / "here")
     assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
     return folder

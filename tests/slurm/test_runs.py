@@ -14,15 +14,13 @@ from hstmosaic.products.run_record import read_measured
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def field(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("field")
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)
+def field(simulated, tmp_path_factory):
+    folder = simulated.demo(300).copy_to(tmp_path_factory.mktemp("field")).folder
     (folder / "mini.yaml").write_text(PROFILE)
     return folder
 

@@ -13,7 +13,6 @@ from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.slurm.polling import Timing
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream]
 
@@ -51,9 +50,8 @@ def products(folder):
 
 
 @pytest.mark.slow
-def test_products_are_the_same_and_nothing_is_left(slurm, scratch, tmp_path):
-    field = tmp_path / "field"
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), field)
+def test_products_are_the_same_and_nothing_is_left(slurm, simulated, scratch, tmp_path):
+    field = simulated.demo(300).copy_to(tmp_path / "field").folder
     (field / "mini.yaml").write_text(text_of_profile(scratch))
     source = field / "list.txt"
     here = RunOptions(source=str(source), prefix="foo", skip_alignment=True, output=tmp_path / "here")

@@ -12,7 +12,6 @@ import pytest
 from helpers.mini_slurm import ask, wait_until
 from helpers.stubs import PROFILE
 from helpers.users import finished_tasks
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
@@ -21,9 +20,9 @@ BATCH = Path(__file__).parents[2] / "batch"
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def here(simulated, tmp_path, monkeypatch):
     """Work in a folder with a list and a profile, with hstmosaic on the PATH."""
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path)
+    simulated.demo(300).copy_to(tmp_path)
     (tmp_path / "mini.yaml").write_text(PROFILE)
     example = (BATCH / "example-no-submit.yaml").read_text()
     assert "interface: hsn0" in example

@@ -4,15 +4,14 @@ import pytest
 
 from helpers.documented_pages import DOCS, execute, read_page
 from helpers.stubs import PROFILE
-from hstmosaic.simulate import demo_field, simulate_field
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
 
-def test_commands_of_the_page(slurm, tmp_path):
+def test_commands_of_the_page(slurm, simulated, tmp_path):
     page = read_page(DOCS / "slurm.md")
     assert page.commands == "slurm"
-    simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), tmp_path)
+    simulated.demo(300).copy_to(tmp_path)
     (tmp_path / "slurm").symlink_to(DOCS.parent / "slurm")
     (tmp_path / "my-site.yaml").write_text(PROFILE)
     (tmp_path / "my-allocation.yaml").write_text(

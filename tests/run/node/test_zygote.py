@@ -12,7 +12,6 @@ import pytest
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.run.node.task import run_task
 from hstmosaic.run.node.zygote import Zygote, close_zygote
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.task_specs import (
     ANSWER_FILE,
     LOG_FILE,
@@ -36,9 +35,8 @@ def zygote():
 
 
 @pytest.fixture(scope="module")
-def exposure(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposure")
-    return simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)[0]
+def exposure(simulated):
+    return simulated.demo(300).paths[0]
 
 
 def task(folder, path):

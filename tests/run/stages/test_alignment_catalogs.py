@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 
-from helpers.alignment_fields import three_cameras
 from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST
 from hstmosaic.run.stages import alignment
 from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
-from hstmosaic.simulate import simulate_field
 from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
@@ -22,10 +20,8 @@ FAILED = AlignmentResult(aligned=False, cause="no match")
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(three_cameras(rows=200, exposures=1, density=20), folder)
-    return make_plan(str(folder / "list.txt"))
+def plan(simulated):
+    return make_plan(str(simulated.three_cameras(200).list))
 
 
 def stars(count):

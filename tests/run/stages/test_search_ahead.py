@@ -4,7 +4,6 @@ from concurrent.futures import Future
 
 import pytest
 
-from helpers.alignment_fields import three_cameras
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
@@ -13,7 +12,6 @@ from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Schedule
-from hstmosaic.simulate import simulate_field
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import TaskResult
@@ -34,10 +32,8 @@ class Queue:
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(three_cameras(rows=200, exposures=1, density=20), folder)
-    return make_plan(str(folder / "list.txt"))
+def plan(simulated):
+    return make_plan(str(simulated.three_cameras(200).list))
 
 
 @pytest.fixture

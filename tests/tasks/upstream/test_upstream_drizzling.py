@@ -12,7 +12,6 @@ from drizzlepac import hapmultisequencer, imageObject
 from drizzlepac.haputils import config_utils, product
 from stsci.tools.bitmask import interpret_bit_flags
 
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.tasks.upstream import drizzling
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD
@@ -24,9 +23,8 @@ ALL_FLAGS = 65535
 
 
 @pytest.fixture(scope="module")
-def exposure(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposure")
-    return simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)[0]
+def exposure(simulated):
+    return simulated.demo(300).paths[0]
 
 
 def test_copies_of_read_only_exposures_are_read_only_upstream(exposure, tmp_path, monkeypatch):

@@ -23,10 +23,8 @@ pytestmark = pytest.mark.upstream
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposures")
-    simulate_field(three_cameras(rows=300, exposures=1, density=20), folder)
-    return make_plan(str(folder / "list.txt"))
+def plan(simulated):
+    return make_plan(str(simulated.three_cameras(300).list))
 
 
 EXECUTE = """

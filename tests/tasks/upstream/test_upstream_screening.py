@@ -8,16 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from photutils.segmentation import detect_sources
 
-from hstmosaic.simulate import demo_field, simulate_field
 from hstmosaic.tasks.upstream import screening
 
 pytestmark = pytest.mark.upstream
 
 
 @pytest.fixture(scope="module")
-def exposure(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exposure")
-    return simulate_field(demo_field(subarray=(300, 300), infrared=(256, 256)), folder)[0]
+def exposure(simulated):
+    return simulated.demo(300).paths[0]
 
 
 def test_guiding_check_has_no_seed(monkeypatch):
