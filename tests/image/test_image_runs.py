@@ -109,8 +109,8 @@ def test_another_version_in_the_image_is_told(image, tmp_path, monkeypatch):
     here = doctor.versions() | {"dask": "2020.1.0"}
     monkeypatch.setattr(doctor, "versions", lambda: here)
     (finding,) = [found for found in doctor.examine(load_profile("local"), tmp_path, str(image.sif)) if not found.good]
-    assert finding.words.startswith("dask 2020.1.0 here, ")
-    assert finding.words.endswith(" in the image")
+    assert finding.message.startswith("dask 2020.1.0 here, ")
+    assert finding.message.endswith(" in the image")
 
 
 def test_an_image_that_is_not_there_is_told(tmp_path):
@@ -120,4 +120,4 @@ def test_an_image_that_is_not_there_is_told(tmp_path):
     (finding,) = [
         found for found in examine(load_profile("local"), tmp_path, "localhost/no-such:image") if not found.good
     ]
-    assert "localhost/no-such:image cannot be started" in finding.words
+    assert "cannot start localhost/no-such:image" in finding.message

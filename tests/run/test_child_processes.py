@@ -150,7 +150,8 @@ def test_a_host_without_network_is_told_to_users_of_clusters(monkeypatch):
     monkeypatch.setattr("distributed.utils.get_ip", get_ip)
     with dask.config.set({"jobqueue.slurm.interface": None}):
         assert (
-            address_note() == "no suitable address; if workers do not come, name a network in jobqueue.slurm.interface"
+            address_note()
+            == "no suitable address; if workers do not connect, name a network in jobqueue.slurm.interface"
         )
     with dask.config.set({"jobqueue.slurm.interface": "ib0"}):
         assert address_note() == ""

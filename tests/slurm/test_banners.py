@@ -80,8 +80,8 @@ def test_the_doctor_at_such_a_site(slurm, other, site, tmp_path, monkeypatch):
         findings = examine(profile(), tmp_path / "out")
         unknown = examine(profile(**{"queue: batch": "queue: nowhere"}), tmp_path / "out")
     assert [finding for finding in findings if not finding.good] == [], "\n".join(map(str, findings))
-    assert [finding.words for finding in findings if finding.what == "sbatch"] == [ask("sbatch", "--version")]
-    assert "there are batch, short" in next(finding.words for finding in unknown if not finding.good)
+    assert [finding.message for finding in findings if finding.what == "sbatch"] == [ask("sbatch", "--version")]
+    assert "one of batch, short" in next(finding.next_step for finding in unknown if not finding.good)
 
 
 def test_a_job_is_cancelled_by_number_and_name_together(slurm, other, tmp_path):

@@ -14,11 +14,12 @@ from hstmosaic.run.profiles.profile import load_profile
 from hstmosaic.run.slurm.answers import SlurmCommandError
 
 pytestmark = pytest.mark.slurm
+NO_SERVICE = "http://127.0.0.1:1"
 
 
 def test_a_healthy_site(slurm, tmp_path):
     findings = examine(profile(), tmp_path)
-    assert [finding.what for finding in findings if not finding.good] == [], "\n".join(map(str, findings))
+    assert [finding.what for finding in findings if not finding.passed] == [], "\n".join(map(str, findings))
     assert [finding.what for finding in findings] == [
         "this installation",
         "output directory",
@@ -35,7 +36,7 @@ def test_a_healthy_site(slurm, tmp_path):
 @pytest.mark.parametrize(
     ("change", "what", "words"),
     [
-        ({"queue: batch": "queue: nowhere"}, "partition", "there are batch, short"),
+        ({"queue: batch": "queue: nowhere"}, "partition", "one of batch, short"),
         ({"max-jobs: 4": "max-memory: 100GB"}, "max-memory", "more than"),
         ({"max-jobs: 4": "max-walltime: 2-00"}, "max-walltime", "longer than"),
         ({"cores: 2": "job-script-prologue: [no-such-command || exit 3]"}, "job", "FAILED, exit code 3:0"),
@@ -43,9 +44,10 @@ def test_a_healthy_site(slurm, tmp_path):
     ],
 )
 def test_what_is_to_be_mended_is_said(slurm, tmp_path, change, what, words):
-    (finding,) = [finding for finding in examine(profile(**change), tmp_path) if not finding.good]
+    (finding,) = [finding for finding in examine(profile(**change), tmp_path) if not finding.passed]
     assert finding.what == what
-    assert words in finding.words
+    assert words in str(finding)
+    assert finding.next_step
 
 
 def test_the_directory_that_workers_keep_their_files_in_is_looked_at(slurm, tmp_path, monkeypatch):
@@ -57,8 +59,8 @@ def test_the_directory_that_workers_keep_their_files_in_is_looked_at(slurm, tmp_
         if not finding.good
     ]
     assert finding.what == "scratch"
-    assert finding.words.startswith(f"{tmp_path}/disk on ")
-    assert "name another directory" in finding.words
+    assert finding.message.startswith(f"{tmp_path}/disk on ")
+    assert "name another directory" in finding.next_step
 
 
 def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, monkeypatch):
@@ -72,28 +74,28 @@ def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, m
     assert [finding.what for finding in found][-1] == "network"
     assert all(finding.good for finding in found)
     assert not last.good
-    assert "scancel did not answer" in last.words
+    assert "scancel did not answer" in last.message
 
 
 @pytest.mark.parametrize("name", ["my mosaics", "x&y"])
 def test_a_path_that_no_run_could_have_is_told(slurm, tmp_path, name):
-    (finding,) = [finding for finding in examine(profile(), tmp_path / name) if not finding.good]
+    (finding,) = [finding for finding in examine(profile(), tmp_path / name) if not finding.passed]
     assert finding.what == "output directory"
-    assert name in finding.words
+    assert name in finding.message
 
 
 def test_a_directory_that_nodes_do_not_see_is_told(slurm, tmp_path):
     # as where the folder of the doctor is not on the node: no log of the job comes here
     gone = f"cores: 2, job-script-prologue: ['rm -r {tmp_path}/.hstmosaic-doctor-*; exit 1']"
-    (finding,) = [finding for finding in examine(profile(**{"cores: 2": gone}), tmp_path) if not finding.good]
-    assert "is the output directory shared with the nodes?" in finding.words
+    (finding,) = [finding for finding in examine(profile(**{"cores: 2": gone}), tmp_path) if not finding.passed]
+    assert "is the output directory shared with the nodes?" in finding.next_step
 
 
 def test_another_directory_under_the_same_path_is_told(slurm, tmp_path):
     other = f"cores: 2, job-script-prologue: ['echo other > {tmp_path}/.hstmosaic-doctor-*/token.txt']"
-    (finding,) = [finding for finding in examine(profile(**{"cores: 2": other}), tmp_path) if not finding.good]
+    (finding,) = [finding for finding in examine(profile(**{"cores: 2": other}), tmp_path) if not finding.passed]
     assert finding.what == "shared file system"
-    assert finding.words.startswith("not on node")
+    assert finding.message.endswith("has another directory under the path of the output directory")
 
 
 def test_a_host_that_nodes_do_not_reach_is_told(slurm, tmp_path, monkeypatch):
@@ -103,16 +105,16 @@ def test_a_host_that_nodes_do_not_reach_is_told(slurm, tmp_path, monkeypatch):
 
     doctor_script = doctor.probe_script
     monkeypatch.setattr(doctor, "probe_script", probe_script)
-    (finding,) = [finding for finding in examine(profile(), tmp_path) if not finding.good]
+    (finding,) = [finding for finding in examine(profile(), tmp_path) if not finding.passed]
     assert finding.what == "network"
-    assert "set jobqueue.slurm.interface" in finding.words
+    assert "set jobqueue.slurm.interface" in finding.next_step
 
 
 def test_other_versions_on_the_nodes(slurm, tmp_path, monkeypatch):
     here = doctor.versions() | {"dask": "2020.1.0"}
     monkeypatch.setattr(doctor, "versions", lambda: here)
-    (finding,) = [finding for finding in examine(profile(), tmp_path) if not finding.good]
-    assert finding.words.startswith("dask 2020.1.0 here, ")
+    (finding,) = [finding for finding in examine(profile(), tmp_path) if not finding.passed]
+    assert finding.message.startswith("dask 2020.1.0 here, ")
 
 
 def test_a_controller_that_is_away(slurm, tmp_path, monkeypatch):
@@ -122,20 +124,25 @@ def test_a_controller_that_is_away(slurm, tmp_path, monkeypatch):
         findings = examine(profile(), tmp_path)
     finally:
         slurm.do("start-controller")
-    (finding,) = [finding for finding in findings if not finding.good]
+    (finding,) = [finding for finding in findings if not finding.passed]
     assert finding.what == "Slurm"
-    assert "scontrol" in finding.words
+    assert "scontrol" in finding.message
 
 
 def test_this_machine_needs_no_slurm(tmp_path, monkeypatch):
     monkeypatch.setitem(os.environ, "PATH", "")
+    monkeypatch.setenv("ASTROMETRIC_CATALOG_URL", NO_SERVICE)
     findings = examine(load_profile("local"), tmp_path)
-    assert [finding.what for finding in findings] == ["this installation", "output directory", "this machine"]
+    assert [finding.what for finding in findings] == [
+        "this installation", "output directory", "memory", "cores", "catalogue service",
+    ]  # fmt: skip
 
 
-def test_the_local_profile_in_a_job_stays_within_its_memory(slurm, tmp_path):
+def test_the_local_profile_in_a_job_stays_within_its_memory(slurm, tmp_path, monkeypatch):
     log = tmp_path / "log.txt"
+    monkeypatch.setenv("ASTROMETRIC_CATALOG_URL", NO_SERVICE)
     doctor_in_job = f"{sys.executable} -m hstmosaic.cli doctor --output-dir {tmp_path}"
     ask("sbatch", "--wait", "--mem=1500", "-c", "1", "-o", str(log), "--wrap", doctor_in_job)
     # 0.9 of (1500 MiB less 500 MB for the driver)
-    assert "1 core(s) and 965 MB (Slurm job)" in log.read_text()
+    assert "tasks may use 965 MB (Slurm job)" in log.read_text()
+    assert "tasks may use 1 core\n" in log.read_text()

@@ -3,13 +3,14 @@
 import errno
 import fcntl
 import os
+import stat
 import subprocess
 import sys
 
 import pytest
 
 from hstmosaic.errors import OutputError, RunBusyError
-from hstmosaic.store.run_directory import TaskDirectory, run_directory, task_key
+from hstmosaic.store.run_directory import TaskDirectory, run_directory, task_key, written_by_owner_alone
 from hstmosaic.store.task_specs import ScreenSpec, TaskResult, write_result
 
 SPEC = ScreenSpec(path="/data/icab01a0q_flc.fits")
@@ -104,3 +105,37 @@ def test_a_file_system_without_locks_is_no_other_run(tmp_path, monkeypatch, numb
     monkeypatch.setattr("fcntl.flock", refuse)
     with pytest.raises(OutputError, match=rf"cannot be locked \({os.strerror(number)}\)"), directory.locked():
         pass
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o755), (0o002, 0o755), (0o027, 0o750), (0o077, 0o700)])
+def test_a_run_directory_is_readable_as_the_umask_allows(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with written_by_owner_alone():
+            directory = run_directory(tmp_path, "foo")
+            directory.create()
+            directory.plan_file.write_text("{}")
+        assert os.umask(umask) == umask, "the umask of the process is restored"
+    finally:
+        os.umask(before)
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (directory.path, directory.tasks)}
+    assert set(modes.values()) == {mode}
+    assert stat.S_IMODE(directory.plan_file.stat().st_mode) == mode & 0o666
+
+
+@pytest.mark.parametrize(("found", "left"), [(0o777, 0o755), (0o770, 0o750), (0o700, 0o700)])
+def test_an_existing_run_directory_loses_write_access_of_others_alone(tmp_path, found, left):
+    directory = run_directory(tmp_path, "foo")
+    directory.path.mkdir()
+    directory.path.chmod(found)
+    directory.create()
+    assert stat.S_IMODE(directory.path.stat().st_mode) == left
+
+
+def test_a_run_directory_of_another_user_is_an_error(tmp_path, monkeypatch):
+    def chmod(*_, **__):  # a directory of another user cannot be made here
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("pathlib.Path.chmod", chmod)
+    with pytest.raises(OutputError, match="Operation not permitted"):
+        run_directory(tmp_path, "foo").create()

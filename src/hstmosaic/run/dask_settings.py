@@ -1,4 +1,4 @@
-"""Dask's configuration: which of it holds for a run, and what is wrong with it."""
+"""Checks and defaults of Dask's configuration, and the address of this host."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NEXT_STEP = "correct or remove the file in ~/.config/dask, or the variable that
 
 
 def check_dask_settings() -> None:
-    """Import Dask, which reads the user's configuration meanwhile.
+    """Import Dask, which reads the user's configuration.
 
     Raises
     ------
@@ -28,13 +28,13 @@ def check_dask_settings() -> None:
         dask.config.collect()
     except ImportError:
         raise
-    except Exception as error:  # whatever Dask's own code makes of a value of the wrong kind
-        words = " ".join(str(error).split())
-        raise ProfileError(f"Dask's configuration cannot be used: {words}", _NEXT_STEP) from error
+    except Exception as error:  # Dask raises errors of many types for invalid values
+        message = " ".join(str(error).split())
+        raise ProfileError(f"Dask's configuration cannot be used: {message}", _NEXT_STEP) from error
 
 
 def dask_defaults(nested: Mapping[str, Any] | None = None, where: str = "") -> dict[str, Any]:
-    """Return the settings that Dask comes with, by dotted keys: a run without a cluster uses no others.
+    """Return the default settings of Dask, by dotted keys; a run without a cluster uses these alone.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def dask_defaults(nested: Mapping[str, Any] | None = None, where: str = "") -> d
 
 
 def find_address() -> str:
-    """Let Dask find the address of this host, and return what it warns of; it does so once in a process."""
+    """Let Dask find the address of this host, and return its warnings; it warns once in a process."""
     from distributed.utils import get_ip
 
     with warnings.catch_warnings(record=True) as caught:
@@ -64,9 +64,9 @@ def find_address() -> str:
 
 
 def address_note() -> str:
-    """Return a warning for the user where this host has no address that others can reach, else nothing."""
+    """Return a warning if this host has no address that others can reach, else an empty string."""
     import dask.config
 
     if dask.config.get("jobqueue.slurm.interface", None) or not (words := find_address()):
         return ""
-    return f"{words}; if workers do not come, name a network in jobqueue.slurm.interface"
+    return f"{words}; if workers do not connect, name a network in jobqueue.slurm.interface"

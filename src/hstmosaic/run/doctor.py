@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import dask.config
 from distributed.utils import get_ip, get_ip_interface
 
-from hstmosaic.errors import HstMosaicError, ProfileError
+from hstmosaic.errors import AlignmentError, HstMosaicError, ProfileError
+from hstmosaic.plan.catalog_replies import Cone, check_reply
 from hstmosaic.plan.estimates import LEAST_MEMORY_MB
 from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.disk_space import check_room
@@ -28,8 +28,9 @@ from hstmosaic.run.profiles.image import versions_inside
 from hstmosaic.run.slurm.answers import SlurmCommandError, parse_version
 from hstmosaic.run.slurm.commands import call, cancel, job_state, submit
 from hstmosaic.run.slurm.partitions import partition_limits, partition_names, partition_of
-from hstmosaic.run.stages.catalog import service_url
+from hstmosaic.run.stages.catalog import Service, fetch
 from hstmosaic.store.files import ENCODING
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 300.0
 _ROOM_MB = 1000
 _SCRATCH_MB = 500
-_SERVICE_SECONDS = 5.0
+_SOME_CONE = Cone(83.82, -5.39, 0.02, 2016.0)
+_SOME_CATALOG = "GAIAeDR3"
 
 
 @dataclass(frozen=True)
@@ -49,43 +51,48 @@ class Finding:
     what: str
     """Name of the check."""
     good: bool
-    words: str
-    """Result, and the next step if the check failed."""
+    message: str
+    next_step: str = ""
+    """What to do if the check failed."""
     optional: bool = False
     """Whether runs work without it, with some option."""
-
-    def __str__(self) -> str:
-        return f"{self._label}  {self.what}: {self.words}"
-
-    @property
-    def _label(self) -> str:
-        if self.good:
-            return "ok  "
-        return "note" if self.optional else "FAIL"
 
     @property
     def passed(self) -> bool:
         """Whether runs can work."""
         return self.good or self.optional
 
+    def __str__(self) -> str:
+        label = "ok" if self.good else "note" if self.optional else "FAIL"
+        return f"{label:4}  {self.what}: {self.message}" + (f"; {self.next_step}" if self.next_step else "")
+
+
+def _failure(what: str, error: HstMosaicError) -> Finding:
+    return Finding(what, False, " ".join(error.message.split()), " ".join(error.next_step.split()))
+
 
 def examine(profile: Profile, output: Path, image: str | None = None) -> list[Finding]:
-    """Check a profile; on Slurm, one small job is submitted.
+    """Check what a profile needs; on Slurm one small job is submitted.
 
     Parameters
     ----------
     profile : Profile
-        The profile.
+        To be checked.
     output : pathlib.Path
-        Directory for the products.
+        Directory for products; need not exist.
     image : str, optional
-        Image to compare this installation with.
+        Image whose versions are compared with those here.
+
+    Returns
+    -------
+    list of Finding
+        Of all checks, in the order in which they were made.
     """
-    findings = [_here(), _output(output)]
+    findings = [_installation(), _output(output)]
     if image is not None:
         findings.append(_compare_with(image))
     if profile.cluster == "local":
-        return [*findings, _machine(), _catalog_service(service_url())]
+        return [*findings, _memory(), _cores(), check_service(Service(cache=None, timeout=10.0, attempts=1))]
     with dask.config.set(dict(profile.seeing([str(output)]).dask)):
         findings += _slurm(profile)
         if all(finding.passed for finding in findings):
@@ -93,55 +100,67 @@ def examine(profile: Profile, output: Path, image: str | None = None) -> list[Fi
     return findings
 
 
-def _here() -> Finding:
-    image = where_from()
-    words = ", ".join(f"{name} {number}" for name, number in versions().items())
-    return Finding("this installation", True, words + (f"; image {image}" if image else ""))
-
-
-def _machine() -> Finding:
-    memory = usable_memory()
-    words = f"tasks may use {cores()} core(s) and {memory}"
-    if memory.mb >= LEAST_MEMORY_MB:
-        return Finding("this machine", True, words)
+def _installation() -> Finding:
+    image, found = where_from(), versions()
+    message = ", ".join(f"{name} {number}" for name, number in found.items()) + (f"; image {image}" if image else "")
+    complete = "missing" not in found.values()
     return Finding(
-        "this machine", False, f"{words}; the smallest task needs {LEAST_MEMORY_MB} MB, so use a larger machine or job"
+        "this installation", complete, message, "" if complete else "install hstmosaic with its dependencies"
     )
+
+
+def _memory() -> Finding:
+    """Check the memory that the pool of a run would have."""
+    memory = usable_memory()
+    if memory.mb < LEAST_MEMORY_MB:
+        step = f"free memory, raise the limit ({memory.limit}), or use a larger machine"
+        return Finding("memory", False, f"tasks may use {memory}, but the smallest needs {LEAST_MEMORY_MB} MB", step)
+    at_a_time = min(memory.mb // LEAST_MEMORY_MB, cores())
+    return Finding("memory", True, f"tasks may use {memory}, enough for {count_of(at_a_time, 'small task')} at a time")
+
+
+def _cores() -> Finding:
+    return Finding("cores", True, f"tasks may use {count_of(cores(), 'core')}")
+
+
+def check_service(service: Service) -> Finding:
+    """Check that the catalogue service answers; only runs with alignment need it.
+
+    Parameters
+    ----------
+    service : Service
+        To be checked; without a cache it is really asked.
+    """
+    try:
+        reply = fetch(service, _SOME_CONE, _SOME_CATALOG, warn=lambda _: None)
+    except AlignmentError as error:
+        return Finding("catalogue service", False, " ".join(error.message.split()), error.next_step, optional=True)
+    sources = check_reply(reply, _SOME_CATALOG)
+    return Finding("catalogue service", True, f"{service.url} answers ({count_of(sources, 'source')} in a test cone)")
 
 
 def _compare_with(image: str) -> Finding:
     try:
         other = differences(versions(), versions_inside(image), ("here", "in the image"))
     except HstMosaicError as error:
-        return Finding("image", False, " ".join(str(error).split()))
-    return Finding("image", not other, "; ".join(other) if other else f"{image} has the same versions as are here")
+        return _failure("image", error)
+    if other:
+        return Finding("image", False, "; ".join(other), "use an image of this version, or install the same versions")
+    return Finding("image", True, f"{image} has the same versions")
 
 
 def _output(output: Path) -> Finding:
     try:
         check_room(output, _ROOM_MB)
     except HstMosaicError as error:
-        return Finding("output directory", False, " ".join(str(error).split()))
+        return _failure("output directory", error)
     existing = next(folder for folder in (output, *output.parents) if folder.exists())
-    free = shutil.disk_usage(existing).free / 1e9
-    return Finding("output directory", True, f"{output} is writable, with {free:.0f} GB free")
-
-
-def _catalog_service(url: str) -> Finding:
-    """Check that the catalogue service accepts connections; only a run with an alignment needs it."""
-    address = urlsplit(url)
-    port = address.port or (80 if address.scheme == "http" else 443)
-    try:
-        socket.create_connection((address.hostname or "", port), timeout=_SERVICE_SECONDS).close()
-    except OSError as error:
-        advice = "run with -s, or download a catalogue elsewhere with hstmosaic catalog and use --catalog FILE"
-        words = f"cannot connect to {address.hostname} ({error.strerror or error}); {advice}"
-        return Finding("catalogue service", False, words, optional=True)
-    return Finding("catalogue service", True, f"{address.hostname} accepts connections")
+    free_mb = shutil.disk_usage(existing).free // 1_000_000
+    return Finding("output directory", True, f"{output} is writable and has {free_mb} MB free")
 
 
 def _slurm(profile: Profile) -> Iterator[Finding]:
-    # only who has Slurm needs it
+    # imports dask-jobqueue, which other profiles do not need
     from hstmosaic.run.slurm.jobs import config
 
     try:
@@ -149,28 +168,30 @@ def _slurm(profile: Profile) -> Iterator[Finding]:
         name = partition_of(config("queue"))
         limits = partition_limits(name)
     except SlurmCommandError as error:
-        yield Finding("Slurm", False, " ".join(str(error).split()))
+        yield _failure("Slurm", error)
         return
     if limits is None:
-        there = ", ".join(partition_names())
-        yield Finding("partition", False, f"no partition {name!r}; there are {there}")
+        step = f"set jobqueue.slurm.queue to one of {', '.join(partition_names())}"
+        yield Finding("partition", False, f"no partition {name!r}", step)
         return
-    has = f"{limits.cores} cores, {limits.memory_mb:.0f} MB, {limits.seconds / 60:.0f} min"
-    yield Finding("partition", True, f"{name or 'the default'} has up to {has}")
+    largest = f"{count_of(limits.cores, 'core')}, {limits.memory_mb:.0f} MB, {limits.seconds / 60:.0f} min"
+    yield Finding("partition", True, f"{name or 'the default'} has up to {largest}")
     if profile.max_memory_mb and profile.max_memory_mb > limits.memory_mb:
-        yield Finding("max-memory", False, f"{profile.max_memory_mb} MB is more than the partition's nodes have")
+        message = f"{profile.max_memory_mb} MB is more than the partition's nodes have"
+        yield Finding("max-memory", False, message, "lower it, or name another partition")
     if profile.max_walltime and profile.max_walltime > limits.seconds:
-        yield Finding("max-walltime", False, f"{profile.max_walltime:.0f} s is longer than the partition allows")
+        message = f"{profile.max_walltime:.0f} s is longer than the partition allows"
+        yield Finding("max-walltime", False, message, "lower it, or name another partition")
 
 
 def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
-    """Submit a job that looks around, and compare what it sees with what is seen here."""
+    """Submit a job that examines its node, and compare the node with this host."""
     from hstmosaic.run.slurm.jobs import check_path, config
 
     try:
         check_path(output.absolute())
     except ProfileError as error:
-        yield Finding("output directory", False, " ".join(str(error).split()))
+        yield _failure("output directory", error)
         return
     output.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=".hstmosaic-doctor-", dir=output))
@@ -186,23 +207,23 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
             (folder / "probe.sbatch").write_text(probe_script(folder, host, port, profile), ENCODING)
             job = submit(str(folder / "probe.sbatch"), _job_name(folder))
             seen = _wait_for(folder / PROBE_FILE, job)
-            yield from _compare(seen, token) if isinstance(seen, dict) else [Finding("job", False, seen)]
+            yield from _compare(seen, token) if isinstance(seen, dict) else [seen]
         except SlurmCommandError as error:
-            yield Finding("job", False, error.message)
+            yield _failure("job", error)
         finally:
             left = _cancel(_job_name(folder))
             shutil.rmtree(folder, ignore_errors=True)
     if left:
-        yield Finding("job", False, f"it may be left, so call scancel --name {_job_name(folder)} ({left})")
+        yield Finding("job", False, f"it may be left ({left})", f"call scancel --name {_job_name(folder)}")
 
 
 def _job_name(folder: Path) -> str:
-    """Return the name of the job that looks around, which no other job has."""
+    """Return the name of the job of this check, which no other job has."""
     return folder.name.removeprefix(".")
 
 
 def _cancel(name: str) -> str:
-    """Cancel a job, whatever its number, and return what is wrong if that cannot be done."""
+    """Cancel a job by its name, and return the error if that fails."""
     try:
         cancel(name)
     except SlurmCommandError as error:
@@ -211,14 +232,14 @@ def _cancel(name: str) -> str:
 
 
 def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
-    """Return the script of the job that looks around, with the header of a worker's job.
+    """Return the script of the job that examines its node, with the header of a worker's job.
 
     Parameters
     ----------
     folder : pathlib.Path
         On the shared file system.
     host, port : str and int
-        Where the doctor listens.
+        Address at which the doctor listens.
     profile : Profile
         Of the jobs.
     """
@@ -234,7 +255,7 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     return "\n".join([head[0], *log, *head[1:], command, ""])
 
 
-def _wait_for(answer: Path, job: str) -> dict[str, Any] | str:
+def _wait_for(answer: Path, job: str) -> dict[str, Any] | Finding:
     deadline = time.monotonic() + PROBE_SECONDS
     while time.monotonic() < deadline:
         if answer.exists():
@@ -243,25 +264,36 @@ def _wait_for(answer: Path, job: str) -> dict[str, Any] | str:
         state = job_state(job)
         if state.ended and not answer.exists():
             log = answer.with_name("job.log")
-            words = log.read_text(ENCODING, errors="replace").strip().splitlines()[-1:] if log.exists() else []
-            shared = "" if log.exists() else "; no file of it is here: is the output directory shared with the nodes?"
-            return f"{state} without an answer{shared}" + "".join(f": {line}" for line in words)
+            if not log.exists():
+                step = "is the output directory shared with the nodes? Choose an --output-dir that is"
+                return Finding("job", False, f"{state} without a result and without a log", step)
+            last = log.read_text(ENCODING, errors="replace").strip().splitlines()[-1:]
+            message = f"{state} without a result" + "".join(f": {line}" for line in last)
+            return Finding("job", False, message, "correct job-script-prologue or python of jobqueue.slurm")
         time.sleep(0.5)
-    return f"job {job} did not answer within {PROBE_SECONDS:.0f} s ({job_state(job).reason})"
+    message = f"job {job} has no result after {PROBE_SECONDS:.0f} s ({job_state(job).reason})"
+    return Finding("job", False, message, "try again when the partition is less busy, or name another partition")
 
 
 def _compare(seen: dict[str, Any], token: str) -> Iterator[Finding]:
     node = seen["node"]
     shared = seen["token"] == token
-    yield Finding("shared file system", shared, f"{node} sees the output directory" if shared else f"not on {node}")
+    if shared:
+        yield Finding("shared file system", True, f"{node} sees the output directory")
+    else:
+        message = f"{node} has another directory under the path of the output directory"
+        yield Finding("shared file system", False, message, "choose an --output-dir that all nodes share")
     good = seen["scratch_writable"] and seen["scratch_free_mb"] >= _SCRATCH_MB
-    words = f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB"
-    words += "" if seen["scratch_writable"] else " and cannot be written"
-    words += "" if good else ": name another directory in jobqueue.slurm.local-directory"
-    yield Finding("scratch", good, words)
-    other = differences(versions(), seen["versions"], ("here", "there"))
-    yield Finding("versions", not other, "; ".join(other) if other else "the same on both sides")
+    message = f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB free"
+    message += "" if seen["scratch_writable"] else " and is not writable"
+    yield Finding("scratch", good, message, "" if good else "name another directory in jobqueue.slurm.local-directory")
+    other = differences(versions(), seen["versions"], ("here", f"on {node}"))
+    step = "use one environment or image on all hosts (jobqueue.slurm.python, hstmosaic.image)" if other else ""
+    yield Finding("versions", not other, "; ".join(other) or "the same here and on the node", step)
     if seen["image"]:
         yield Finding("image", True, f"{node} runs {seen['image']}")
-    words = f"{node} cannot reach this host ({seen['network']}): set jobqueue.slurm.interface"
-    yield Finding("network", not seen["network"], words if seen["network"] else f"{node} reaches this host")
+    if seen["network"]:
+        message = f"{node} cannot reach this host ({seen['network']})"
+        yield Finding("network", False, message, "set jobqueue.slurm.interface")
+    else:
+        yield Finding("network", True, f"{node} reaches this host")

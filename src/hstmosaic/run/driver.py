@@ -29,7 +29,7 @@ from hstmosaic.run.stages.alignment import AlignOptions
 from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
 from hstmosaic.store.events import EventLog, is_milestone, log_to
 from hstmosaic.store.files import ENCODING
-from hstmosaic.store.run_directory import RunDirectory, run_directory
+from hstmosaic.store.run_directory import RunDirectory, run_directory, written_by_owner_alone
 from hstmosaic.store.task_specs import FALLBACK
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = N
     started = time.time()
     # drizzlepac's import goes on while headers are read; on a login node there is none
     warnings: list[str] = []
-    with _ready(options, warnings.append) as client:
+    with written_by_owner_alone(), _ready(options, warnings.append) as client:
         options = replace(options, notes=(*options.notes, *warnings))
         return _run(options, EventLog(listener), started, client)
 

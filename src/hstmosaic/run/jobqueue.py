@@ -1,4 +1,4 @@
-"""dask-jobqueue, imported without its handler of Ctrl-C, which would end a run with exit code 0."""
+"""Classes of dask-jobqueue, imported without its handler of Ctrl-C, which would end a run with exit code 0."""
 
 from __future__ import annotations
 

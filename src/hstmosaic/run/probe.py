@@ -1,6 +1,6 @@
-"""What a job of `hstmosaic doctor` finds on its node: ``python -m hstmosaic.run.probe FOLDER HOST PORT [SCRATCH]``.
+"""Probe of a node for `hstmosaic doctor`: ``python -m hstmosaic.run.probe FOLDER HOST PORT [SCRATCH]``.
 
-Without arguments it prints the versions that there are.
+Without arguments it prints the installed versions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PACKAGES = ("hstmosaic", "dask", "distributed", "drizzlepac", "numpy", "astropy"
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that have to be the same in driver and workers."""
+    """Return the versions that must be the same in driver and workers; ``missing`` if not installed."""
     found = {"python": ".".join(platform.python_version_tuple()[:2])}
     for package in PACKAGES:
         try:
@@ -39,14 +39,14 @@ def versions() -> dict[str, str]:
 
 
 def differences(here: Mapping[str, str], there: Mapping[str, str], places: tuple[str, str]) -> list[str]:
-    """Say which versions differ.
+    """Return which versions differ, as clauses.
 
     Parameters
     ----------
     here, there : mapping of str to str
-        As `versions` returns them.
+        From `versions`.
     places : tuple of str
-        How to call the two.
+        Names of the two.
     """
     return [
         f"{name} {here[name]} {places[0]}, {there.get(name, 'unknown')} {places[1]}"
@@ -56,20 +56,20 @@ def differences(here: Mapping[str, str], there: Mapping[str, str], places: tuple
 
 
 def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, Any]:
-    """Look around.
+    """Examine the node of this process.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where the doctor has left a token.
+        Holds the token of the doctor.
     host, port : str and int
-        Where the doctor listens.
+        Address at which the doctor listens.
     scratch : str
-        Directory in which workers keep their files; the system's own when empty.
+        Directory for files of workers; that of the system when empty.
     """
     scratch = scratch or tempfile.gettempdir()
-    # Dask makes what is missing of it
-    there = next(place for place in (Path(scratch).absolute(), *Path(scratch).absolute().parents) if place.exists())
+    # Dask makes missing parents
+    existing = next(place for place in (Path(scratch).absolute(), *Path(scratch).absolute().parents) if place.exists())
     try:
         with socket.create_connection((host, port), timeout=20):
             network = ""
@@ -79,8 +79,8 @@ def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, An
         "node": os.environ.get("SLURMD_NODENAME", platform.node()),
         "token": (folder / TOKEN_FILE).read_text(ENCODING),
         "scratch": scratch,
-        "scratch_free_mb": shutil.disk_usage(there).free // 1_000_000,
-        "scratch_writable": os.access(there, os.W_OK | os.X_OK),
+        "scratch_free_mb": shutil.disk_usage(existing).free // 1_000_000,
+        "scratch_writable": os.access(existing, os.W_OK | os.X_OK),
         "network": network,
         "versions": versions(),
         "image": where_from(),
@@ -88,7 +88,7 @@ def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, An
 
 
 def where_from() -> str:
-    """Return name and digest of the image that this process runs in, nothing outside of one."""
+    """Return name and digest of the image that this process runs in, or an empty string."""
     image = image_identity()
     return "" if image is None else f"{image.name}@{image.digest}".rstrip("@")
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 RUN_FOLDER = "_run"
 """Suffix of a run directory; its name begins with the prefix of the products."""
 _KEY_FILE = "key.txt"
+_OTHERS_WRITE = 0o022
+"""Bits of a mode by which group and others may write."""
 _LOCK_SECONDS = 1.0
 _BLOCK = 512
 """Bytes in a block of `os.stat`."""
@@ -200,17 +202,17 @@ class RunDirectory:
         return TaskDirectory(self.tasks / name)
 
     def create(self) -> None:
-        """Make the folders.
+        """Make the folders, which others can read as the umask allows, but not change.
 
         Raises
         ------
         OutputError
-            If they cannot be made.
+            If they cannot be made, or belong to another user.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # other users could have a run do what they like by what they write here
-            self.path.chmod(0o700)
+            self.path.mkdir(mode=0o777 & ~_OTHERS_WRITE, parents=True, exist_ok=True)
+            # users who can write here control the run; this fails if the directory belongs to another user
+            self.path.chmod(self.path.stat().st_mode & ~_OTHERS_WRITE)
             self.tasks.mkdir(exist_ok=True)
             self.log_file.parent.mkdir(exist_ok=True)
         except OSError as error:
@@ -247,6 +249,23 @@ class RunDirectory:
             lock.flush()
             os.fsync(lock.fileno())  # a network file system would show it to others when the file is closed
             yield
+
+
+def write_for_owner_alone() -> int:
+    """Let other users change no file that this process and its children make from now on; return the earlier umask."""
+    before = os.umask(0o077)
+    os.umask(before | _OTHERS_WRITE)
+    return before
+
+
+@contextmanager
+def written_by_owner_alone() -> Iterator[None]:
+    """Let other users change no file that this process and its children make meanwhile."""
+    before = write_for_owner_alone()
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _lock(file: TextIO) -> None:
