@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
+
+from hstmosaic.plan.parameters import read_parameters
+from hstmosaic.plan.request import DOCUMENTED, MosaicRequest, Sky
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +25,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "tok
 """Options have hyphens; drizzlepac's own spelling with underscores is accepted as well."""
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
 _STRICT_HELP = "Stop with an error if an exposure would be left out or a library falls back."
+_PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
+_SKY_HELP = "Sky subtraction of every layer.  [default: drizzlepac's choice by depth]"
 _LEARNING_HELP = "Ignore measurements of earlier runs and record none."
 
 
@@ -68,6 +74,34 @@ profile_option = click.option(
 )
 
 
+def requested(given: dict[str, Any], recorded: MosaicRequest = DOCUMENTED) -> MosaicRequest:
+    """Take the options of `MosaicRequest` out of those of a command.
+
+    Parameters
+    ----------
+    given : dict
+        Options by name; those that belong to the request are removed.
+    recorded : MosaicRequest
+        Values of options that are not given.
+
+    Returns
+    -------
+    MosaicRequest
+
+    Raises
+    ------
+    BadInputError
+        If the file of parameters is invalid.
+    """
+    parameters, sky, compress = (given.pop(name) for name in ("parameters", "sky", "compress"))
+    return replace(
+        recorded,
+        parameters=read_parameters(parameters) if parameters is not None else recorded.parameters,
+        sky=Sky(sky) if sky is not None else recorded.sky,
+        compress=compress or recorded.compress,
+    )
+
+
 def selection_options(function: Any) -> Any:
     """Add the options that select exposures and name products."""
     for option in reversed(
@@ -86,6 +120,9 @@ def selection_options(function: Any) -> Any:
                 help="Use this exposure even if screening rejects it. Repeatable.",
             ),
             click.option("--strict", is_flag=True, help=_STRICT_HELP),
+            click.option("--parameters", metavar="FILE", type=click.Path(path_type=Path), help=_PARAMETERS_HELP),
+            click.option("--sky", type=click.Choice([str(sky) for sky in Sky]), help=_SKY_HELP),
+            click.option("--compress", is_flag=True, help="Write tile-compressed FITS (lossless)."),
             click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
         )
     ):

@@ -7,7 +7,15 @@ from typing import Any
 
 import click
 
-from hstmosaic.cli.options import CONTEXT, complete_files, examples, input_argument, one_or_all, selection_options
+from hstmosaic.cli.options import (
+    CONTEXT,
+    complete_files,
+    examples,
+    input_argument,
+    one_or_all,
+    requested,
+    selection_options,
+)
 from hstmosaic.cli.plan_text import describe_plan
 from hstmosaic.errors import OutputError
 from hstmosaic.store.files import ENCODING
@@ -29,7 +37,8 @@ def plan(sources: tuple[str, ...], learning: bool, json_file: str | None, **give
     from hstmosaic.plan.build import make_plan
     from hstmosaic.run.history import learned_for, this_machine
 
-    made = make_plan(one_or_all(sources), learned=learned_for(this_machine(), wanted=learning), **given)
+    request, learned = requested(given), learned_for(this_machine(), wanted=learning)
+    made = make_plan(one_or_all(sources), learned=learned, request=request, **given)
     if json_file == "-":
         click.echo(made.to_json())
         return

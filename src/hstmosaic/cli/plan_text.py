@@ -66,6 +66,8 @@ def _layer_lines(layer: Layer) -> Iterator[str]:
         f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set}"
         f" ({_SKIES[layer.sky_matched]})"
     )
+    for name, value in layer.parameters:
+        yield f"  {name} = {value}, as requested"
     yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"
     for product in layer.products:
         height, width = product.grid.shape

@@ -11,8 +11,17 @@ import click
 from click.core import ParameterSource
 
 from hstmosaic.cli.json_output import json_errors
-from hstmosaic.cli.options import CONTEXT, complete_files, examples, one_or_all, profile_option, selection_options
+from hstmosaic.cli.options import (
+    CONTEXT,
+    complete_files,
+    examples,
+    one_or_all,
+    profile_option,
+    requested,
+    selection_options,
+)
 from hstmosaic.cli.terminal import LOG_LEVELS, terminal_listener
+from hstmosaic.plan.request import DOCUMENTED
 
 _CATALOG_HELP = "Align to this catalogue (ECSV, CSV, FITS or VOTable) instead of querying the catalogue service."
 _LIKE_HELP = (
@@ -78,6 +87,7 @@ def run(
     if given["skip_alignment"] and (given["catalog"] or given["require_alignment"]):
         raise click.UsageError("--skip-gaia-alignment excludes --catalog and --require-alignment", context)
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
+    recorded = DOCUMENTED
     with json_errors(as_json):
         if like is not None:
             from hstmosaic.cli.bars import byte_bar
@@ -85,12 +95,14 @@ def run(
 
             typed = {name for name in given if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
             then = repeated(_provenance(like), one_or_all(sources) if sources else None, byte_bar, typed)
+            recorded = then.pop("request")
             given |= {name: value for name, value in then.items() if name not in typed}
         elif sources:
             given["source"] = one_or_all(sources)
         else:
             raise click.UsageError("missing INPUT; to repeat a run, use --like RUN", context)
-        options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), **given)
+        request = requested(given, recorded)
+        options = RunOptions(output=given.pop("output_dir"), profile=load_profile(profile), request=request, **given)
         if show_jobs:
             from hstmosaic.run.job_preview import shown_jobs
 

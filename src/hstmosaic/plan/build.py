@@ -17,6 +17,7 @@ from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix
 from hstmosaic.plan.plan import Plan, installed_versions
+from hstmosaic.plan.request import DOCUMENTED
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
 from hstmosaic.plan.task_estimates import estimate_tasks
 from hstmosaic.text import count_of
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.inputs import InputFile
     from hstmosaic.plan.layers import Layer
-    from hstmosaic.plan.sky import CellChoice
+    from hstmosaic.plan.request import MosaicRequest
+from hstmosaic.plan.sky import CellChoice
 
 
 def make_plan(
@@ -40,6 +42,7 @@ def make_plan(
     keep: Sequence[str] = (),
     on_read: Callable[[int, int], None] | None = None,
     learned: Learned = NOTHING_LEARNED,
+    request: MosaicRequest = DOCUMENTED,
 ) -> Plan:
     """Decide everything that can be decided from headers.
 
@@ -57,6 +60,8 @@ def make_plan(
         Called with (exposures read, exposures in total) while headers are read.
     learned : Learned
         Resources that tasks of earlier runs took.
+    request : MosaicRequest
+        Options that determine pixels and files.
 
     Returns
     -------
@@ -88,7 +93,7 @@ def make_plan(
     tight = tight_limits(exposures, choice.cell, limits)
     prefix = prefix if prefix is not None else default_prefix(choice.cell)
     geometry = common_geometry(exposures, choice.cell, limits, tight)
-    layers = make_layers(exposures, geometry, prefix, learned)
+    layers = make_layers(exposures, geometry, prefix, learned, request)
     return Plan(
         source=source if isinstance(source, str) else f"{count_of(len(source), 'exposure')}, named one by one",
         prefix=prefix,
@@ -104,8 +109,9 @@ def make_plan(
         layers=layers,
         estimates=estimate_tasks(exposures, layers, learned),
         learned=learned,
+        request=request,
         excluded=tuple(excluded),
-        notes=(*notes, *sky_cautions(layers), *_close_calls(layers)),
+        notes=(*notes, *sky_cautions(layers), *_close_calls(layers), *_unused_parameters(request, layers)),
         versions=installed_versions(),
         dropped=_dropped(given, exposures),
     )
@@ -223,6 +229,11 @@ def _close_calls(layers: Sequence[Layer]) -> list[str]:
         for layer in layers
         if layer.close_call
     ]
+
+
+def _unused_parameters(request: MosaicRequest, layers: Sequence[Layer]) -> list[str]:
+    unused = request.parameters.unused({(layer.instrument, layer.detector, layer.filter) for layer in layers})
+    return [f"the drizzle parameters of {', '.join(unused)} apply to no layer"] if unused else []
 
 
 def _as_problems(excluded: Sequence[Exclusion]) -> list[Problem]:

@@ -92,7 +92,7 @@ def sky_cautions(layers: Iterable[Layer]) -> list[str]:
         f"{layer.name}: {layer.mean_chips:.2f} chips over a pixel, parameter set {layer.parameter_set}: drizzlepac "
         "does not match the skies of these exposures, and seams may be visible where they meet"
         for layer in layers
-        if not layer.sky_matched and len(layer.exposures) > 1
+        if not (layer.sky_matched or layer.sky_chosen) and len(layer.exposures) > 1
     ]
 
 

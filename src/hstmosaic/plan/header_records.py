@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic import __version__
 from hstmosaic.plan.plan import installed_versions
+from hstmosaic.store.task_specs import custom_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -81,6 +82,8 @@ def spec_digest(spec: DrizzleSpec, inputs: Mapping[str, str]) -> str:
         SHA-256, by name, of the exposures in the mosaic.
     """
     rows = [row.split(",", maxsplit=_PATH_COLUMN)[:_PATH_COLUMN] for row in spec.poller.splitlines()]
-    decides = [rows, spec.limits, spec.prefix, spec.products, spec.areas, spec.cards, spec.history]
+    decides: list[object] = [rows, spec.limits, spec.prefix, spec.products, spec.areas, spec.cards, spec.history]
+    if custom := custom_fields(spec):
+        decides.append(custom)
     text = json.dumps([decides, sorted(inputs.items())])
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

@@ -10,12 +10,15 @@ from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, estimat
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, trailer_name
+from hstmosaic.plan.request import DOCUMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hstmosaic.plan.cells import ProjectionCell
     from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.plan.parameter_names import Value
+    from hstmosaic.plan.request import MosaicRequest
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Product:
     """Number of pixels of the documented limits at its scale, which NPIXFRAC refers to."""
 
 
+_SKYSUB, _SKYMETHOD = "skysub", "skymethod"
 _SBC_WITH_SKY = ("f115lp", "f122m")
 
 
@@ -56,6 +60,8 @@ class Layer:
     close_call: bool
     """Whether real pixels could change the choice."""
     estimate: Estimate
+    parameters: tuple[tuple[str, Value], ...] = ()
+    """Parameters of AstroDrizzle that the user set."""
 
     @property
     def name(self) -> str:
@@ -65,7 +71,14 @@ class Layer:
     @property
     def sky_matched(self) -> bool:
         """Whether these parameters match skies; for ACS/SBC only in filters that transmit geocoronal light."""
-        return self.parameter_set == SKIES_MATCHED and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
+        chosen = dict(self.parameters)
+        usual = self.parameter_set == SKIES_MATCHED and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
+        return bool(chosen.get(_SKYSUB, usual)) and "match" in str(chosen.get(_SKYMETHOD, "match"))
+
+    @property
+    def sky_chosen(self) -> bool:
+        """Whether the user decided about the sky."""
+        return bool({_SKYSUB, _SKYMETHOD} & dict(self.parameters).keys())
 
 
 @dataclass(frozen=True)
@@ -90,7 +103,11 @@ def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits:
 
 
 def make_layers(
-    exposures: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned = NOTHING_LEARNED
+    exposures: Sequence[Exposure],
+    geometry: Geometry,
+    prefix: str,
+    learned: Learned = NOTHING_LEARNED,
+    request: MosaicRequest = DOCUMENTED,
 ) -> tuple[Layer, ...]:
     """Group exposures into layers, ordered by their first exposures in the list.
 
@@ -104,6 +121,8 @@ def make_layers(
         Prefix of the products.
     learned : Learned
         Corrections of estimates by earlier runs.
+    request : MosaicRequest
+        Options of the user.
 
     Returns
     -------
@@ -112,10 +131,12 @@ def make_layers(
     groups: dict[tuple[str, str, str], list[Exposure]] = {}
     for exposure in exposures:
         groups.setdefault((exposure.instrument, exposure.detector, exposure.filter), []).append(exposure)
-    return tuple(_layer(members, geometry, prefix, learned) for members in groups.values())
+    return tuple(_layer(members, geometry, prefix, learned, request) for members in groups.values())
 
 
-def _layer(members: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned) -> Layer:
+def _layer(
+    members: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned, request: MosaicRequest
+) -> Layer:
     first = members[0]
     products = _products(first, geometry, prefix)
     outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
@@ -129,9 +150,10 @@ def _layer(members: Sequence[Exposure], geometry: Geometry, prefix: str, learned
         exptime=sum(exposure.exptime for exposure in members),
         products=products,
         mean_chips=round(depth.mean_chips, 3),
-        parameter_set=depth.parameter_set,
-        close_call=depth.is_close_call,
+        parameter_set=SKIES_MATCHED if request.sky is not None else depth.parameter_set,
+        close_call=request.sky is None and depth.is_close_call,
         estimate=estimate_drizzle(members, [product.grid for product in products], learned),
+        parameters=tuple(request.layer_parameters(first.instrument, first.detector, first.filter).items()),
     )
 
 

@@ -15,6 +15,7 @@ from hstmosaic.plan.exposures import Exposure
 from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
 from hstmosaic.plan.plan_views import plan_html, plan_summary, plot_plan
+from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
 from hstmosaic.store.task_names import Stage, stage_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Plan:
     """Resources of each task, including those of the alignment."""
     learned: Learned = NOTHING_LEARNED
     """Corrections of the estimates by earlier runs."""
+    request: MosaicRequest = DOCUMENTED
+    """Options of the user that determine pixels and files."""
 
     def __repr__(self) -> str:
         return f"<Plan of {plan_summary(self)}>"
@@ -113,6 +116,7 @@ class Plan:
         ]
         raw["estimates"] = {task: asdict(estimate) for task, estimate in self.estimates.items()}
         raw["learned"] = asdict(self.learned)
+        raw["request"] = self.request.to_dict()
         return json.dumps(raw, indent=1)
 
 
@@ -129,12 +133,18 @@ def plan_from_json(text: str) -> Plan:
     raw["estimates"] = {task: Estimate(**estimate) for task, estimate in raw["estimates"].items()}
     factors = {group: Factors(**values) for group, values in raw["learned"]["factors"].items()}
     raw["learned"] = Learned(raw["learned"]["runs"], factors, raw["learned"]["pace"])
+    raw["request"] = MosaicRequest.from_dict(raw.get("request", {}))
     return Plan(**raw)
 
 
 def _layer(raw: dict[str, Any]) -> Layer:
     products = tuple(_product(product) for product in raw["products"])
-    changed = {"exposures": tuple(raw["exposures"]), "products": products, "estimate": Estimate(**raw["estimate"])}
+    changed = {
+        "exposures": tuple(raw["exposures"]),
+        "products": products,
+        "estimate": Estimate(**raw["estimate"]),
+        "parameters": tuple((name, value) for name, value in raw.get("parameters", ())),
+    }
     return Layer(**(raw | changed))
 
 

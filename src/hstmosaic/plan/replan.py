@@ -40,7 +40,7 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     tight = tight_limits(exposures, cell, plan.limits)
     geometry = common_geometry(exposures, cell, plan.limits, tight)
-    layers = make_layers(exposures, geometry, plan.prefix, plan.learned)
+    layers = make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request)
     estimates = estimate_tasks(exposures, layers, plan.learned)
     return replace(
         plan, exposures=exposures, tight_limits=tight, frame=geometry.frame, layers=layers, estimates=estimates

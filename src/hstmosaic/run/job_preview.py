@@ -36,7 +36,12 @@ def shown_jobs(options: RunOptions) -> str:
 
     learned = learned_for(place_of(profile), wanted=options.learning)
     plan = make_plan(
-        options.source, prefix=options.product_prefix, strict=options.strict, keep=options.keep, learned=learned
+        options.source,
+        prefix=options.product_prefix,
+        strict=options.strict,
+        keep=options.keep,
+        learned=learned,
+        request=options.request,
     )
     directory = run_directory(options.output.absolute(), plan.prefix)
     stages: dict[str, list[Estimate]] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
 from hstmosaic.run.profiles.profile import Profile, load_profile
 from hstmosaic.store.files import sha256
 
@@ -49,6 +50,8 @@ class RunOptions:
     """Warnings to begin with."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
+    request: MosaicRequest = DOCUMENTED
+    """Options that determine the pixels and files of mosaics."""
     learning: bool = True
     """Estimate by what earlier runs have measured, and keep what this one measures."""
 
@@ -88,6 +91,7 @@ def options_record(options: RunOptions) -> dict[str, Any]:
         "keep": list(options.keep),
         "strict": options.strict,
         "stub": options.stub,
+        "request": options.request.to_dict(),
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.inputs import resolve_inputs
 from hstmosaic.plan.plan import installed_versions
+from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.products.provenance import Recorded, read_provenance
 from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.image_identity import image_identity
@@ -58,6 +59,7 @@ def repeated(
     paths = _places(recorded, source)
     options = dict(recorded.options)
     catalog = options.pop("catalog")
+    request = MosaicRequest.from_dict(options.pop("request", {}))
     if not {"catalog", "skip_alignment"}.isdisjoint(typed):
         catalog = None
     files = [_File(Path(paths[e.name]), e.sha256, if_gone=_ELSEWHERE, if_changed=_CHANGED) for e in recorded.exposures]
@@ -68,6 +70,7 @@ def repeated(
         "source": tuple(paths[exposure.name] for exposure in recorded.exposures),
         "catalog": None if catalog is None else Path(catalog["path"]),
         "keep": tuple(options["keep"]),
+        "request": request,
         "notes": tuple(_differences(recorded)),
     }
 
@@ -75,7 +78,7 @@ def repeated(
 def _read(provenance: Path) -> Recorded:
     try:
         recorded = read_provenance(provenance.read_text(ENCODING))
-        if not isinstance(recorded.options, dict) or recorded.options.keys() != _RECORDED:
+        if not isinstance(recorded.options, dict) or recorded.options.keys() - {"request"} != _RECORDED:
             raise ValueError("its hm:options are damaged, or of another version of hstmosaic")
         return recorded
     except (OSError, ValueError, KeyError) as error:

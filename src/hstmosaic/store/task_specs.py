@@ -68,6 +68,12 @@ class DrizzleSpec:
     """Names of exposures whose pixels need repair."""
     log_level: str = "info"
     pixel_rules: int = PIXEL_RULES
+    parameters: tuple[tuple[str, bool | int | float | str | None], ...] = ()
+    """Parameters of AstroDrizzle that replace those that drizzlepac selects."""
+    fixed_set: bool = False
+    """Whether drizzlepac's parameter set is that for overlapping exposures, whatever the depth."""
+    compress: bool = False
+    """Whether mosaics are tile-compressed."""
     kind: str = "drizzle"
 
 
@@ -187,9 +193,21 @@ class TaskResult:
         return {file["name"]: file["sha256"] for file in self.data.get("files", [])}
 
 
+_CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": False}
+"""Fields of `DrizzleSpec` with their defaults, at which they are omitted from specifications and keys."""
+
+
+def custom_fields(spec: DrizzleSpec) -> dict[str, Any]:
+    """Return the fields for options of the user that differ from their defaults."""
+    return {name: getattr(spec, name) for name, default in _CUSTOM.items() if getattr(spec, name) != default}
+
+
 def spec_to_json(spec: TaskSpec) -> str:
     """Return the text of a spec file."""
-    return json.dumps(asdict(spec), indent=1)
+    raw = asdict(spec)
+    if isinstance(spec, DrizzleSpec):
+        raw = {name: value for name, value in raw.items() if name not in _CUSTOM} | custom_fields(spec)
+    return json.dumps(raw, indent=1)
 
 
 def spec_from_json(text: str) -> TaskSpec:
@@ -212,6 +230,7 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["history"] = tuple(raw["history"])
             raw["products"] = tuple(raw["products"])
             raw["repaired"] = tuple(raw["repaired"])
+            raw["parameters"] = tuple((name, value) for name, value in raw.get("parameters", ()))
             return DrizzleSpec(**raw)
         case "sources":
             return SourcesSpec(**raw)

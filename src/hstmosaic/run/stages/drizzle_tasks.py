@@ -68,6 +68,9 @@ def drizzle_spec(
         history=notes.records(used),
         repaired=tuple(exposure.name for exposure in listed if exposure.needs_repair and exposure.name in used),
         log_level=log_level,
+        parameters=layer.parameters,
+        fixed_set=plan.request.sky is not None,
+        compress=plan.request.compress,
     )
     inputs = {name: checksums.get(name, "") for name in used}
     left_out = [name for name in layer.exposures if name not in used]
