@@ -5,6 +5,10 @@ import pytest
 from astropy.io import fits
 from astropy.io.fits.scripts import fitscheck
 
+from hstmosaic.products.decimate import decimate
+from hstmosaic.products.gather import Gathered
+from hstmosaic.products.manifest import Manifest
+from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.store.files import sha256
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 
@@ -104,3 +108,55 @@ def test_other_files_have_no_checksums_inside(tmp_path):
 
 def test_npixfrac_refers_to_the_documented_limits(mosaic):
     assert refer_npixfrac(mosaic, 2000, 1_000_000) == ("NPIXFRAC", 0.0006, "Fraction of pixels with data")
+
+
+@pytest.fixture
+def compressed(tmp_path):
+    """A mosaic with its compressed copy, and what was recorded of the latter."""
+    pixels = np.random.default_rng(5).normal(size=(300, 500)).astype("f4")
+    pixels[:, 400:] = 0
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(pixels, name="SCI"), fits.ImageHDU((pixels != 0) * 2.5, name="WHT")]
+    hdus[1].header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CD1_1": -1e-5, "CD2_2": 1e-5})
+    paths = tmp_path / "plain" / "foo_drc.fits", tmp_path / "foo_drc.fits"
+    paths[0].parent.mkdir()
+    for path in paths:
+        fits.HDUList(hdus).writeto(path)
+    finish_fits(paths[0], CARDS, ["moved"])
+    return *paths, finish_fits(paths[1], CARDS, ["moved"], compress=True)
+
+
+def test_compressed_mosaics_have_the_same_pixels(compressed):
+    with fits.open(compressed[0]) as plain, fits.open(compressed[1]) as packed:
+        assert list(packed[0].header["HISTORY"]) == ["moved"]
+        for name in ("SCI", "WHT"):
+            np.testing.assert_array_equal(packed[name].data, plain[name].data)
+    assert compressed[1].stat().st_size < compressed[0].stat().st_size
+
+
+def test_checksums_of_compressed_mosaics_hold(compressed):
+    _, path, made = compressed
+    with fits.open(path, checksum=True, disable_image_compression=True) as hdus:
+        assert [hdu.verify_checksum() for hdu in hdus] == [1] * 3
+        assert made.checksum == {hdu.name: hdu.header["CHECKSUM"] for hdu in hdus}
+        assert made.datasum == {hdu.name: hdu.header["DATASUM"] for hdu in hdus}
+    assert made.sha256 == sha256(path)
+
+
+def test_pictures_see_the_same_in_compressed_mosaics(compressed):
+    plain, packed = (decimate(path, side=100) for path in compressed[:2])
+    np.testing.assert_array_equal(packed.science, plain.science)
+    np.testing.assert_array_equal(packed.weight, plain.weight)
+    assert (packed.noise, packed.shape, packed.covered_pixels) == (plain.noise, plain.shape, plain.covered_pixels)
+
+
+def test_compressed_mosaics_are_verified(compressed, tmp_path):
+    _, path, made = compressed
+    product = Gathered(**vars(made), kind="mosaic")
+    manifest = Manifest("foo", "2026", {}, 0, (product,), (), (), ())
+    (tmp_path / "foo_manifest.json").write_text(manifest.to_json())
+    assert verify_products(tmp_path, read_manifests(tmp_path), lambda _: None).faults == ()
+    content = bytearray(path.read_bytes())
+    content[-4000] ^= 1
+    path.write_bytes(content)
+    (fault,) = verify_products(tmp_path, read_manifests(tmp_path), lambda _: None).faults
+    assert "the data of WHT do not have its DATASUM" in fault.cause

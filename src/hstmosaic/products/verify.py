@@ -205,7 +205,7 @@ def _fits_faults(path: Path, product: Gathered) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with fits.open(path) as hdus:
+            with fits.open(path, disable_image_compression=True) as hdus:
                 names = hdu_names([hdu.header for hdu in hdus])
                 found = [_hdu_fault(name, hdu, product) for name, hdu in zip(names, hdus, strict=True)]
         except (OSError, ValueError, TypeError, KeyError) as error:

@@ -95,7 +95,9 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning]) -> list[MadeFile
     files = []
     for path in map(Path, spec.products):
         if path.name in areas:
-            files.append(finish_fits(path, [refer_npixfrac(path, *areas[path.name]), *cards], history))
+            files.append(
+                finish_fits(path, [refer_npixfrac(path, *areas[path.name]), *cards], history, compress=spec.compress)
+            )
         else:
             files.append(finish_file(path))
     return files

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from astropy.io import fits
 
+from hstmosaic.store.compressed_image import compress_images
 from hstmosaic.store.files import CHECKSUM_COMMENT, MadeFile, hdu_names, sha256
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from hstmosaic.store.task_specs import Card
 
 
-def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] = ()) -> MadeFile:
+def finish_fits(
+    path: Path, cards: Iterable[Card] = (), history: Iterable[str] = (), *, compress: bool = False
+) -> MadeFile:
     """Write records into the primary header of a FITS file, then the checksums of every HDU, in place.
 
     Parameters
@@ -30,6 +33,8 @@ def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] =
         What the primary header says beside what is there.
     history : iterable of str
         HISTORY records for the primary header.
+    compress : bool
+        Whether images are tile-compressed.
 
     Returns
     -------
@@ -42,10 +47,13 @@ def finish_fits(path: Path, cards: Iterable[Card] = (), history: Iterable[str] =
             header[keyword] = (value, comment)
         for record in history:
             header.add_history(record)
-    with fits.open(path, mode="update") as hdus:
+    if compress:
+        compress_images(path)
+    # checksums are those of the bytes in the file, compressed or not
+    with fits.open(path, mode="update", disable_image_compression=True) as hdus:
         for hdu in hdus:
             hdu.add_checksum(when=CHECKSUM_COMMENT)
-    with fits.open(path) as hdus:
+    with fits.open(path, disable_image_compression=True) as hdus:
         headers = [hdu.header for hdu in hdus]
     names = hdu_names(headers)
     return MadeFile(

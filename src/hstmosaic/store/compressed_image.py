@@ -1,0 +1,131 @@
+"""Tile compression of FITS images without loss, one row of tiles at a time.
+
+The images follow the tiled image convention of the FITS standard with ``GZIP_2``: bytes of equal significance are put
+together in a tile, then compressed. Values are not quantised. astropy, CFITSIO, fitsio and DS9 read them as images.
+"""
+
+from __future__ import annotations
+
+import gzip
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
+
+from hstmosaic.store.files import whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+TILE = 256
+"""Width and height of a tile, pixels."""
+_LEVEL = 1
+"""Of zlib; higher levels take several times longer for a few per cent."""
+_DESCRIPTOR = np.dtype([("length", ">i8"), ("offset", ">i8")])
+_BLOCK = 2880
+_SMALLEST = TILE * TILE
+"""Images of fewer pixels are not compressed."""
+_STRUCTURE = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "EXTEND")
+_CHECKSUMS = ("CHECKSUM", "DATASUM")
+
+
+def compress_images(path: Path) -> None:
+    """Compress the image extensions of a FITS file; other HDUs are copied.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file, replaced atomically. Its primary HDU has no pixels. Checksums must be written afterwards.
+    """
+    with whole(path) as draft, fits.open(path, memmap=True) as hdus, draft.open("wb") as output:
+        for hdu in hdus:
+            if isinstance(hdu, fits.ImageHDU) and hdu.header["NAXIS"] == 2 and hdu.size >= _SMALLEST:
+                _write_compressed(hdu, output)
+            else:
+                _copy(hdu, path, output)
+
+
+def _copy(hdu: fits.ImageHDU, path: Path, output: BinaryIO) -> None:
+    info = hdu.fileinfo()
+    with path.open("rb") as source:
+        source.seek(info["hdrLoc"])
+        output.write(source.read(info["datLoc"] + info["datSpan"] - info["hdrLoc"]))
+
+
+def _write_compressed(hdu: fits.ImageHDU, output: BinaryIO) -> None:
+    """Write the header with room for the descriptors, then the tiles, then the descriptors."""
+    height, width = hdu.shape
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    descriptors = np.zeros(rows * columns, _DESCRIPTOR)
+    start = output.tell()
+    header_size = len(_header(hdu, len(descriptors), 0, 0))
+    output.seek(start + header_size + descriptors.nbytes)
+    heap, seen = 0, dict[bytes, tuple[int, int]]()
+    for row in range(rows):
+        strip = np.asarray(hdu.section[row * TILE : (row + 1) * TILE])
+        for column in range(columns):
+            tile = strip[:, column * TILE : (column + 1) * TILE]
+            packed = _pack(tile)
+            # the empty tiles of a sparse mosaic share one entry of the heap
+            if packed not in seen or tile.any():
+                output.write(packed)
+                place = len(packed), heap
+                heap += len(packed)
+                if not tile.any():
+                    seen[packed] = place
+            else:
+                place = seen[packed]
+            descriptors[row * columns + column] = place
+    end = output.tell()
+    output.write(bytes(-(end - start - header_size) % _BLOCK))
+    final = output.tell()
+    output.seek(start)
+    output.write(_header(hdu, len(descriptors), heap, int(descriptors["length"].max())))
+    output.write(descriptors.tobytes())
+    output.seek(final)
+
+
+def _pack(tile: np.ndarray) -> bytes:
+    """Compress a tile as GZIP_2 does."""
+    big_endian = np.ascontiguousarray(tile, tile.dtype.newbyteorder(">"))
+    planes = big_endian.view(np.uint8).reshape(-1, tile.itemsize).T
+    return gzip.compress(planes.tobytes(), _LEVEL, mtime=0)
+
+
+def _header(hdu: fits.ImageHDU, tiles: int, heap: int, longest: int) -> bytes:
+    """Return the bytes of the header of the binary table that stands for an image."""
+    image = hdu.header
+    height, width = hdu.shape
+    structure = [
+        ("XTENSION", "BINTABLE", "binary table extension"),
+        ("BITPIX", 8, "array data type"),
+        ("NAXIS", 2, "number of array dimensions"),
+        ("NAXIS1", _DESCRIPTOR.itemsize, "width of table in bytes"),
+        ("NAXIS2", tiles, "number of rows in table"),
+        ("PCOUNT", heap, "size of the heap"),
+        ("GCOUNT", 1, "number of groups"),
+        ("TFIELDS", 1, "number of table fields"),
+        ("TTYPE1", "COMPRESSED_DATA", "label for field 1"),
+        ("TFORM1", f"1QB({longest})", "variable-length array of bytes"),
+        ("ZIMAGE", True, "extension contains compressed image"),
+        ("ZTENSION", "IMAGE", "extension type of the image"),
+        ("ZBITPIX", image["BITPIX"], "array data type"),
+        ("ZNAXIS", 2, "number of array dimensions"),
+        ("ZNAXIS1", width, ""),
+        ("ZNAXIS2", height, ""),
+        ("ZPCOUNT", 0, "number of group parameters"),
+        ("ZGCOUNT", 1, "number of groups"),
+        ("ZTILE1", min(TILE, width), "width of a tile"),
+        ("ZTILE2", min(TILE, height), "height of a tile"),
+        ("ZCMPTYPE", "GZIP_2", "compression algorithm"),
+        ("ZQUANTIZ", "NONE", "no quantisation"),
+    ]
+    header = fits.Header(structure)
+    # a TFORM1 of another length would move every card behind it
+    header["TFORM1"] = f"{header['TFORM1']:16}"
+    for card in image.cards:
+        if card.keyword not in (*_STRUCTURE, *_CHECKSUMS):
+            header.append(card, end=True)
+    text = header.tostring(padding=True)
+    return bytes(text, "ascii")
