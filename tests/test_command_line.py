@@ -248,3 +248,100 @@ def test_an_unknown_variable_of_make_is_an_error(given, ends):
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     assert done.returncode == ends
     assert ("unknown variable INPT" in done.stderr) == (ends == 2)
+
+
+def test_plan_takes_every_option_of_run():
+    options = {verb: {name for item in cli.commands[verb].params for name in item.opts} for verb in ("plan", "run")}
+    assert options["run"] == options["plan"]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(call, exposures, tmp_path):
+    options = (exposures / "list.txt", "-s", "-o", "foo", "--output-dir", "new", "--no-learning")
+    (_, planned, _), (code, dry, _) = call("plan", *options), call("run", *options, "--dry-run")
+    assert code == 0
+    # free space and memory may change meanwhile
+    assert dry.partition("disk: ")[0] == planned.partition("disk: ")[0]
+    assert f"MB needed in {tmp_path / 'here' / 'new'}, " in dry
+    assert not list((tmp_path / "here").iterdir())
+
+
+@pytest.mark.parametrize(("option", "alignment"), [("-s", "none; exposures"), ("--strict", "to the catalogue service")])
+def test_only_an_aligned_run_counts_the_alignment(call, exposures, option, alignment):
+    code, out, _ = call("plan", exposures / "list.txt", option)
+    assert code == 0
+    assert f"alignment: {alignment}" in out
+    assert ("\naligning: 1 task of up to" in out) == (option != "-s")
+
+
+def test_a_plan_does_not_replace_a_list(call, exposures, tmp_path):
+    listed = tmp_path / "mine.txt"
+    listed.write_text((exposures / "list.txt").read_text())
+    code, _, err = call("plan", exposures / "list.txt", "--json", listed)
+    assert (code, "exists and is not named .json" in err) == (ExitCode.OUTPUT, True)
+    assert listed.read_text() == (exposures / "list.txt").read_text()
+
+
+@pytest.fixture
+def listed(exposures, tmp_path):
+    """A list with a folder of its own."""
+    path = tmp_path / "list.txt"
+    path.write_text("".join(f"{exposure}\n" for exposure in sorted(exposures.glob("*_flc.fits"))))
+    return path
+
+
+def test_options_come_from_the_file_next_to_the_list(call, listed, tmp_path):
+    config = tmp_path / "hstmosaic.toml"
+    config.write_text('output_file_prefix = "bar"\nskip-gaia-alignment = true\noutput-dir = "out"\nworkers = 1\n')
+    code, out, err = call("plan", listed)
+    assert code == 0
+    assert "prefix bar\n" in out
+    assert f"needed in {tmp_path / 'out'}, " in out
+    assert err.startswith(f"options from {config}: ")
+    assert set(err.strip().split(": ")[1].split(", ")) == {
+        "output-file-prefix",
+        "skip-gaia-alignment",
+        "output-dir",
+        "workers",
+    }
+    assert "prefix foo\n" in call("plan", listed, "-o", "foo")[1], "the command line takes precedence"
+
+
+def test_options_come_from_the_environment(call, listed, tmp_path, monkeypatch):
+    (tmp_path / "other.toml").write_text('output-file-prefix = "bar"\n')
+    monkeypatch.setenv("HSTMOSAIC_OUTPUT_FILE_PREFIX", "baz")
+    code, out, err = call("plan", listed, "--config", tmp_path / "other.toml")
+    assert code == 0
+    assert "prefix baz\n" in out
+    assert "options from the environment: HSTMOSAIC_OUTPUT_FILE_PREFIX\n" in err
+
+
+def test_the_command_line_overrules_a_contrary_option_of_the_file(call, listed, tmp_path):
+    (tmp_path / "hstmosaic.toml").write_text("require-alignment = true\n")
+    code, out, _ = call("plan", listed, "-s")
+    assert (code, "alignment: none" in out) == (0, True)
+    (tmp_path / "hstmosaic.toml").write_text("skip-gaia-alignment = true\n")
+    code, out, _ = call("plan", listed, "--require-alignment")
+    assert (code, "alignment: to the catalogue" in out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('outptu-dir = "x"', "unknown option 'outptu-dir'\n  -> did you mean output-dir?"),
+        ("json = true", "unknown option 'json'"),
+        ("keep = 'one'", "keep must be a list"),
+        ("strict = 1", "strict must be true or false"),
+        ("workers = 0", "--workers"),
+        ("workers = ", "cannot read"),
+    ],
+)
+def test_a_wrong_file_of_options_is_a_usage_error(call, listed, tmp_path, text, told):
+    (tmp_path / "hstmosaic.toml").write_text(text)
+    code, _, err = call("plan", listed)
+    assert (code, told in err) == (ExitCode.USAGE, True), err
+
+
+def test_measurements_can_be_switched_off_in_the_file(call, listed, tmp_path):
+    (tmp_path / "hstmosaic.toml").write_text("no-learning = true\n")
+    code, out, err = call("plan", listed)
+    assert (code, "not corrected by measurements" in out, "no-learning" in err) == (0, True, True)

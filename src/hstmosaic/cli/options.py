@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from hstmosaic.plan.parameters import read_parameters
-from hstmosaic.plan.request import DOCUMENTED, MosaicRequest, Sky
+from hstmosaic.cli.terminal import LOG_LEVELS
+from hstmosaic.plan.request import Sky
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +26,10 @@ _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like 
 _STRICT_HELP = "Stop with an error if an exposure would be left out or a library falls back."
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
 _SKY_HELP = "Sky subtraction of every layer.  [default: drizzlepac's choice by depth]"
+_LIKE_HELP = (
+    "Repeat a run: an output directory, a run directory, or a _provenance.json file. Options given here replace the "
+    "recorded ones."
+)
 _LEARNING_HELP = "Ignore measurements of earlier runs and record none."
 
 
@@ -74,57 +77,65 @@ profile_option = click.option(
 )
 
 
-def requested(given: dict[str, Any], recorded: MosaicRequest = DOCUMENTED) -> MosaicRequest:
-    """Take the options of `MosaicRequest` out of those of a command.
-
-    Parameters
-    ----------
-    given : dict
-        Options by name; those that belong to the request are removed.
-    recorded : MosaicRequest
-        Values of options that are not given.
-
-    Returns
-    -------
-    MosaicRequest
-
-    Raises
-    ------
-    BadInputError
-        If the file of parameters is invalid.
-    """
-    parameters, sky, compress = (given.pop(name) for name in ("parameters", "sky", "compress"))
-    return replace(
-        recorded,
-        parameters=read_parameters(parameters) if parameters is not None else recorded.parameters,
-        sky=Sky(sky) if sky is not None else recorded.sky,
-        compress=compress or recorded.compress,
-    )
-
-
-def selection_options(function: Any) -> Any:
-    """Add the options that select exposures and name products."""
-    for option in reversed(
-        (
-            click.option(
-                "-o",
-                "--output-file-prefix",
-                "prefix",
-                metavar="PREFIX",
-                help="Prefix of product names.  [default: named after the projection cell]",
-            ),
-            click.option(
-                "--keep",
-                multiple=True,
-                metavar="NAME",
-                help="Use this exposure even if screening rejects it. Repeatable.",
-            ),
-            click.option("--strict", is_flag=True, help=_STRICT_HELP),
-            click.option("--parameters", metavar="FILE", type=click.Path(path_type=Path), help=_PARAMETERS_HELP),
-            click.option("--sky", type=click.Choice([str(sky) for sky in Sky]), help=_SKY_HELP),
-            click.option("--compress", is_flag=True, help="Write tile-compressed FITS (lossless)."),
-            click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
-        )
-    ):
+def run_options(function: Any) -> Any:
+    """Add INPUT and the options that ``run`` and ``plan`` share."""
+    for option in reversed(_RUN_OPTIONS):
         function = option(function)
     return function
+
+
+_RUN_OPTIONS = (
+    click.argument("sources", metavar="[INPUT...]", nargs=-1, shell_complete=complete_files),
+    click.option(
+        "-o",
+        "--output-file-prefix",
+        "prefix",
+        metavar="PREFIX",
+        help="Prefix of product names.  [default: named after the projection cell]",
+    ),
+    click.option(
+        "--output-dir",
+        default=".",
+        show_default=True,
+        type=click.Path(path_type=Path),
+        help="Directory for the products.",
+    ),
+    click.option(
+        "-s", "--skip-gaia-alignment", "skip_alignment", is_flag=True, help="Skip alignment; use the input WCS."
+    ),
+    click.option(
+        "--catalog",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Align to this catalogue (ECSV, CSV, FITS or VOTable) instead of querying the catalogue service.",
+    ),
+    click.option("--require-alignment", is_flag=True, help="Stop with an error if an exposure cannot be aligned."),
+    click.option(
+        "--keep", multiple=True, metavar="NAME", help="Use this exposure even if screening rejects it. Repeatable."
+    ),
+    click.option("--strict", is_flag=True, help=_STRICT_HELP),
+    click.option("--parameters", metavar="FILE", type=click.Path(path_type=Path), help=_PARAMETERS_HELP),
+    click.option("--sky", type=click.Choice([str(sky) for sky in Sky]), help=_SKY_HELP),
+    click.option("--compress", is_flag=True, help="Write tile-compressed FITS (lossless)."),
+    click.option("--like", metavar="RUN", type=click.Path(path_type=Path), help=_LIKE_HELP),
+    profile_option,
+    click.option(
+        "--workers", type=click.IntRange(min=1), help="Number of parallel tasks.  [default: all usable cores]"
+    ),
+    click.option("--show-jobs", is_flag=True, help="Print the job scripts and submit nothing."),
+    click.option("--stub", is_flag=True, help="Run placeholder tasks that write tiny files, to test a cluster."),
+    click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks."),
+    click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
+    click.option(
+        "--config", metavar="FILE", expose_value=False, help="Read options from this TOML file, not hstmosaic.toml."
+    ),
+    click.option(
+        "-l",
+        "--log-level",
+        default="info",
+        show_default=True,
+        type=click.Choice(LOG_LEVELS),
+        help="Level of detail on the terminal and in trailers.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Print warnings and errors only."),
+)

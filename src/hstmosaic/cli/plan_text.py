@@ -1,10 +1,11 @@
-"""A plan in words, for the screen."""
+"""Text of plans and dry runs for the terminal."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hstmosaic.store.task_names import stage_of
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,19 +13,25 @@ if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
+    from hstmosaic.run.dry_run import DryRun
 
 _SKIES = {True: "skies matched", False: "skies not matched"}
 
 
 def describe_plan(plan: Plan) -> str:
-    """Return what a plan will do and why, as lines of text."""
-    return "\n".join(_lines(plan))
+    """Return a plan as lines of text."""
+    return "\n".join(_lines(plan, aligned=True))
 
 
-def _lines(plan: Plan) -> Iterator[str]:
+def describe_dry_run(found: DryRun) -> str:
+    """Return a dry run as lines of text: the plan, then the needs of the run."""
+    return "\n".join([*_lines(found.plan, aligned=found.options.aligned), "", *found.lines()])
+
+
+def _lines(plan: Plan, *, aligned: bool) -> Iterator[str]:
     ra, dec = plan.projection_center
     height, width = plan.tight_limits.shape()
-    yield f"{len(plan.exposures)} exposure(s), {len(plan.excluded)} left out"
+    yield f"{count_of(len(plan.exposures), 'exposure')}, {len(plan.excluded)} left out"
     yield f"projection cell {plan.projection_cell}, centred at RA {ra:.4f}, Dec {dec:+.4f}"
     if len(plan.cell_distances) > 1:
         for name, distance in sorted(plan.cell_distances.items(), key=lambda item: item[1]):
@@ -38,34 +45,34 @@ def _lines(plan: Plan) -> Iterator[str]:
         yield ""
         yield from _layer_lines(layer)
     yield ""
-    yield from _needs(plan)
+    yield from _needs(plan, aligned=aligned)
     for exclusion in plan.excluded:
         yield f"\nleft out: {exclusion.name}: {exclusion.reason}; {exclusion.next_step}"
     for note in plan.notes:
         yield f"\nnote: {note}"
 
 
-def _needs(plan: Plan) -> Iterator[str]:
+def _needs(plan: Plan, *, aligned: bool) -> Iterator[str]:
     stages: dict[str, list[Estimate]] = {}
-    for task, estimate in plan.estimates.items():
+    for task, estimate in plan.tasks(aligned=aligned).items():
         stages.setdefault(stage_of(task).label, []).append(estimate)
     for stage, estimates in stages.items():
         memory, seconds = max(e.memory_mb for e in estimates), sum(e.seconds for e in estimates)
-        yield f"{stage}: {len(estimates)} task(s) of up to {memory / 1000:.1f} GB, {seconds:.0f} s on one core"
+        tasks = count_of(len(estimates), "task")
+        yield f"{stage}: {tasks} of up to {memory / 1000:.1f} GB, {seconds:.0f} s on one core"
     learned = plan.learned
     if learned.tasks:
-        yield f"these estimates are corrected by {learned.tasks} task(s) of {learned.runs} earlier run(s)"
+        measured = f"{count_of(learned.tasks, 'task')} of {count_of(learned.runs, 'earlier run')}"
+        yield f"estimates are corrected by measurements of {measured}"
     else:
-        yield "these estimates are those of the model: no earlier run has corrected them"
+        yield "estimates are not corrected by measurements of earlier runs"
 
 
 def _layer_lines(layer: Layer) -> Iterator[str]:
     need = layer.estimate
-    yield f"{layer.name}: {len(layer.exposures)} exposure(s), {layer.exptime:.0f} s"
-    yield (
-        f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set}"
-        f" ({_SKIES[layer.sky_matched]})"
-    )
+    yield f"{layer.name}: {count_of(len(layer.exposures), 'exposure')}, {layer.exptime:.0f} s"
+    skies = _SKIES[layer.sky_matched]
+    yield f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set} ({skies})"
     for name, value in layer.parameters:
         yield f"  {name} = {value}, as requested"
     yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"

@@ -58,6 +58,12 @@ class TaskDirectory:
         """Name of the task."""
         return self.path.name
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the task has a result, whatever it was made from."""
+        result = read_result(self.path)
+        return result is not None and result.ok
+
     def finished(self, key: str) -> TaskResult | None:
         """Return the result of a finished task if it was for the same key, else None."""
         try:

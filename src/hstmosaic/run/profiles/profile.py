@@ -9,8 +9,6 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask.config
-
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.profiles.image import IMAGE_VARIABLE, worker_python
 from hstmosaic.run.profiles.keys import key, keys_of, read_keys
@@ -91,6 +89,8 @@ class Profile:
         """
         if not self.image:
             return self
+        import dask.config
+
         local = self.dask.get(_LOCAL, dask.config.get(_LOCAL, None))
         binds = [*self.binds, *([local] if local else [])]
         return replace(self, dask={**self.dask, _PYTHON: worker_python(self.image, binds, tuple(folders))})
@@ -124,6 +124,8 @@ def load_profile(name: str) -> Profile:
             raise ProfileError(f"cannot read profile {name}: {error}", "give a YAML file") from error
     elif name in profile_names():
         text = (resources.files("hstmosaic") / "batch" / f"{name}{_SUFFIX}").read_text(ENCODING)
+        import dask.config
+
         below = dict(_values(with_hyphens(dask.config.collect())))
     else:
         names = ", ".join(profile_names())
@@ -183,6 +185,7 @@ def _folder() -> Iterable[Any]:
 
 def _dask_keys() -> dict[str, Any]:
     """Return the defaults of Dask and its parts, which have all known keys."""
+    import dask.config
     import distributed  # noqa: F401  # adds its defaults when it is imported
 
     import hstmosaic.run.jobqueue  # noqa: F401

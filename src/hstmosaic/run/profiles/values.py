@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import dask.config
-from dask.utils import parse_bytes
-
 from hstmosaic.errors import ProfileError
 from hstmosaic.run.profiles.walltime import parse_walltime
 
@@ -63,6 +60,8 @@ def check_jobqueue(given: Mapping[str, Any]) -> None:
     ProfileError
         For the first value of the wrong kind.
     """
+    import dask.config
+
     import hstmosaic.run.jobqueue  # noqa: F401  # adds its defaults when it is imported
 
     for key, kind in _JOBQUEUE.items():
@@ -87,6 +86,8 @@ def _growth(value: Any) -> float:
 
 
 def _memory_mb(value: Any) -> int:
+    from dask.utils import parse_bytes
+
     number: int = parse_bytes(str(value)) // 1_000_000
     if number < 1:
         raise ValueError
