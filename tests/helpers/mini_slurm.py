@@ -138,6 +138,6 @@ def wait_until(true, seconds=300.0, shown=lambda: ""):
     """Poll until something is true and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := true()):
-        assert time.monotonic() < deadline, f"waited in vain {shown()}"
+        assert time.monotonic() < deadline, f"not true after {seconds} s {shown()}"
         time.sleep(0.05)
     return answer
