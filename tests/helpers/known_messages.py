@@ -32,6 +32,7 @@ HARMLESS = {
     r"QUALITY keywords report GUIDING: BAD|GUIDING detected as: BAD": "the same",
     r"is all zeros, but processing will continue": "the same",
     r"there are no sources remaining in the image": "an exposure without stars passes the guiding check",
+    r"does not conserve flux": "a kernel that the user chose; the plan cautions about it",
     r"No science extension in file": "found by the plan",
 }
 """Regular expressions, searched in a line."""

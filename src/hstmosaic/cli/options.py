@@ -25,6 +25,8 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "tok
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
 _STRICT_HELP = "Stop with an error if an exposure would be left out or a library falls back."
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
+_GRID_HELP = "Make every mosaic on the grid of this FITS image, or of a description (JSON, TOML or ECSV)."
+_BOUNDS_HELP = "Limits of the mosaic: pixels of the projection cell, or degrees with a d behind: 150.1:150.2,2.1:2.2d."
 _SKY_HELP = "Sky subtraction of every layer.  [default: drizzlepac's choice by depth]"
 _LIKE_HELP = (
     "Repeat a run: an output directory, a run directory, or a _provenance.json file. Options given here replace the "
@@ -116,6 +118,9 @@ _RUN_OPTIONS = (
     click.option("--strict", is_flag=True, help=_STRICT_HELP),
     click.option("--parameters", metavar="FILE", type=click.Path(path_type=Path), help=_PARAMETERS_HELP),
     click.option("--sky", type=click.Choice([str(sky) for sky in Sky]), help=_SKY_HELP),
+    click.option("--grid", metavar="FILE[EXT]", help=_GRID_HELP),
+    click.option("--scale", type=float, metavar="ARCSEC", help="Pixel scale on the projection cell.  [default: 0.04]"),
+    click.option("--bounds", metavar="X1:X2,Y1:Y2", help=_BOUNDS_HELP),
     click.option("--compress", is_flag=True, help="Write tile-compressed FITS (lossless)."),
     click.option("--like", metavar="RUN", type=click.Path(path_type=Path), help=_LIKE_HELP),
     profile_option,

@@ -78,4 +78,4 @@ def _layer_lines(layer: Layer) -> Iterator[str]:
     yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"
     for product in layer.products:
         height, width = product.grid.shape
-        yield f'  {product.name}  {width} x {height} pixels of {product.grid.scale:.2f}"'
+        yield f'  {product.name}  {width} x {height} pixels of {product.grid.scale:.4g}"'

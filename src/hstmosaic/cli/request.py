@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from hstmosaic.cli.options import one_or_all
 from hstmosaic.plan.parameters import read_parameters
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest, Sky
+from hstmosaic.plan.target_grid import parse_bounds, read_grid
 
 if TYPE_CHECKING:
     from hstmosaic.run.options import RunOptions
@@ -71,6 +72,14 @@ def requested_options(
 def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicRequest:
     """Take the options of `MosaicRequest` out of those of a command; recorded values replace missing ones."""
     parameters, sky, compress = (given.pop(name) for name in ("parameters", "sky", "compress"))
+    grid, scale, bounds = (given.pop(name) for name in ("grid", "scale", "bounds"))
+    if (grid, scale, bounds) != (None, None, None):
+        recorded = replace(
+            recorded,
+            grid=read_grid(grid) if grid is not None else None,
+            scale=scale,
+            bounds=parse_bounds(bounds) if bounds is not None else None,
+        )
     return replace(
         recorded,
         parameters=read_parameters(parameters) if parameters is not None else recorded.parameters,

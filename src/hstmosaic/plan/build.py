@@ -15,9 +15,10 @@ from hstmosaic.plan.inputs import find_all_inputs, find_inputs
 from hstmosaic.plan.keywords import find_header_faults
 from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
-from hstmosaic.plan.names import check_prefix, default_prefix
+from hstmosaic.plan.names import check_prefix, default_prefix, grid_prefix
 from hstmosaic.plan.plan import Plan, installed_versions
 from hstmosaic.plan.request import DOCUMENTED
+from hstmosaic.plan.requested_grids import exclude_off_grid
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
 from hstmosaic.plan.task_estimates import estimate_tasks
 from hstmosaic.text import count_of
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.plan.sky import CellChoice
+
+_KERNEL, _CONSERVING = "final_kernel", ("square", "point", "turbo")
 
 
 def make_plan(
@@ -80,7 +83,10 @@ def make_plan(
     if not exposures:
         raise BadInputError(_as_problems(excluded))
     choice, exposures, elsewhere = _place(exposures)
-    excluded += elsewhere
+    exposures, off_grid = exclude_off_grid(exposures, choice.cell, request)
+    excluded += [*elsewhere, *off_grid]
+    if not exposures:
+        raise BadInputError(_as_problems(excluded))
     if strict:
         apply_strict(excluded)
     limits, clipped = mosaic_limits(choice.sky_cells)
@@ -91,8 +97,9 @@ def make_plan(
     notes += [*exposure_cautions(exposures), *solution_cautions(exposures)]
     notes += _ineffective_keeps(keep, given, exposures, excluded)
     tight = tight_limits(exposures, choice.cell, limits)
-    prefix = prefix if prefix is not None else default_prefix(choice.cell)
-    geometry = common_geometry(exposures, choice.cell, limits, tight)
+    if prefix is None:
+        prefix = default_prefix(choice.cell) if request.grid is None else grid_prefix(request.grid.crval)
+    geometry = common_geometry(exposures, choice.cell, limits, tight, request)
     layers = make_layers(exposures, geometry, prefix, learned, request)
     return Plan(
         source=source if isinstance(source, str) else f"{count_of(len(source), 'exposure')}, named one by one",
@@ -111,7 +118,7 @@ def make_plan(
         learned=learned,
         request=request,
         excluded=tuple(excluded),
-        notes=(*notes, *sky_cautions(layers), *_close_calls(layers), *_unused_parameters(request, layers)),
+        notes=(*notes, *sky_cautions(layers), *_close_calls(layers), *_parameter_cautions(request, layers)),
         versions=installed_versions(),
         dropped=_dropped(given, exposures),
     )
@@ -231,9 +238,15 @@ def _close_calls(layers: Sequence[Layer]) -> list[str]:
     ]
 
 
-def _unused_parameters(request: MosaicRequest, layers: Sequence[Layer]) -> list[str]:
+def _parameter_cautions(request: MosaicRequest, layers: Sequence[Layer]) -> list[str]:
     unused = request.parameters.unused({(layer.instrument, layer.detector, layer.filter) for layer in layers})
-    return [f"the drizzle parameters of {', '.join(unused)} apply to no layer"] if unused else []
+    notes = [f"the drizzle parameters of {', '.join(unused)} apply to no layer"] if unused else []
+    kernels = {layer.name: str(dict(layer.parameters).get(_KERNEL, "square")) for layer in layers}
+    return notes + [
+        f"{name}: the {kernel} kernel does not conserve flux exactly"
+        for name, kernel in kernels.items()
+        if kernel not in _CONSERVING
+    ]
 
 
 def _as_problems(excluded: Sequence[Exclusion]) -> list[Problem]:

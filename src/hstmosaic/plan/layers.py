@@ -11,6 +11,7 @@ from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, trailer_name
 from hstmosaic.plan.request import DOCUMENTED
+from hstmosaic.plan.requested_grids import requested_grids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,13 +92,25 @@ class Geometry:
     tight: Limits
     """The part of them that holds data."""
     fine: Grid
-    coarse: Grid
+    coarse: Grid | None
+    """None on the grid of an image."""
     frame: tuple[str, ...]
-    """Names of the exposures that determine the grids."""
+    """Names of the exposures that determine the grids; none where the user does."""
+    requested: bool = False
+    """Whether the grids are the user's."""
 
 
-def common_geometry(exposures: Sequence[Exposure], cell: ProjectionCell, limits: Limits, tight: Limits) -> Geometry:
+def common_geometry(
+    exposures: Sequence[Exposure],
+    cell: ProjectionCell,
+    limits: Limits,
+    tight: Limits,
+    request: MosaicRequest = DOCUMENTED,
+) -> Geometry:
     """Return the grids that all layers share."""
+    if request.changes_grid:
+        grids = requested_grids(exposures, cell, request)
+        return Geometry(cell, limits, tight, *grids, frame=(), requested=True)
     fine, coarse = (product_grid(exposures, cell, tight, ratio) for ratio in (1, COARSE_RATIO))
     return Geometry(cell, limits, tight, fine, coarse, framing_exposures(exposures, cell, tight))
 
@@ -158,16 +171,17 @@ def _layer(
 
 
 def _products(exposure: Exposure, geometry: Geometry, prefix: str) -> tuple[Product, ...]:
-    coarse_too = exposure.detector in COARSE_DETECTORS
+    coarse_too = exposure.detector in COARSE_DETECTORS and geometry.coarse is not None
     made = []
     for coarse in (True, False) if coarse_too else (False,):
         stem = product_stem(prefix, exposure.instrument, exposure.detector, exposure.filter, coarse=coarse)
-        height, width = geometry.limits.shape(COARSE_RATIO if coarse else 1)
+        grid = geometry.coarse if coarse and geometry.coarse is not None else geometry.fine
+        height, width = grid.shape if geometry.requested else geometry.limits.shape(COARSE_RATIO if coarse else 1)
         made.append(
             Product(
                 name=product_name(stem, exposure.filetype),
                 trailer=trailer_name(stem),
-                grid=geometry.coarse if coarse else geometry.fine,
+                grid=grid,
                 documented_size=height * width,
             )
         )

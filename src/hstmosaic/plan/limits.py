@@ -56,6 +56,23 @@ class Grid:
     """Reference pixel, 1-based, x then y."""
     crval: tuple[float, float]
     """Right ascension and declination there, degrees."""
+    cd: tuple[float, float, float, float] | None = None
+    """CD matrix, row by row; None for north up."""
+
+    @property
+    def matrix(self) -> tuple[float, float, float, float]:
+        """CD1_1, CD1_2, CD2_1 and CD2_2, degrees per pixel."""
+        degrees = self.scale / 3600
+        return self.cd if self.cd is not None else (-degrees, 0.0, 0.0, degrees)
+
+    @property
+    def wcs(self) -> WCS:
+        """The tangent plane."""
+        plane = WCS(naxis=2)
+        plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        plane.wcs.crpix, plane.wcs.crval = list(self.crpix), list(self.crval)
+        plane.wcs.cd = np.reshape(self.matrix, (2, 2))
+        return plane
 
 
 def mosaic_limits(sky_cells: Mapping[str, SkyCell]) -> tuple[Limits, list[str]]:

@@ -48,6 +48,18 @@ def default_prefix(cell: ProjectionCell) -> str:
     return f"hst-skycell-{cell.name}-ra{_degrees(ra)}-dec{hemisphere}{_degrees(abs(dec))}"
 
 
+def grid_prefix(crval: tuple[float, float]) -> str:
+    """Return the default prefix of mosaics on the grid of an image: ``hst-grid-ra<##>d<####>-dec<n|s><##>d<####>``.
+
+    Parameters
+    ----------
+    crval : tuple of float
+        Right ascension and declination of the grid's reference position, degrees.
+    """
+    ra, dec = crval
+    return f"hst-grid-ra{_degrees(ra % 360)}-dec{'s' if dec < 0 else 'n'}{_degrees(abs(dec))}"
+
+
 def _degrees(value: float) -> str:
     return f"{value:.4f}".replace(".", "d")
 

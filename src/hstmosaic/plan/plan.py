@@ -158,11 +158,19 @@ def _product_to_dict(product: Product) -> dict[str, Any]:
         "crpix": grid.crpix,
         "crval": grid.crval,
         "documented_size": product.documented_size,
+        **({"cd": grid.cd} if grid.cd is not None else {}),
     }
 
 
 def _product(raw: dict[str, Any]) -> Product:
-    grid = Grid(raw["pixel_scale"], tuple(raw["shape"]), tuple(raw["crpix"]), tuple(raw["crval"]))
+    cd = raw.get("cd")
+    grid = Grid(
+        raw["pixel_scale"],
+        tuple(raw["shape"]),
+        tuple(raw["crpix"]),
+        tuple(raw["crval"]),
+        tuple(cd) if cd is not None else None,
+    )
     return Product(raw["name"], raw["trailer"], grid, raw["documented_size"])
 
 

@@ -39,7 +39,7 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
     exposures = tuple(read_exposure(aligned[e.name]) if e.name in aligned else e for e in plan.exposures)
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     tight = tight_limits(exposures, cell, plan.limits)
-    geometry = common_geometry(exposures, cell, plan.limits, tight)
+    geometry = common_geometry(exposures, cell, plan.limits, tight, plan.request)
     layers = make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request)
     estimates = estimate_tasks(exposures, layers, plan.learned)
     return replace(

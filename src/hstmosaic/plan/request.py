@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from hstmosaic.errors import OptionError
 from hstmosaic.plan.parameters import DrizzleParameters
+from hstmosaic.plan.target_grid import Bounds, TargetGrid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hstmosaic.plan.parameter_names import Value
+
+_FINEST, _COARSEST = 0.005, 2.0
 
 
 class Sky(StrEnum):
@@ -42,6 +46,23 @@ class MosaicRequest:
     """Sky subtraction of every layer; by default drizzlepac chooses by the depth of the layer."""
     compress: bool = False
     """Write mosaics as tile-compressed FITS."""
+    grid: TargetGrid | None = None
+    """Grid of every mosaic; by default it is on the projection cell."""
+    scale: float | None = None
+    """Pixel scale on the projection cell, arcsec; by default 0.04."""
+    bounds: Bounds | None = None
+    """Rectangle that mosaics cover; by default the data."""
+
+    def __post_init__(self) -> None:
+        if self.grid is not None and (self.scale is not None or self.bounds is not None):
+            raise OptionError("--grid excludes --scale and --bounds", "omit one of them")
+        if self.scale is not None and not _FINEST <= self.scale <= _COARSEST:
+            raise OptionError(f"--scale must be from {_FINEST} to {_COARSEST} arcsec, not {self.scale:g}", "")
+
+    @property
+    def changes_grid(self) -> bool:
+        """Whether mosaics have another grid than the documented one."""
+        return not (self.grid is None and self.scale is None and self.bounds is None)
 
     def layer_parameters(self, instrument: str, detector: str, filter_name: str) -> dict[str, Value]:
         """Return the parameters of a layer that differ from drizzlepac's."""
@@ -57,6 +78,12 @@ class MosaicRequest:
             raw["sky"] = str(self.sky)
         if self.compress:
             raw["compress"] = True
+        if self.grid is not None:
+            raw["grid"] = asdict(self.grid)
+        if self.scale is not None:
+            raw["scale"] = self.scale
+        if self.bounds is not None:
+            raw["bounds"] = asdict(self.bounds)
         return raw
 
     @classmethod
@@ -66,6 +93,9 @@ class MosaicRequest:
             parameters=DrizzleParameters.from_dict(raw.get("parameters", {})),
             sky=Sky(raw["sky"]) if "sky" in raw else None,
             compress=bool(raw.get("compress", False)),
+            grid=TargetGrid.from_dict(raw["grid"]) if "grid" in raw else None,
+            scale=raw.get("scale"),
+            bounds=Bounds.from_dict(raw["bounds"]) if "bounds" in raw else None,
         )
 
     def __str__(self) -> str:
@@ -76,6 +106,11 @@ class MosaicRequest:
         ]
         words += [f"sky={self.sky}"] if self.sky is not None else []
         words += ["compressed"] if self.compress else []
+        words += [f"scale={self.scale:g} arcsec"] if self.scale is not None else []
+        words += [f"bounds={self.bounds}"] if self.bounds is not None else []
+        if self.grid is not None:
+            height, width = self.grid.shape
+            words.append(f"grid of {width} x {height} pixels of {self.grid.scale:.4g} arcsec")
         return ", ".join(words) or "as documented"
 
 

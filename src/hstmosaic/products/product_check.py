@@ -65,15 +65,16 @@ def _grid_faults(science: fits.Header, product: Product) -> list[str]:
     if shape != grid.shape:
         faults.append(f"shape {shape} instead of {grid.shape}")
     degrees = grid.scale / 3600
+    cd = grid.matrix
     planned = {
         "CRPIX1": (grid.crpix[0], 1.0),
         "CRPIX2": (grid.crpix[1], 1.0),
         "CRVAL1": (grid.crval[0], degrees),
         "CRVAL2": (grid.crval[1], degrees),
-        "CD1_1": (-degrees, degrees),
-        "CD1_2": (0.0, degrees),
-        "CD2_1": (0.0, degrees),
-        "CD2_2": (degrees, degrees),
+        "CD1_1": (cd[0], degrees),
+        "CD1_2": (cd[1], degrees),
+        "CD2_1": (cd[2], degrees),
+        "CD2_2": (cd[3], degrees),
     }
     faults += [
         f"{key} {science.get(key)} instead of {value}"

@@ -43,6 +43,25 @@ class ScreenSpec:
 
 
 @dataclass(frozen=True)
+class GridSpec:
+    """Tangent plane and pixels of a mosaic."""
+
+    coarse: bool
+    """Whether it is the grid of drizzlepac's coarse product."""
+    shape: tuple[int, int]
+    """Height and width, pixels."""
+    crpix: tuple[float, float]
+    crval: tuple[float, float]
+    cd: tuple[float, float, float, float]
+    """CD1_1, CD1_2, CD2_1 and CD2_2, degrees per pixel."""
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> GridSpec:
+        """Return the grid that `dataclasses.asdict` converted."""
+        return cls(raw["coarse"], *(tuple(raw[name]) for name in ("shape", "crpix", "crval", "cd")))
+
+
+@dataclass(frozen=True)
 class DrizzleSpec:
     """Drizzle one layer over one box."""
 
@@ -74,6 +93,8 @@ class DrizzleSpec:
     """Whether drizzlepac's parameter set is that for overlapping exposures, whatever the depth."""
     compress: bool = False
     """Whether mosaics are tile-compressed."""
+    grids: tuple[GridSpec, ...] = ()
+    """Grids of the mosaics where they are not drizzlepac's, the coarse one first."""
     kind: str = "drizzle"
 
 
@@ -193,13 +214,14 @@ class TaskResult:
         return {file["name"]: file["sha256"] for file in self.data.get("files", [])}
 
 
-_CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": False}
+_CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": False, "grids": ()}
 """Fields of `DrizzleSpec` with their defaults, at which they are omitted from specifications and keys."""
 
 
 def custom_fields(spec: DrizzleSpec) -> dict[str, Any]:
     """Return the fields for options of the user that differ from their defaults."""
-    return {name: getattr(spec, name) for name, default in _CUSTOM.items() if getattr(spec, name) != default}
+    raw = asdict(spec)
+    return {name: raw[name] for name, default in _CUSTOM.items() if raw[name] != default}
 
 
 def spec_to_json(spec: TaskSpec) -> str:
@@ -230,6 +252,7 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["history"] = tuple(raw["history"])
             raw["products"] = tuple(raw["products"])
             raw["repaired"] = tuple(raw["repaired"])
+            raw["grids"] = tuple(GridSpec.from_dict(grid) for grid in raw.get("grids", ()))
             raw["parameters"] = tuple((name, value) for name, value in raw.get("parameters", ()))
             return DrizzleSpec(**raw)
         case "sources":

@@ -23,7 +23,7 @@ from hstmosaic.tasks.upstream.memory import OutOfMemoryError
 from hstmosaic.tasks.upstream.parameters import record_parameters
 from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.upstream.steps import record_steps
-from hstmosaic.tasks.user_options import use_parameters
+from hstmosaic.tasks.user_options import use_grids, use_parameters
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     apply_repairs(Stage.DRIZZLE)
     drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
     use_parameters(spec)
+    use_grids(spec)
     parameters, recorder = record_parameters(), record_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,

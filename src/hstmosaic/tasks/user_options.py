@@ -1,10 +1,13 @@
-"""Drizzle parameters of the user, merged into the sets that drizzlepac selects."""
+"""Options of the user in drizzlepac: drizzle parameters and grids."""
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import TYPE_CHECKING, Any
 
-from drizzlepac.haputils import config_utils
+import numpy as np
+from drizzlepac.haputils import config_utils, poller_utils, product
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import DrizzleSpec
@@ -25,7 +28,7 @@ def use_parameters(spec: DrizzleSpec) -> None:
     spec : DrizzleSpec
         With ``parameters`` and ``fixed_set``.
     """
-    if not (spec.parameters or spec.fixed_set):
+    if not (spec.parameters or spec.fixed_set or spec.grids):
         return
 
     class CustomConfig(config_utils.HapConfig):  # type: ignore[misc]
@@ -33,6 +36,8 @@ def use_parameters(spec: DrizzleSpec) -> None:
             super().__init__(prod_obj, *args, **options)
             if hasattr(prod_obj, "skycell"):
                 self.pars[_STEP].outpars.update(spec.parameters)
+                if spec.grids:
+                    self.pars[_STEP].outpars["final_rot"] = None  # that of the grid
 
         def _determine_conditions(self, prod_obj: Any) -> None:
             depth = prod_obj.mask_kws[_DEPTH] if spec.fixed_set and hasattr(prod_obj, "skycell") else [_OVERLAPPING]
@@ -44,3 +49,46 @@ def use_parameters(spec: DrizzleSpec) -> None:
                 depth[0] = measured
 
     config_utils.HapConfig = CustomConfig
+
+
+def use_grids(spec: DrizzleSpec) -> None:
+    """Have drizzlepac make the mosaics of a task on the grids of its specification.
+
+    drizzlepac's own mosaics are cut out of the plane of a projection cell. Everything after that choice, from
+    footprints to the kernel, uses the plane that it is given.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        With ``grids``.
+    """
+    if not spec.grids:
+        return
+    grids = {grid.coarse: grid for grid in spec.grids}
+    interpret = poller_utils.interpret_mvm_input
+
+    @functools.wraps(interpret)
+    def interpret_mvm_input(*args: Any, **options: Any) -> tuple[Any, list[Any]]:
+        found, mosaics = interpret(*args, **options)
+        return found, [mosaic for mosaic in mosaics if _is_coarse(mosaic) in grids]
+
+    def generate_metawcs(self: Any, custom_limits: Any = None) -> Any:
+        grid = grids[_is_coarse(self)]
+        plane = copy.deepcopy(self.skycell.projection_cell.wcs)
+        plane.wcs.crpix, plane.wcs.crval = list(grid.crpix), list(grid.crval)
+        plane.wcs.cd = np.reshape(grid.cd, (2, 2))
+        plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        plane.wcs.set()
+        plane.pixel_shape = [grid.shape[1], grid.shape[0]]
+        plane.pscale = float(np.sqrt(abs(np.linalg.det(plane.wcs.cd)))) * 3600
+        plane.orientat = float(np.rad2deg(np.arctan2(grid.cd[1], grid.cd[3])))
+        self.bounding_box = [slice(0, grid.shape[0]), slice(0, grid.shape[1])]
+        self.meta_wcs, self.meta_bounded_wcs = plane, copy.deepcopy(plane)
+        return self.meta_bounded_wcs
+
+    poller_utils.interpret_mvm_input = interpret_mvm_input
+    product.SkyCellProduct.generate_metawcs = generate_metawcs
+
+
+def _is_coarse(mosaic: Any) -> bool:
+    return bool(mosaic.skycell.scale > mosaic.skycell.projection_cell.wcs.pscale * 1.5)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.header_records import input_records, repair_records, spec_digest
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.products.gather import product_names
-from hstmosaic.store.task_specs import DrizzleSpec
+from hstmosaic.store.task_specs import DrizzleSpec, GridSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer, Product
-    from hstmosaic.plan.limits import Limits
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.header_notes import HeaderNotes
     from hstmosaic.store.pixel_repair import PixelRepair
@@ -63,7 +62,7 @@ def drizzle_spec(
         limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
         prefix=plan.prefix,
         products=product_names(layer),
-        areas=tuple((product.name, _area(product, limits), product.documented_size) for product in layer.products),
+        areas=tuple((product.name, _area(plan, product), product.documented_size) for product in layer.products),
         cards=notes.keywords(used),
         history=notes.records(used),
         repaired=tuple(exposure.name for exposure in listed if exposure.needs_repair and exposure.name in used),
@@ -71,6 +70,7 @@ def drizzle_spec(
         parameters=layer.parameters,
         fixed_set=plan.request.sky is not None,
         compress=plan.request.compress,
+        grids=_grids(plan, layer),
     )
     inputs = {name: checksums.get(name, "") for name in used}
     left_out = [name for name in layer.exposures if name not in used]
@@ -81,6 +81,25 @@ def drizzle_spec(
     )
 
 
-def _area(product: Product, limits: Limits) -> int:
-    height, width = limits.shape(round(product.grid.scale / 0.04))
+def _grids(plan: Plan, layer: Layer) -> tuple[GridSpec, ...]:
+    """Return the grids of a layer's products where the user requested them."""
+    if not plan.request.changes_grid:
+        return ()
+    return tuple(
+        GridSpec(
+            coarse=len(layer.products) > 1 and product is layer.products[0],
+            shape=product.grid.shape,
+            crpix=product.grid.crpix,
+            crval=product.grid.crval,
+            cd=product.grid.matrix,
+        )
+        for product in layer.products
+    )
+
+
+def _area(plan: Plan, product: Product) -> int:
+    """Return the number of pixels in the limits of a product's task."""
+    if plan.request.changes_grid:
+        return product.documented_size
+    height, width = plan.tight_limits.shape(round(product.grid.scale / 0.04))
     return height * width
