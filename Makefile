@@ -19,7 +19,7 @@ UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN): use one of $(KNOWN)))
 
 .DELETE_ON_ERROR:
-.PHONY: help venv mosaic image sif test test-quick test-slurm test-image lint bench docs lock clean
+.PHONY: help venv mosaic image sif test test-quick test-slurm test-image test-pythons lint bench docs changelog lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,7 +44,11 @@ test-slurm: .venv/.dev-stamp  ## run the tests on a real Slurm (Debian: apt inst
 test-image: .venv/.dev-stamp  ## build the image and test it, also with Apptainer and Slurm (minutes; needs root on Debian)
 	$(BIN)/python -m pytest -m image tests/image
 
-test-quick: .venv/.dev-stamp  ## run the tests that take seconds
+test-pythons: .venv/.dev-stamp  ## run fast tests on Python 3.12 and 3.13 and with the oldest dependencies (build/pythons has them)
+	.ci/pythons install
+	.ci/pythons test
+
+test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac (about 3 minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm and not image"
 
 lint: .venv/.dev-stamp  ## check style, types and imports
@@ -62,6 +66,9 @@ bench: .venv/.dev-stamp  ## compare with drizzlepac's make_custom_mosaic; writes
 docs: .venv/.dev-stamp  ## build the site in docs/_build/html
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 
+changelog: .venv/.dev-stamp  ## print the next section of the changelog, which is made from changes/
+	$(BIN)/towncrier build --draft
+
 UV ?= uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
     --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(LOCK_OPTIONS)
@@ -71,7 +78,9 @@ lock:  ## write the lock files from pyproject.toml (needs uv; LOCK_OPTIONS=--upg
 	sed -i '/^photutils==/i # photutils <3: drizzlepac 3.11 reads columns that photutils 3 renamed, and hides the KeyError.' container/lock.txt
 	sed -i '/^spherical-geometry==/i # spherical_geometry <1.4: stsci.skypac calls a method that 1.4.0 dropped; sky matching then fails silently.' container/lock.txt
 	$(COMPILE) --group dev -c container/lock.txt -o container/lock-dev.txt
+	$(COMPILE) --group test -c container/lock-dev.txt -o container/lock-test.txt
 	$(COMPILE) --group sbom -o container/lock-sbom.txt
+	$(COMPILE) --resolution lowest-direct pyproject.toml --group build --group test -o container/lock-oldest.txt
 
 clean:  ## remove what make created, except mosaics
 	rm -rf .venv build dist demo docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -27,6 +27,18 @@ def pytest_configure(config):
     os.environ["HSTMOSAIC_LEARNING"] = "off"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter, config):
+    """Print the coverage per folder after a run with ``--cov``."""
+    plugin = config.pluginmanager.get_plugin("_cov")
+    if plugin is None or plugin.cov_controller is None or hasattr(config, "workerinput"):
+        return
+    from helpers.coverage_table import coverage_table
+
+    terminalreporter.section("coverage, without child processes")
+    terminalreporter.write_line("\n".join(coverage_table(plugin.cov_controller.cov)))
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory):
     """Simulated fields by kind and size, for example ``simulated.demo(200).list``; not to be changed by tests."""
