@@ -1,4 +1,4 @@
-"""What is in the image, and what is not."""
+"""Contents of the image."""
 
 import json
 import re

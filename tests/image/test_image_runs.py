@@ -102,7 +102,7 @@ def test_the_doctor_compares_inside_and_outside(image, tmp_path):
     assert inside.splitlines()[0].startswith(f"{here}; image {image.name}@sha256:")
 
 
-def test_another_version_in_the_image_is_told(image, tmp_path, monkeypatch):
+def test_another_version_in_the_image_fails(image, tmp_path, monkeypatch):
     from hstmosaic.run import doctor
     from hstmosaic.run.profiles.profile import load_profile
 
@@ -113,7 +113,7 @@ def test_another_version_in_the_image_is_told(image, tmp_path, monkeypatch):
     assert finding.message.endswith(" in the image")
 
 
-def test_an_image_that_is_not_there_is_told(tmp_path):
+def test_a_missing_image_fails(tmp_path):
     from hstmosaic.run.doctor import examine
     from hstmosaic.run.profiles.profile import load_profile
 

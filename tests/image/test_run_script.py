@@ -1,4 +1,4 @@
-"""What `container/run.sh` lets an image see; Apptainer and podman are stood in for."""
+"""Directories that `container/run.sh` binds, with replacements of Apptainer and podman."""
 
 import itertools
 import os
@@ -89,7 +89,7 @@ def test_podman_gets_the_same_folders_and_the_user(call, tmp_path):
 @pytest.mark.parametrize(
     ("image", "name", "mark"), [("an.sif", "a:b", "colon"), ("an.sif", "a,b", "comma"), ("", "a:b", "colon")]
 )
-def test_what_cannot_be_seen_is_said(image, name, mark, call, tmp_path):
+def test_paths_outside_of_the_image_are_errors(image, name, mark, call, tmp_path):
     data = folder(tmp_path / name, "a_flc.fits")
     code, words, said = call(tmp_path / image if image else "hstmosaic", "run", data / "a_flc.fits")
     assert (code, words) == (1, [])

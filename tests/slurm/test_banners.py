@@ -65,7 +65,7 @@ def test_a_job_that_is_lost_at_such_a_site_is_replaced(slurm, other, site, tmp_p
             assert f"job {job.data['job']} ended (CANCELLED" in retry.message
 
 
-def test_the_words_of_sbatch_are_told_without_banners(slurm, other, site, tmp_path, monkeypatch):
+def test_errors_of_sbatch_are_quoted_without_banners(slurm, other, site, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", site)
     with bench(tmp_path, profile(**{"queue: batch": "queue: nowhere"})) as on:
         with pytest.raises(ClusterError, match="invalid partition specified: nowhere") as raised:

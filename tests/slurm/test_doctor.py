@@ -43,7 +43,7 @@ def test_a_healthy_site(slurm, tmp_path):
         ({"cores: 2": "python: /no/such/python"}, "job", "/no/such/python"),
     ],
 )
-def test_what_is_to_be_mended_is_said(slurm, tmp_path, change, what, words):
+def test_failed_checks_say_what_to_do(slurm, tmp_path, change, what, words):
     (finding,) = [finding for finding in examine(profile(**change), tmp_path) if not finding.passed]
     assert finding.what == what
     assert words in str(finding)
@@ -78,27 +78,27 @@ def test_a_controller_that_goes_away_takes_no_finding_with_it(slurm, tmp_path, m
 
 
 @pytest.mark.parametrize("name", ["my mosaics", "x&y"])
-def test_a_path_that_no_run_could_have_is_told(slurm, tmp_path, name):
+def test_a_path_that_no_run_can_have_fails(slurm, tmp_path, name):
     (finding,) = [finding for finding in examine(profile(), tmp_path / name) if not finding.passed]
     assert finding.what == "output directory"
     assert name in finding.message
 
 
-def test_a_directory_that_nodes_do_not_see_is_told(slurm, tmp_path):
+def test_a_directory_that_nodes_do_not_see_fails(slurm, tmp_path):
     # as where the folder of the doctor is not on the node: no log of the job comes here
     gone = f"cores: 2, job-script-prologue: ['rm -r {tmp_path}/.hstmosaic-doctor-*; exit 1']"
     (finding,) = [finding for finding in examine(profile(**{"cores: 2": gone}), tmp_path) if not finding.passed]
     assert "is the output directory shared with the nodes?" in finding.next_step
 
 
-def test_another_directory_under_the_same_path_is_told(slurm, tmp_path):
+def test_another_directory_under_the_same_path_fails(slurm, tmp_path):
     other = f"cores: 2, job-script-prologue: ['echo other > {tmp_path}/.hstmosaic-doctor-*/token.txt']"
     (finding,) = [finding for finding in examine(profile(**{"cores: 2": other}), tmp_path) if not finding.passed]
     assert finding.what == "shared file system"
     assert finding.message.endswith("has another directory under the path of the output directory")
 
 
-def test_a_host_that_nodes_do_not_reach_is_told(slurm, tmp_path, monkeypatch):
+def test_a_host_that_nodes_do_not_reach_fails(slurm, tmp_path, monkeypatch):
     def probe_script(folder, host, port, given):
         with socket.create_server((host, 0)) as closed:  # nobody listens there any more when the job has started
             return doctor_script(folder, host, closed.getsockname()[1], given)

@@ -1,4 +1,4 @@
-"""Jobs on a real Slurm: what is asked for, what is done when they are lost, and that none is left."""
+"""Jobs on a real Slurm: their sizes, retries of lost tasks, and that no job is left."""
 
 import http.client
 import os
@@ -200,7 +200,7 @@ def test_a_job_that_is_submitted_though_sbatch_was_given_up_is_cancelled(slurm, 
         assert len(on.emitted("job")) == len(on.emitted("refused")) == 1
 
 
-def test_a_job_that_works_before_sbatch_has_said_its_number(slurm, tmp_path, monkeypatch):
+def test_a_worker_may_start_before_sbatch_answers(slurm, tmp_path, monkeypatch):
     end = given_up_once(monkeypatch, tmp_path)
     with bench(tmp_path) as on:
         assert on.start("task").result(PATIENCE)[0].ok
@@ -329,7 +329,7 @@ def test_a_task_that_fits_no_job_is_an_error_before_submission(slurm, tmp_path):
         assert slurm.jobs() == {}
 
 
-def test_what_sbatch_says_is_told(slurm, tmp_path):
+def test_errors_of_sbatch_end_the_run(slurm, tmp_path):
     with bench(tmp_path, profile(**{"queue: batch": "queue: nowhere"})) as on:
         with pytest.raises(ClusterError, match=r"invalid partition specified: nowhere") as raised:
             on.start("task").result(PATIENCE)

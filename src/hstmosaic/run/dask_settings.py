@@ -67,6 +67,6 @@ def address_note() -> str:
     """Return a warning if this host has no address that others can reach, else an empty string."""
     import dask.config
 
-    if dask.config.get("jobqueue.slurm.interface", None) or not (words := find_address()):
+    if dask.config.get("jobqueue.slurm.interface", None) or not (warning := find_address()):
         return ""
-    return f"{words}; if workers do not connect, name a network in jobqueue.slurm.interface"
+    return f"{warning}; if workers do not connect, name a network in jobqueue.slurm.interface"

@@ -120,7 +120,7 @@ def test_only_who_kills_for_memory_gets_more_of_it(start, events, number, retry)
 
 
 @pytest.mark.upstream
-def test_who_waits_for_a_task_hears_of_an_error_in_the_driver(tmp_path, monkeypatch):
+def test_an_error_in_the_driver_reaches_those_who_wait(tmp_path, monkeypatch):
     def read_result(_):  # what a file server that has been restarted may say
         raise OSError(errno.ESTALE, "Stale file handle")
 

@@ -1,4 +1,4 @@
-"""How Python in an image is called, and what is seen in there."""
+"""Command of Python in an image, and the directories that it binds."""
 
 import json
 import re

@@ -112,8 +112,8 @@ def versions_inside(image: str) -> dict[str, str]:
             f"cannot start {image}: {error}", "install the program that runs it, or load its module"
         ) from error
     if done.returncode != 0:
-        words = " ".join(done.stderr.split()[-60:])
-        raise ClusterError(f"cannot start {image}: {words}", "try: " + shlex.join(command))
+        stderr = " ".join(done.stderr.split()[-60:])
+        raise ClusterError(f"cannot start {image}: {stderr}", "try: " + shlex.join(command))
     found = _versions_in(done.stdout)
     if found is None:
         raise ClusterError(f"{image} did not report its versions", "try: " + shlex.join(command))

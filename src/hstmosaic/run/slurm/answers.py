@@ -200,10 +200,10 @@ def rejection_message(code: int, out: str, err: str) -> str:
         Its output.
     """
     own = _SBATCH_ERROR.findall(f"{err}\n{out}")
-    words = [" ".join(part.split()) for part in own or [err.strip() or out.strip()] if part]
+    lines = [" ".join(part.split()) for part in own or [err.strip() or out.strip()] if part]
     if code in _TIMEOUT_CODES:
-        words.append(f"sbatch: {TIMED_OUT}")
-    return " ".join(words) or f"sbatch: exit code {code}"
+        lines.append(f"sbatch: {TIMED_OUT}")
+    return " ".join(lines) or f"sbatch: exit code {code}"
 
 
 def is_transient(error: str) -> bool:
