@@ -126,7 +126,7 @@ def test_a_task_above_the_limit_is_tried_alone(tmp_path):
 
 @pytest.mark.upstream
 def test_memory_that_limits_the_tasks_at_a_time_is_reported_once(tmp_path):
-    specs = [StubSpec(seconds=0.5)] * 5
+    specs = [StubSpec(seconds=2.0)] * 5
     results, events = run_stubs(tmp_path, specs, estimate_mb=700, memory_mb=1500, workers=4)
     assert all(result.ok for result in results)
     assert side_by_side(events) == 2
@@ -138,7 +138,7 @@ def test_memory_that_limits_the_tasks_at_a_time_is_reported_once(tmp_path):
 
 @pytest.mark.upstream
 def test_nothing_is_reported_where_cores_limit(tmp_path):
-    _, events = run_stubs(tmp_path, [StubSpec(seconds=0.3)] * 4, estimate_mb=700)
+    _, events = run_stubs(tmp_path, [StubSpec(seconds=2.0)] * 4, estimate_mb=700)
     assert side_by_side(events) == 2
     assert of_kind(events, "memory limit") == []
 
