@@ -87,6 +87,7 @@ clean:  ## remove what make created, except mosaics
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.locked: container/lock.txt
+	@test "$$(uname -s)" = Linux || { echo "make: hstmosaic needs Linux; elsewhere, use an image (docs/images.md)"; exit 1; }
 	@command -v "$(PYTHON)" > /dev/null || \
 	    { echo "make: $(PYTHON) not found: install Python 3.11 or later, or name one: make PYTHON=/path/to/python3"; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

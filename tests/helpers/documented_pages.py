@@ -56,7 +56,7 @@ def read_page(path: Path) -> Page:
         elif token.info == "python":
             steps.append(Step(line, token.content, python=True))
     directives = {token.info for token in fences if token.info.startswith("{")}
-    unknown = {token.info for token in fences} - _LANGUAGES - directives - {"yaml", "text"}
+    unknown = {token.info for token in fences} - _LANGUAGES - directives - {"json", "toml", "yaml", "text"}
     unknown |= {"an indented block" for token in tokens if token.type == "code_block"}
     return Page(path, matter.get("commands", ""), tuple(steps), tuple(sorted(unknown)))
 
