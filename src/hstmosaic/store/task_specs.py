@@ -86,6 +86,8 @@ class DrizzleSpec:
     repaired: tuple[str, ...] = ()
     """Names of exposures whose pixels need repair."""
     log_level: str = "info"
+    whole: bool = False
+    """Let drizzlepac drizzle the layer in one call, instead of box by box; the mosaics are the same."""
     pixel_rules: int = PIXEL_RULES
     parameters: tuple[tuple[str, bool | int | float | str | None], ...] = ()
     """Parameters of AstroDrizzle that replace those that drizzlepac selects."""
@@ -96,6 +98,11 @@ class DrizzleSpec:
     grids: tuple[GridSpec, ...] = ()
     """Grids of the mosaics where they are not drizzlepac's, the coarse one first."""
     kind: str = "drizzle"
+
+    @property
+    def in_boxes(self) -> bool:
+        """Whether boxes are drizzled one by one: not with parameters or grids of the user, or for compressed files."""
+        return not (self.whole or self.parameters or self.grids or self.compress)
 
 
 @dataclass(frozen=True)
@@ -229,6 +236,9 @@ def spec_to_json(spec: TaskSpec) -> str:
     raw = asdict(spec)
     if isinstance(spec, DrizzleSpec):
         raw = {name: value for name, value in raw.items() if name not in _CUSTOM} | custom_fields(spec)
+        # the mosaics are the same, so that it is no option for pixels
+        if not spec.whole:
+            del raw["whole"]
     return json.dumps(raw, indent=1)
 
 

@@ -16,6 +16,8 @@ from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
+from hstmosaic.tasks.boxes.layer import OwnRecords, make_in_boxes
+from hstmosaic.tasks.boxes.prepare import Recorder
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.upstream import drizzling
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from hstmosaic.store.files import MadeFile
     from hstmosaic.store.task_specs import DrizzleSpec, TaskWarning
 
+RECORDS = Path("boxes")
+"""Folder in the working directory for the files of records."""
 MEANING = {
     Ret_code.KEYWORD_UPDATE_PROBLEM.value: "a product's header could not be updated (often a full disk)",
     Ret_code.NO_VIABLE_DATA.value: "no exposure that drizzlepac can use",
@@ -63,6 +67,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
     use_parameters(spec)
     use_grids(spec)
+    boxes = _record_boxes() if spec.in_boxes else None
     parameters, recorder = record_parameters(), record_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
@@ -71,6 +76,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
         output_file_prefix=drizzling.exact_prefix(spec.prefix),
         log_level=getattr(logging, spec.log_level.upper()),
     )
+    if boxes is not None and boxes.refusal:
+        return TaskResult(ok=False, error=f"{boxes.refusal}: drizzle whole layers")
     if isinstance(code, OutOfMemoryError):
         raise code
     if isinstance(code, SystemExit):
@@ -83,22 +90,34 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     trailers = [path.read_text(ENCODING, errors="replace") for path in sorted(Path().glob(TRAILERS))]
     steps = recorder.steps()
     warnings = joined(steps.warnings(), read_warnings(trailers))
-    files = [asdict(made) for made in _finish(spec, warnings)]
+    files = [asdict(made) for made in _finish(spec, warnings, boxes)]
     data = {"files": files, "parameters": parameters, "steps": asdict(steps)}
     return TaskResult(ok=True, data=data, warnings=warnings)
 
 
-def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning]) -> list[MadeFile]:
+def _record_boxes() -> Recorder:
+    """Let drizzlepac record what it would drizzle."""
+    RECORDS.mkdir()
+    recorder = Recorder(RECORDS)
+    recorder.install()
+    return recorder
+
+
+def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Recorder | None) -> list[MadeFile]:
     image = image_identity()
     cards = [*software_cards(), *(image.cards() if image is not None else ()), *spec.cards]
     history = [*software_records(), *spec.history, *(f"WARNING: {warning}" for warning in warnings)]
     areas = {name: (given, documented) for name, given, documented in spec.areas}
+    mosaics = {} if recorder is None else {mosaic.name: mosaic for mosaic in recorder.mosaics}
     files = []
     for path in map(Path, spec.products):
-        if path.name in areas:
+        if path.name not in areas:
+            files.append(finish_file(path))
+        elif recorder is None:
             files.append(
                 finish_fits(path, [refer_npixfrac(path, *areas[path.name]), *cards], history, compress=spec.compress)
             )
         else:
-            files.append(finish_file(path))
+            own = OwnRecords(areas[path.name], tuple(cards), tuple(history))
+            files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own))
     return files

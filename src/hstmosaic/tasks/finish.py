@@ -80,6 +80,10 @@ def refer_npixfrac(path: Path, given: int, documented: int) -> Card:
     given, documented : int
         Pixels in the limits that drizzlepac was given, and in those of whole sky cells.
     """
-    header = fits.getheader(path)
+    return documented_fraction(fits.getheader(path), given, documented)
+
+
+def documented_fraction(header: fits.Header, given: int, documented: int) -> Card:
+    """Return NPIXFRAC as `refer_npixfrac` does, from the header of a mosaic."""
     covered = round(header["NPIXFRAC"] * given)
     return "NPIXFRAC", covered / documented, header.comments["NPIXFRAC"]

@@ -1,0 +1,221 @@
+"""Put boxes together, behind the headers that drizzlepac made."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+from drizzlepac.haputils import product
+from stwcs.wcsutil import HSTWCS
+
+from hstmosaic.store.files import CHECKSUM_COMMENT, MadeFile, hdu_names
+from hstmosaic.tasks.boxes.boxes import BIG_ENDIAN, ROWS, BoxFiles, add_words, read_mask
+from hstmosaic.tasks.exact.regions import find_outlines
+from hstmosaic.tasks.exact.statistics import PositiveMedian, chunk_mean
+from hstmosaic.tasks.exact.tiles import FULL, TILE, TiledMask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from hstmosaic.store.task_specs import Card
+    from hstmosaic.tasks.boxes.records import BoxResult, MosaicRecord
+
+_BLOCK = 2880
+
+
+def assemble(
+    skeleton: Path,
+    mosaic: MosaicRecord,
+    boxes: BoxFiles,
+    target: Path,
+    cards: Callable[[fits.Header], Iterable[Card]],
+    history: Iterable[str],
+) -> MadeFile:
+    """Write a mosaic.
+
+    Parameters
+    ----------
+    skeleton : pathlib.Path
+        The product with 2 x 2 pixels.
+    mosaic : MosaicRecord
+        Its record.
+    boxes : BoxFiles
+        All boxes of the mosaic.
+    target : pathlib.Path
+        The file to write.
+    cards : callable
+        Returns records of ours for the primary header, given that header.
+    history : iterable of str
+        HISTORY records for the same.
+
+    Returns
+    -------
+    MadeFile
+    """
+    with fits.open(skeleton, checksum="remove") as hdus:
+        header, science = hdus[0].header, hdus["SCI", 1].header
+        for extension in ("SCI", "WHT"):
+            height, width = mosaic.shape
+            hdus[extension, 1].header["NAXIS1"], hdus[extension, 1].header["NAXIS2"] = width, height
+        science["S_REGION"] = region(hdus, mosaic, boxes)
+        for (keyword, (_, comment)), weight in zip(product.MASK_WHTKWS.items(), weigh(boxes), strict=True):
+            header[keyword] = (weight, comment)
+        for keyword, value, comment in cards(header):
+            header[keyword] = (value, comment)
+        for record in history:
+            header.add_history(record)
+        return _write(hdus, mosaic, boxes, target)
+
+
+def region(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles) -> str:
+    """Return S_REGION, as `processing_utils.compute_sregion` writes it.
+
+    Raises
+    ------
+    IndexError
+        If the mosaic has no data.
+    """
+    mask = coverage(mosaic, boxes)
+    if not mask.states.any():
+        raise IndexError("no pixel of the mosaic has data")
+    wcs = HSTWCS(hdus, ext=("SCI", 1))
+    text = ""
+    for polygon in find_outlines(mask):
+        text += "POLYGON ICRS "
+        for x, y in wcs.all_pix2world(polygon, 0):
+            text += f"{x} {y} "
+    return text
+
+
+def coverage(mosaic: MosaicRecord, boxes: BoxFiles) -> TiledMask:
+    """Return which pixels have data: those with a number, or where all have one, those that are not zero."""
+    whole = TiledMask(mosaic.shape)
+    covered = sum((one.box.bottom - one.box.top) * (one.box.right - one.box.left) for one in boxes.results)
+    complete = all(one.complete for one in boxes.results) and (
+        covered == mosaic.shape[0] * mosaic.shape[1] or not np.isnan(mosaic.empty)
+    )
+    if not complete and not np.isnan(mosaic.empty):
+        whole.states[:] = FULL
+    if complete and mosaic.empty != 0:
+        whole.states[:] = FULL
+    for result in boxes.results:
+        mask = read_mask(boxes.folder / result.coverage)
+        if not complete and result.complete:
+            mask = TiledMask(mask.shape)
+            mask.states[:] = FULL
+        row, column = result.box.top // TILE, result.box.left // TILE
+        rows, columns = mask.states.shape
+        whole.states[row : row + rows, column : column + columns] = mask.states
+        for (tile_row, tile_column), bits in mask.packed.items():
+            whole.packed[row + tile_row, column + tile_column] = bits
+    return whole
+
+
+def weigh(boxes: BoxFiles) -> tuple[np.float32, np.float32]:
+    """Return mean and median of positive weights, as numpy has them for the whole array."""
+
+    def positive() -> Iterator[np.ndarray]:
+        for _, rows in _rows(boxes, lambda result: result.weight):
+            joined = np.concatenate([part for _, part in rows], axis=1).astype(np.float32)
+            yield joined[joined > 0]
+
+    middle = PositiveMedian()
+    for numbers in positive():
+        middle.add(numbers)
+    if not middle.count:
+        return np.float32(np.nan), np.float32(np.nan)
+    return chunk_mean(positive(), middle.count), middle.find(positive)
+
+
+def _rows(
+    boxes: BoxFiles, name: Callable[[BoxResult], str]
+) -> Iterator[tuple[int, list[tuple[BoxResult, np.ndarray]]]]:
+    """Yield the first row and the pixels of the boxes there, some rows at a time, from the first to the last."""
+    for top, bottom, results in boxes.bands():
+        for first in range(0, bottom - top, ROWS):
+            last = min(bottom - top, first + ROWS)
+            yield top + first, [(result, boxes.read(result, name(result), first, last)) for result in results]
+
+
+def full_rows(
+    mosaic: MosaicRecord, boxes: BoxFiles, name: Callable[[BoxResult], str], empty: float
+) -> Iterator[np.ndarray]:
+    """Yield all rows of a mosaic, some at a time, in the byte order of FITS."""
+    height, width = mosaic.shape
+    done = 0
+    for top, parts in _rows(boxes, name):
+        for first in range(done, top, ROWS):
+            yield np.full((min(top, first + ROWS) - first, width), empty, BIG_ENDIAN)
+        count = len(parts[0][1])
+        if len(parts) == 1 and parts[0][1].shape[1] == width:
+            yield parts[0][1]
+        else:
+            rows = np.full((count, width), empty, BIG_ENDIAN)
+            for result, part in parts:
+                rows[:, result.box.left : result.box.right] = part
+            yield rows
+        done = top + count
+    for first in range(done, height, ROWS):
+        yield np.full((min(height, first + ROWS) - first, width), empty, BIG_ENDIAN)
+
+
+def _write(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles, target: Path) -> MadeFile:
+    digest, size = hashlib.sha256(), 0
+    arrays = {"SCI": (mosaic.empty, lambda result: result.science), "WHT": (0.0, lambda result: result.weight)}
+    _add_checksums(hdus, mosaic, boxes)
+    with target.open("wb") as file:
+
+        def write(data: Any) -> None:
+            nonlocal size
+            file.write(data)
+            digest.update(data)
+            size += memoryview(data).nbytes
+
+        for hdu in hdus:
+            write(hdu.header.tostring().encode("ascii"))
+            if hdu.name in arrays:
+                empty, name = arrays[hdu.name]
+                for rows in full_rows(mosaic, boxes, name, empty):
+                    write(np.ascontiguousarray(rows).data)
+            elif hdu.size:
+                write(_raw(hdu))
+            write(bytes(-size % _BLOCK))
+    headers = [hdu.header for hdu in hdus]
+    names = hdu_names(headers)
+    return MadeFile(
+        target.name,
+        size,
+        digest.hexdigest(),
+        datasum={name: header["DATASUM"] for name, header in zip(names, headers, strict=True)},
+        checksum={name: header["CHECKSUM"] for name, header in zip(names, headers, strict=True)},
+    )
+
+
+def _raw(hdu: Any) -> bytes:
+    """Return the data of an HDU as they are in its file."""
+    data: np.ndarray = hdu._get_raw_data(hdu._data_size, "ubyte", hdu._data_offset)
+    return data.tobytes()
+
+
+def _add_checksums(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles) -> None:
+    """Write the checksums of each HDU into its header; sums of pixels do not depend on where these are."""
+    for hdu in hdus:
+        index = {"SCI": 0, "WHT": 1}.get(hdu.name)
+        if index is not None:
+            total = _sum(mosaic, boxes, index)
+            hdu._calculate_datasum = functools.partial(np.uint32, total)
+        hdu.add_checksum(when=CHECKSUM_COMMENT)
+
+
+def _sum(mosaic: MosaicRecord, boxes: BoxFiles, index: int) -> int:
+    covered = sum((one.box.bottom - one.box.top) * (one.box.right - one.box.left) for one in boxes.results)
+    rest = mosaic.shape[0] * mosaic.shape[1] - covered
+    empty = add_words(np.full(1, (mosaic.empty, 0.0)[index], BIG_ENDIAN))
+    total = sum(one.sums[index] for one in boxes.results) + rest * empty
+    while total >> 32:
+        total = (total & 0xFFFFFFFF) + (total >> 32)
+    return total

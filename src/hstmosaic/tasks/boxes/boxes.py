@@ -1,0 +1,128 @@
+"""Drizzle boxes and keep what is needed to assemble them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hstmosaic.tasks.boxes.geometry import read_bounds
+from hstmosaic.tasks.boxes.kernel import drizzle_box
+from hstmosaic.tasks.boxes.layout import divide
+from hstmosaic.tasks.boxes.records import Box, BoxResult, MosaicRecord
+from hstmosaic.tasks.exact.tiles import TiledMask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BIG_ENDIAN = np.dtype(">f4")
+ROWS = 256
+"""Rows that are handled at once."""
+
+
+def lay_out(folder: Path, mosaic: MosaicRecord, pixels: int, boxes: int = 1) -> tuple[Box, ...]:
+    """Divide a recorded mosaic into boxes, as `layout.divide` has it."""
+    return divide(mosaic.shape, [read_bounds(folder, chip) for chip in mosaic.chips], pixels, boxes)
+
+
+def make_box(folder: Path, mosaic: MosaicRecord, box: Box, target: Path) -> BoxResult:
+    """Drizzle a box and write its files.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files of the record are.
+    mosaic : MosaicRecord
+        The mosaic.
+    box : Box
+        Rows and columns.
+    target : pathlib.Path
+        Existing directory for the files.
+    """
+    science, weights = drizzle_box(folder, mosaic, box)
+    stem = f"{mosaic.name}_{box.top}_{box.left}"
+    names = f"{stem}_sci.dat", f"{stem}_wht.dat"
+    sums = tuple(write_pixels(target / name, array) for name, array in zip(names, (science, weights), strict=True))
+    complete = not any(np.isnan(science[top : top + ROWS]).any() for top in range(0, len(science), ROWS))
+    mask = TiledMask((box.bottom - box.top, box.right - box.left))
+    for top in range(0, len(science), ROWS):
+        rows = science[top : top + ROWS]
+        mask.put(top, 0, rows != 0 if complete else ~np.isnan(rows))
+    save_mask(target / f"{stem}_mask.npz", mask)
+    return BoxResult(box, *names, f"{stem}_mask.npz", complete, sums)  # type: ignore[arg-type]
+
+
+def write_pixels(path: Path, pixels: np.ndarray) -> int:
+    """Write pixels in the byte order of FITS; return the sum of their 32-bit words."""
+    total = 0
+    with path.open("wb") as file:
+        for top in range(0, len(pixels), ROWS):
+            rows = pixels[top : top + ROWS].astype(BIG_ENDIAN)
+            total += add_words(rows)
+            file.write(rows.tobytes())
+    return total
+
+
+def add_words(pixels: np.ndarray) -> int:
+    """Return the sum of big-endian pixels as unsigned words of 32 bits."""
+    return int(np.ascontiguousarray(pixels).view(">u4").sum(dtype=np.uint64))
+
+
+def save_mask(path: Path, mask: TiledMask) -> None:
+    """Write a mask."""
+    places = np.array(list(mask.packed), dtype=np.int64).reshape(-1, 2)
+    bits = list(mask.packed.values())
+    np.savez(
+        path,
+        shape=np.array(mask.shape),
+        states=mask.states,
+        places=places,
+        lengths=np.array([len(tile) for tile in bits], dtype=np.int64),
+        bits=np.concatenate(bits) if bits else np.empty(0, np.uint8),
+    )
+
+
+def read_mask(path: Path) -> TiledMask:
+    """Read what `save_mask` wrote."""
+    with np.load(path) as saved:
+        height, width = saved["shape"].tolist()
+        mask = TiledMask((height, width))
+        mask.states[:] = saved["states"]
+        ends = np.cumsum(saved["lengths"])
+        tiles = np.split(saved["bits"], ends[:-1]) if len(ends) else []
+        for place, tile in zip(saved["places"].tolist(), tiles, strict=True):
+            mask.packed[place[0], place[1]] = tile
+    return mask
+
+
+@dataclass(frozen=True)
+class BoxFiles:
+    """Pixels of boxes, as they come from their files.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files are.
+    results : tuple of BoxResult
+        Of one mosaic, from the first row to the last and from left to right.
+    """
+
+    folder: Path
+    results: tuple[BoxResult, ...]
+
+    def bands(self) -> list[tuple[int, int, list[BoxResult]]]:
+        """Return first row, last row plus one, and the boxes, of each band of boxes that lie side by side."""
+        found: dict[tuple[int, int], list[BoxResult]] = {}
+        for result in self.results:
+            found.setdefault((result.box.top, result.box.bottom), []).append(result)
+        return [
+            (top, bottom, sorted(side, key=lambda one: one.box.left)) for (top, bottom), side in sorted(found.items())
+        ]
+
+    def read(self, result: BoxResult, name: str, first: int, last: int) -> np.ndarray:
+        """Return some rows of a box from one of its files; not mapped, since mapped pages would count as memory."""
+        width = result.box.right - result.box.left
+        offset = first * width * BIG_ENDIAN.itemsize
+        pixels = np.fromfile(self.folder / name, BIG_ENDIAN, (last - first) * width, offset=offset)
+        return pixels.reshape(last - first, width)

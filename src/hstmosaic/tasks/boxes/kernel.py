@@ -1,0 +1,128 @@
+"""Drizzle a box with drizzlepac's kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from drizzlepac import cdriz
+
+from hstmosaic.tasks.boxes.geometry import chip_wcs, grid_wcs, make_mapping, read_bounds
+from hstmosaic.tasks.boxes.layout import LARGEST
+from hstmosaic.tasks.boxes.pixels import read_pixels, read_weights
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hstmosaic.tasks.boxes.records import Box, MosaicRecord
+
+_NO_FILL = "INDEF"
+
+
+def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """Drizzle a box of a mosaic.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files of the record are.
+    mosaic : MosaicRecord
+        The mosaic.
+    box : Box
+        Rows and columns.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Science pixels and weights, float32, shape (rows, columns) of the box.
+
+    Raises
+    ------
+    ValueError
+        If the kernel, whose indices have 32 bits, cannot reach the box.
+    """
+    height, width = box.bottom - box.top, box.right - box.left
+    if height * box.right >= LARGEST:
+        raise ValueError(f"a box of {height} rows to column {box.right} is too large for the kernel")
+    # memory that is not written to is never allocated
+    science = np.empty((height, box.right), np.float32)
+    science[:, :width] = np.nan if mosaic.fill is not None else mosaic.empty
+    weights = np.zeros((height, box.right), np.float32)
+    context = np.zeros((height, box.right), np.int32)
+    # The kernel takes pixels up to the declared size of the mosaic, counted before the shift, so that the arrays are
+    # declared larger than they are; it never looks at rows beyond those of the box.
+    declared = [
+        np.lib.stride_tricks.as_strided(array, (box.bottom, box.right), array.strides)
+        for array in (science, weights, context)
+    ]
+    grid = grid_wcs(mosaic.grid)
+    for chip in mosaic.chips:
+        rows = read_bounds(folder, chip).rows(box)
+        if rows is None:
+            continue
+        first, last = rows
+        mapping = make_mapping(chip_wcs(folder / chip.geometry, chip.extver, chip.shape), grid, chip.shape, chip.step)
+        cdriz.tdriz(
+            read_pixels(folder, chip, first, last),
+            read_weights(folder, chip, first, last),
+            *declared,
+            chip.number,
+            first,
+            box.left + 1,
+            box.top + 1,
+            last - first,
+            chip.pixel_ratio,
+            1.0,
+            1.0,
+            "center",
+            chip.pixfrac,
+            chip.kernel,
+            chip.units,
+            chip.exposure_time,
+            chip.weight_scale,
+            _NO_FILL,
+            0,
+            0,
+            1,
+            mapping,
+        )
+    science, weights = science[:, :width], weights[:, :width]
+    if mosaic.fill is not None:
+        science[weights == 0] = mosaic.fill
+    if mosaic.gain is not None:
+        np.divide(science, np.float64(mosaic.gain) if mosaic.double_gain else mosaic.gain, science)
+    return science, weights
+
+
+def kernel_version() -> str:
+    """Return what the kernel calls itself, for the headers."""
+    one, none = np.ones((1, 1), np.float32), [np.zeros((1, 1), kind) for kind in (np.float32, np.float32, np.int32)]
+
+    def mapping(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return x, y
+
+    found = cdriz.tdriz(
+        one,
+        one,
+        *none,
+        1,
+        0,
+        1,
+        1,
+        1,
+        1.0,
+        1.0,
+        1.0,
+        "center",
+        1.0,
+        "square",
+        "cps",
+        1.0,
+        1.0,
+        _NO_FILL,
+        0,
+        0,
+        1,
+        mapping,
+    )
+    return str(found[0])

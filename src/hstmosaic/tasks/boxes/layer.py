@@ -1,0 +1,61 @@
+"""Make the mosaics of a layer in boxes, one after the other, in one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hstmosaic.tasks.boxes.assemble import assemble
+from hstmosaic.tasks.boxes.boxes import BoxFiles, lay_out, make_box
+from hstmosaic.tasks.finish import documented_fraction
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from astropy.io import fits
+
+    from hstmosaic.store.files import MadeFile
+    from hstmosaic.store.task_specs import Card
+    from hstmosaic.tasks.boxes.records import MosaicRecord
+
+PIXELS = 80_000_000
+"""Largest box: its arrays take 12 bytes per pixel."""
+
+
+@dataclass(frozen=True)
+class OwnRecords:
+    """Records of ours in the primary header of a mosaic."""
+
+    areas: tuple[int, int]
+    """Pixels in the limits that the mosaic is made with, and in the documented ones."""
+    cards: tuple[Card, ...]
+    history: tuple[str, ...]
+
+    def all_cards(self, header: fits.Header) -> list[Card]:
+        """Return the cards for a header, NPIXFRAC included."""
+        return [documented_fraction(header, *self.areas), *self.cards]
+
+
+def make_in_boxes(folder: Path, mosaic: MosaicRecord, path: Path, own: OwnRecords) -> MadeFile:
+    """Drizzle all boxes of a recorded mosaic and assemble them.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the files of the record are; the boxes are written there.
+    mosaic : MosaicRecord
+        The mosaic.
+    path : pathlib.Path
+        The product with 2 x 2 pixels, which the mosaic replaces.
+    own : OwnRecords
+        Records of ours.
+    """
+    boxes = lay_out(folder, mosaic, PIXELS)
+    files = BoxFiles(folder, tuple(make_box(folder, mosaic, box, folder) for box in boxes))
+    target = path.with_suffix(".assembled")
+    made = assemble(path, mosaic, files, target, own.all_cards, own.history)
+    target.replace(path)
+    for result in files.results:
+        for name in (result.science, result.weight, result.coverage):
+            (folder / name).unlink()
+    return replace(made, name=path.name)

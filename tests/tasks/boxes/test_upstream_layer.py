@@ -1,0 +1,74 @@
+"""Files of layers that were made in boxes equal those of drizzlepac's one call, to the byte."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from hstmosaic.plan.build import make_plan
+from hstmosaic.run.stages.drizzle_tasks import drizzle_spec
+from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
+from hstmosaic.store.task_specs import spec_to_json
+
+pytestmark = pytest.mark.upstream
+
+# In a child process: the task changes drizzlepac and works in its current directory.
+CHILD = """
+import sys
+from pathlib import Path
+from hstmosaic.store.task_specs import spec_from_json
+from hstmosaic.tasks.boxes import layer
+from hstmosaic.tasks.drizzle import drizzle
+layer.PIXELS = int(sys.argv[2])
+result = drizzle(spec_from_json(Path(sys.argv[1]).read_text()))
+assert result.ok, result.error
+"""
+HOWS = {"whole": (True, 0), "one box": (False, 10**9), "boxes": (False, 300_000)}
+
+
+class Notes:
+    """Records for headers, as a run has them."""
+
+    def keywords(self, used):
+        return (("HMTEST", len(used), "number of exposures"),)
+
+    def records(self, used):
+        return tuple(f"made of {name}" for name in used)
+
+
+VISITS = {
+    "two exposures of WFC3/UVIS": Visit("wfc3_uvis", "F606W", exposures=2, subarray=(500, 400)),
+    "one exposure of WFC3/IR": Visit("wfc3_ir", "F160W", exposures=1, subarray=(220, 200)),
+    "counts of ACS/SBC": Visit("acs_sbc", "F115LP", exposures=1),
+}
+
+
+@pytest.fixture(scope="module", params=VISITS.values(), ids=VISITS.keys())
+def products(request, tmp_path_factory):
+    """Files of the layer of a visit, by how it was made."""
+    root = tmp_path_factory.mktemp("layer")
+    simulate_field(
+        build_field("layer", Pointing(*sky_cell_corner(), 30.0), [request.param], seed=3), root / "exposures"
+    )
+    plan = make_plan(str(root / "exposures" / "list.txt"))
+    (layer,) = plan.layers
+    spec = drizzle_spec(plan, layer, layer.exposures, Notes(), {}, {}, "info")
+    made = {}
+    for how, (whole, pixels) in HOWS.items():
+        folder = root / how
+        folder.mkdir()
+        told = folder.with_suffix(".json")
+        told.write_text(spec_to_json(replace(spec, whole=whole)))
+        command = [sys.executable, "-c", CHILD, str(told), str(pixels)]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+        made[how] = {path.name: path.read_bytes() for path in folder.glob("*_dr?.fits")}
+    return made
+
+
+@pytest.mark.parametrize("how", ["one box", "boxes"])
+def test_files_are_equal_to_the_byte(products, how):
+    assert products[how].keys() == products["whole"].keys() != set()
+    for name, content in products["whole"].items():
+        assert products[how][name] == content, name
