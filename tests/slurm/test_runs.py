@@ -67,7 +67,7 @@ def test_a_run_that_is_stopped_leaves_no_job(slurm, field, tmp_path, number):
     run.process.send_signal(number)
     assert run.wait() == ExitCode.INTERRUPTED
     wait_until(lambda: not slurm.jobs(), seconds=10)
-    assert "the same command goes on" in run.words
+    assert "rerun the same command to resume" in run.words
 
 
 def test_the_whole_plumbing_with_stubs(slurm, field, tmp_path):
