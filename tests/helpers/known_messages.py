@@ -14,6 +14,7 @@ HARMLESS = {
     r"! \d{1,3} points were outside the output image": "mosaics are cut at a painted outline, which lacks some corners",
     r"Did not find a suitable PSF out of": "sources are found with a Gaussian; residuals of the fit are checked",
     r"Using a Gaussian 2D Kernel for source detection": "the same",
+    r"One or more fit\(s\) may not have converged": "an odd width of a star is replaced by the usual one",
     r"The find_fwhm\(\) failed|The PHOT_RESULTS table": "the next star is tried for the width of the PSF",
     r"may not have converged": "a width out of range is not used, and the next star is tried",
     r"No cte correction will be made for this SBC": "SBC has no CCD, hence no losses of charge transfer",

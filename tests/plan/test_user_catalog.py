@@ -12,15 +12,13 @@ from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.catalog_replies import COLUMNS, USER_CATALOG, Cone, check_reply, reply_text
 from hstmosaic.plan.user_catalog import FORMATS, catalog_reply, read_catalog, reply_table, write_catalog
 
-
-def sky(epoch):
-    return Cone(0.0, 0.0, 180.0, epoch)
+SKY = Cone(0.0, 0.0, 180.0)
 
 
 def parsed(text):
     lines = text.split("\r\n")
     assert lines[0].startswith("Objects found")
-    return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(lines[1:-1])]
+    return [{key: float(value or "nan") for key, value in row.items()} for row in csv.DictReader(lines[1:-1])]
 
 
 @pytest.fixture
@@ -48,16 +46,15 @@ def test_every_format_reads_the_same(table, tmp_path, suffix):
         np.testing.assert_allclose(columns[name], table[name], rtol=1e-14)
 
 
-def test_proper_motions_are_applied(table, tmp_path):
+def test_replies_have_positions_at_the_catalogues_epoch(table, tmp_path):
     table.write(tmp_path / "stars.ecsv")
-    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), sky(2006.0))
+    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), SKY)
     assert check_reply(text, USER_CATALOG) == 2
     first, second = parsed(text)
-    assert (first["ra"] - 10.0) * np.cos(np.deg2rad(60)) * 3.6e6 == pytest.approx(-1000.0, abs=1e-3)
-    assert (first["dec"] - 60.0) * 3.6e6 == pytest.approx(2000.0, abs=1e-3)
-    assert second["ra"] < 360
-    assert second["dec"] == -45.0
-    assert [first["ra_error"], first["dec_error"], first["mag"], first["epoch"]] == [0.2, 0.1, 18.0, 2006.0]
+    for row, given in zip((first, second), table, strict=True):
+        for name in ("dec", "pmra", "pmdec", "epoch", "ra_error", "dec_error", "mag"):
+            assert row[name] == pytest.approx(given[name], abs=1e-9), name
+        assert row["ra"] % 360 == pytest.approx(given["ra"] % 360, abs=1e-9)
 
 
 def test_units_and_names_of_gaia(tmp_path):
@@ -79,15 +76,16 @@ def test_units_and_names_of_gaia(tmp_path):
 
 def test_positions_alone_are_enough(tmp_path):
     (tmp_path / "stars.csv").write_text("ra,dec\n10,20\n")
-    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.csv"), sky(2012.0)))
-    assert (row["ra"], row["dec"], row["ra_error"], row["mag"]) == (10, 20, 0, 0)
+    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.csv"), SKY))
+    assert (row["ra"], row["dec"], row["ra_error"]) == (10, 20, 0)
+    assert all(np.isnan(row[name]) for name in ("pmra", "pmdec", "mag", "epoch"))
 
 
 def test_only_the_field_is_taken(table, tmp_path):
     table.write(tmp_path / "stars.ecsv")
-    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), Cone(10.1, 60.0, 0.1, 2016.0)))
+    (row,) = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), Cone(10.1, 60.0, 0.1)))
     assert row["ra"] == 10.0
-    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), Cone(50.0, 60.0, 0.1, 2016.0))
+    text = catalog_reply(read_catalog(tmp_path / "stars.ecsv"), Cone(50.0, 60.0, 0.1))
     assert check_reply(text, USER_CATALOG) == 0
 
 
@@ -96,9 +94,10 @@ def test_missing_values(tmp_path):
     table["pmra"] = MaskedColumn([5.0, 6.0, 7.0], mask=[True, False, False])
     table["ra_error"] = MaskedColumn([0.5, 0.1, 9.0], mask=[True, False, False])
     table.write(tmp_path / "stars.ecsv")
-    rows = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), sky(2015.0)))
-    assert rows[0]["ra"] == 10.0
-    assert rows[1]["ra"] < 11.0
+    rows = parsed(catalog_reply(read_catalog(tmp_path / "stars.ecsv"), SKY))
+    assert [row["ra"] for row in rows] == [10.0, 11.0]
+    assert np.isnan(rows[0]["pmra"])
+    assert (rows[1]["pmra"], rows[1]["epoch"]) == (6.0, 2016.0)
     assert [row["ra_error"] for row in rows] == [0.1, 0.1]
 
 
@@ -119,7 +118,7 @@ def test_sources_without_errors_weigh_like_the_worst_with_errors():
         "ra_error": [0.0, 0.4, 0.2, -1.0],
         "dec_error": [0.0, 0.0, 0.0, 0.0],
     }.items()}  # fmt: skip
-    rows = parsed(catalog_reply(columns, sky(2015.0)))
+    rows = parsed(catalog_reply(columns, SKY))
     assert [row["ra_error"] for row in rows] == [0.4, 0.4, 0.2, 0.4]
     assert [row["dec_error"] for row in rows] == [0.0] * 4
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from hstmosaic.products.report_content import read_tasks
 from hstmosaic.products.run_record import read_record
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
+from hstmosaic.store.alignment_results import CARRIED, RELATIVE, AlignmentResult, ExposureFit
 from hstmosaic.store.events import Event, log_to
 
 ROOT = Path(__file__).parents[2]
@@ -214,31 +215,36 @@ def test_a_failed_alignment_is_reported(run):
 
 
 @pytest.mark.parametrize(
-    ("method", "said"),
+    ("aligned", "groups", "said"),
     [
-        ("relative", "2 exposures were fitted together to GAIAeDR3: 20 stars, RMS 3.0 mas"),
-        ("2dhist", "2 exposures were fitted each by itself to GAIAeDR3: 20 stars in the weakest fit, RMS 3.0 mas"),
+        (True, 1, "2 exposures were fitted together to GAIAeDR3: 20 stars, RMS 3.0 mas"),
+        (True, 2, "(relative fit, rscale, 2 groups that do not overlap)"),
+        (False, 1, "not aligned: no match. They were fitted to each other only"),
     ],
 )
-def test_how_exposures_were_fitted_is_told(run, method, said):
+def test_how_exposures_were_fitted_is_told(run, aligned, groups, said):
     record = read_record(run)
-    outcome = {
-        "shift_mas": [1.0, 2.0],
-        "rotation_deg": 0.01,
-        "scale": 1.0,
-        "sources": 30,
-        "matches": 20,
-        "rms_mas": [3.0, 4.0],
-        "residuals_mas": [[1.0, 2.0]],
-    }
-    found = {"aligned": True, "cause": "", "catalog": "GAIAeDR3", "method": method, "fitgeom": "rscale", "matches": 20}
-    found |= {"rms_mas": [3.0, 4.0], "left_out": {}, "tight_limits": record.plan.tight_limits.as_list()}
-    found["exposures"] = {exposure.name: outcome for exposure in record.plan.exposures[:2]}
-    (run / "alignment.json").write_text(json.dumps(found))
+    first, second = record.plan.exposures[:2]
+    fit = ExposureFit((1.0, 2.0), 0.01, 1.0, 30, 20, (3.0, 4.0), 25, (0.25, 0.5), ((1.0, 2.0),))
+    carried = replace(fit, status=CARRIED, reason="it has no sources", group=groups - 1)
+    found = AlignmentResult(
+        aligned=aligned,
+        cause="" if aligned else "no match",
+        catalog="GAIAeDR3",
+        method=RELATIVE,
+        fitgeom="rscale",
+        matches=20,
+        rms_mas=(3.0, 4.0),
+        exposures={first.name: fit, second.name: carried},
+        tight_limits=tuple(record.plan.tight_limits.as_list()),
+    )
+    (run / "alignment.json").write_text(json.dumps(found.to_dict()))
     tell(run, kind="aligned")
     text = words(write_report(run))
     assert said in text
-    assert f"the RMS of the {'joint' if method == 'relative' else 'weakest'} fit" in text
+    assert "the RMS of all of them" in text
+    assert "with its visit: it has no sources" in text
+    assert "by its own sources" in text
 
 
 def test_sizes_and_limits_follow_the_alignment(run):

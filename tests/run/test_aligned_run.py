@@ -89,8 +89,11 @@ def test_an_aligned_run(field, service, tmp_path):
     for product in options.output.glob("*_dr?.fits"):
         header = fits.getheader(product)
         assert (header["ALIGNED"], header["ALNCAT"]) == (True, "GAIAeDR3")
-        assert header["ALNMATCH"] == said["matches"]
         inside = [name for name in used if any(name[:8] in str(value) for value in header["D*DATA"].values())]
+        assert header["ALNMATCH"] == sum(said["exposures"][name]["matches"] for name in inside)
+        assert header["ALNERRRA"] == pytest.approx(
+            max(said["exposures"][name]["error_mas"][0] for name in inside), abs=1e-3
+        )
         history = " ".join(str(header["HISTORY"]).split("\n"))
         assert all(name in history for name in inside)
         assert not any(name in history for name in set(used) - set(inside))
@@ -120,7 +123,10 @@ def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp
     assert NOWHERE in warning.message
     for product in (tmp_path / "out").glob("*_dr?.fits"):
         assert fits.getval(product, "ALIGNED") is False
-    assert not list((tmp_path / "out").glob("*_hlet.fits"))
+    assert "relative only" in warning.message
+    headerlets = list((tmp_path / "out").glob("*_hlet.fits"))
+    assert len(headerlets) == 4, "exposures are registered to each other"
+    assert all(fits.getval(path, "WCSNAME", "SIPWCS", 1).endswith("-FIT_MVM_NONE") for path in headerlets)
     assert not json.loads((outcome.directory / "alignment.json").read_text())["aligned"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult, ExposureFit
 from hstmosaic.store.files import MadeFile
 
-FIT = ExposureFit((120.0, -30.0), 0.02, 1.0, 100, 90, (2.0, 3.0), 70, (2.5, 2.75), ((1.0, -2.0), (0.5, 0.25)), "X-FIT")
+FIT = ExposureFit((120.0, -30.0), 0.02, 1.0, 100, 90, (2.0, 3.0), 70, (0.5, 0.75), ((1.0, -2.0), (0.5, 0.25)), "X-FIT")
 RESULT = AlignmentResult(
     aligned=True,
     left_out={"c": "no stars"},
@@ -44,9 +44,13 @@ def test_what_is_no_result_is_refused(raw):
         AlignmentResult.from_dict(raw)
 
 
-@pytest.mark.parametrize(
-    ("method", "exposures", "alone"),
-    [(RELATIVE, {"a": FIT, "b": FIT}, False), ("2dhist", {"a": FIT, "b": FIT}, True), ("2dhist", {"a": FIT}, False)],
-)
-def test_exposures_are_alone_where_several_have_fits_of_their_own(method, exposures, alone):
-    assert replace(RESULT, method=method, exposures=exposures).alone is alone
+def test_exposures_are_aligned_where_a_catalogue_anchors_all_of_them():
+    found = replace(RESULT, exposures=RESULT.exposures | {"d": replace(FIT, absolute=False)})
+    assert found.is_aligned(["a", "b"])
+    assert not found.is_aligned(["a", "d"])
+    assert not found.is_aligned(["a", "c"])
+
+
+def test_groups_are_counted():
+    assert RESULT.groups == 1
+    assert replace(RESULT, exposures={"a": FIT, "b": replace(FIT, group=4)}).groups == 2

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 from astropy.coordinates import angular_separation
-from astropy.time import Time
 from astropy.wcs import WCS
 
 if TYPE_CHECKING:
@@ -62,26 +59,21 @@ class Cone:
     """Declination, degrees."""
     radius: float
     """Degrees."""
-    epoch: float
-    """Decimal year to which the service applies proper motions."""
 
     def holds(self, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
         """Tell which positions (degrees) lie in it."""
         return np.asarray(_separation(self.ra, self.dec, ra, dec) <= self.radius)
 
-    def url(self, base: str, catalog: str, *, with_epoch: bool = True) -> str:
-        """Return the request, in the form that drizzlepac uses."""
+    def url(self, base: str, catalog: str) -> str:
+        """Return the request, in the form that drizzlepac uses, for positions at the epoch of the catalogue."""
         where = f"RA={self.ra:.5f}&DEC={self.dec:.5f}&SR={self.radius:.4f}"
-        epoch = f"&EPOCH={self.epoch:.3f}" if with_epoch else ""
-        return f"{base}/{_SERVICE}?{where}&FORMAT=CSV&CAT={catalog}&MINDET=5{epoch}"
+        return f"{base}/{_SERVICE}?{where}&FORMAT=CSV&CAT={catalog}&MINDET=5"
 
 
 def fit_cone(exposures: Sequence[Exposure]) -> Cone:
-    """Return the part of the sky that joint fits of these exposures, or of some of them, will ask for.
+    """Return the part of the sky whose stars a fit of these exposures can need.
 
-    ``drizzlepac.haputils.astrometric_utils.create_astrometric_catalog`` asks for the circle through the corners of the
-    rectangle around all chips, turned like the first one. Fits that leave exposures out ask for another one, which may
-    reach beyond that; the cone holds them all. The epoch is the day of the first exposure.
+    A circle around all chips, larger by two thirds: headers may be wrong, and stars move.
 
     Parameters
     ----------
@@ -101,8 +93,7 @@ def fit_cone(exposures: Sequence[Exposure]) -> Cone:
     x, y = plane.wcs_world2pix(corners, 0).T
     ((ra, dec),) = plane.wcs_pix2world([[(x.min() + x.max()) / 2, (y.min() + y.max()) / 2]], 0)
     radius = _separation(ra, dec, *corners.T).max()
-    day = Time(np.floor(exposures[0].expstart), format="mjd")
-    return Cone(float(ra), float(dec), float(radius) * _REACH + _EXTRA, float(day.decimalyear))
+    return Cone(float(ra), float(dec), float(radius) * _REACH + _EXTRA)
 
 
 def check_reply(text: str, catalog: str) -> int:
@@ -130,38 +121,6 @@ def check_reply(text: str, catalog: str) -> int:
     except (TypeError, ValueError) as error:
         raise ReplyError(f"answers a broken table ({error})") from error
     return len(lines) - 1
-
-
-def answer(url: str, text: str, cone: Cone) -> str:
-    """Answer a request of drizzlepac with what the service has answered to a larger one.
-
-    Parameters
-    ----------
-    url : str
-        The request.
-    text : str
-        The stored reply.
-    cone : Cone
-        What it covers.
-
-    Returns
-    -------
-    str
-        The stored reply without the sources beyond the radius of the request.
-
-    Raises
-    ------
-    ReplyError
-        If the request reaches beyond the cone.
-    """
-    asked = parse_qs(urlsplit(url).query)
-    request = Cone(float(asked["RA"][0]), float(asked["DEC"][0]), float(asked["SR"][0]), cone.epoch)
-    between = _separation(request.ra, request.dec, np.array(cone.ra), np.array(cone.dec))
-    if between + request.radius > cone.radius:
-        raise ReplyError(f"the stored catalogue does not cover {url}")
-    comment, header, *rows = [line for line in text.split(_LINE_END) if line]
-    inside = request.holds(*_positions(header, rows))
-    return _LINE_END.join([comment, header, *itertools.compress(rows, inside), ""])
 
 
 def stars_around(text: str, cone: Cone) -> int:

@@ -35,15 +35,19 @@ _UNITS = {
     "ra_error": u.mas,
     "dec_error": u.mas,
     "pmra": u.mas / u.yr,
+    "pmra_error": u.mas / u.yr,
     "pmdec": u.mas / u.yr,
+    "pmdec_error": u.mas / u.yr,
     "mag": None,
     "epoch": u.yr,
 }
+_AFTER_POSITION = COLUMNS[USER_CATALOG][3:]
 _SYNONYMS = {"phot_g_mean_mag": "mag", "ref_epoch": "epoch"}
 _COLUMNS = "the columns are ra, dec, and if known ra_error, dec_error, pmra, pmdec, mag, epoch"
 _SERVICE_NAMES = {
     "GAIAeDR3": {name: name for name in _UNITS},
-    "GSC242": {"ra": "ra", "dec": "dec", "ra_error": "raErr", "dec_error": "decErr", "pmra": "rapm", "pmdec": "decpm",
+    "GSC242": {"ra": "ra", "dec": "dec", "ra_error": "raErr", "dec_error": "decErr", "pmra": "rapm",
+               "pmra_error": "rapmErr", "pmdec": "decpm", "pmdec_error": "decpmErr",
                "mag": "mag", "epoch": "epoch"},
     "2MASS": {"ra": "ra", "dec": "dec", "mag": "mag", "epoch": "jdate"},
 }  # fmt: skip
@@ -60,7 +64,8 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
     path : pathlib.Path
         ECSV, CSV, FITS or VOTable, told by its suffix. Columns, in any case of letters: ``ra``, ``dec`` (degrees),
         ``ra_error``, ``dec_error`` (mas), ``pmra`` (mas/yr, with the cosine of the declination as Gaia has it),
-        ``pmdec`` (mas/yr), ``mag``, ``epoch`` (decimal years, of the positions; a table's ``epoch`` in its meta data
+        ``pmdec`` (mas/yr), their errors ``pmra_error`` and ``pmdec_error``, ``mag``, ``epoch``
+        (decimal years, of the positions; a table's ``epoch`` in its meta data
         will do). Columns with units are converted. Gaia's names ``phot_g_mean_mag`` and ``ref_epoch`` are known, and
         count where ``mag`` and ``epoch`` are not there.
 
@@ -91,37 +96,36 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
 
 
 def catalog_reply(columns: dict[str, np.ndarray], cone: Cone) -> str:
-    """Return the part of a user's catalogue in a cone, at its epoch, in the words of the catalogue service.
+    """Return the part of a user's catalogue in a cone, in the words of the catalogue service.
 
     Parameters
     ----------
     columns : dict of str to numpy.ndarray
         As of `read_catalog`.
     cone : Cone
-        Where, and the epoch of the observations.
+        Part of the sky.
 
     Returns
     -------
     str
-        A reply with the columns of GAIAeDR3. Positions are linear in time, as in the service; a source without proper
-        motion or epoch stays where it is. Where some sources have errors above 0, the others get the largest of them,
-        since drizzlepac gives those without one no weight; where none has, all errors are 0, which it takes for equal
-        weights.
+        A reply with the columns of GAIAeDR3, positions at the epoch of each source, and nothing for values that are
+        missing. Where some sources have errors above 0, the others get the largest of them.
     """
     count = len(columns["ra"])
-    years = _filled(columns, "epoch", count, cone.epoch)
-    pmra, pmdec = (_filled(columns, key, count, 0.0) for key in ("pmra", "pmdec"))
-    elapsed = (cone.epoch - years) / 3.6e6
-    ra = (columns["ra"] + pmra * elapsed / np.cos(np.deg2rad(columns["dec"]))) % 360
-    dec = columns["dec"] + pmdec * elapsed
-    errors = [_errors(columns, key, count) for key in ("ra_error", "dec_error")]
-    mag = _filled(columns, "mag", count, 0.0)
+    values = {key: columns.get(key, np.full(count, np.nan)) for key in _UNITS}
+    for key in ("ra_error", "dec_error"):
+        values[key] = _errors(columns, key, count)
+    chosen = np.flatnonzero(cone.holds(columns["ra"], columns["dec"]))
+    ra, dec = columns["ra"] % 360, columns["dec"]
     rows = [
-        (number, f"{ra[k]:.10f}", f"{dec[k]:.10f}", errors[0][k], errors[1][k], pmra[k], 0.0, pmdec[k], 0.0, mag[k],
-         f"{cone.epoch:.5f}")
-        for number, k in enumerate(np.flatnonzero(cone.holds(ra, dec)), start=1)
-    ]  # fmt: skip
+        (number, f"{ra[k]:.10f}", f"{dec[k]:.10f}", *(_written(values[key][k]) for key in _AFTER_POSITION))
+        for number, k in enumerate(chosen, start=1)
+    ]
     return reply_text(COLUMNS[USER_CATALOG], rows)
+
+
+def _written(value: float) -> str:
+    return repr(float(value)) if np.isfinite(value) else ""
 
 
 def reply_table(text: str, catalog: str) -> Table:
@@ -225,11 +229,6 @@ def _values(table: Table, name: str, unit: u.UnitBase | None, path: Path) -> np.
         return np.asarray((values * column.unit).to_value(unit))
     except (TypeError, ValueError, u.UnitConversionError) as error:
         raise AlignmentError(f"{path}: column {name} is not usable ({error})", _COLUMNS) from error
-
-
-def _filled(columns: dict[str, np.ndarray], key: str, count: int, value: float) -> np.ndarray:
-    values = columns.get(key, np.full(count, np.nan))
-    return np.where(np.isfinite(values), values, value)
 
 
 def _errors(columns: dict[str, np.ndarray], key: str, count: int) -> np.ndarray:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 300.0
 _ROOM_MB = 1000
 _SCRATCH_MB = 500
-_SOME_CONE = Cone(83.82, -5.39, 0.02, 2016.0)
+_SOME_CONE = Cone(83.82, -5.39, 0.02)
 _SOME_CATALOG = "GAIAeDR3"
 
 
@@ -132,7 +132,7 @@ def check_service(service: Service) -> Finding:
         To be checked; without a cache it is really asked.
     """
     try:
-        reply = fetch(service, _SOME_CONE, _SOME_CATALOG, warn=lambda _: None)
+        reply = fetch(service, _SOME_CONE, _SOME_CATALOG)
     except AlignmentError as error:
         return Finding("catalogue service", False, " ".join(error.message.split()), error.next_step, optional=True)
     sources = check_reply(reply, _SOME_CATALOG)

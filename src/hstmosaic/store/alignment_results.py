@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.store.files import MadeFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 Pair = tuple[float, float]
 """East and north, or right ascension and declination."""
 RELATIVE = "relative"
-"""Method of a fit of exposures to each other and then as one to the catalogue."""
+"""Method of a fit of all exposures to each other and to the catalogue together."""
+FITTED, CARRIED = "fitted", "with its visit"
+"""An exposure is corrected by its own sources, or as the others of its visit are."""
+LARGE_MOVE = 1000.0
+"""Mas from which a correction is larger than errors of pointing usually are."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +37,27 @@ class ExposureFit:
     rms_mas: Pair | None
     """Of their distances in right ascension and declination; None without matches."""
     fit_matches: int = 0
-    """Stars in the fit that moved the exposure."""
-    fit_rms_mas: Pair = (0.0, 0.0)
-    """RMS of that fit in right ascension and declination."""
+    """Detections that match a star of the catalogue or a source of another exposure."""
+    error_mas: Pair = (0.0, 0.0)
+    """Formal errors (1 sigma) of the position of the exposure's middle, to the east and to the north."""
     residuals_mas: tuple[Pair, ...] = ()
     """Distances of matches to the east and to the north, of a hundred of them at most."""
     wcsname: str = ""
+    wcsname_before: str = ""
+    status: str = FITTED
+    """`FITTED`, or `CARRIED` with the others of its visit."""
+    absolute: bool = True
+    """Whether a catalogue says where the exposure is, directly or through other exposures."""
+    group: int = 0
+    """Number of the connected group of exposures; groups are connected by the catalogue at most."""
+    reason: str = ""
+    """Why it was carried with its visit."""
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> ExposureFit:
         """Read what `dataclasses.asdict` returns, or the same from JSON; unknown keys are ignored."""
         known = _known(cls, raw)
-        for key in ("shift_mas", "rms_mas", "fit_rms_mas"):
+        for key in ("shift_mas", "rms_mas", "error_mas"):
             if known.get(key) is not None:
                 known[key] = _pair(known[key])
         known["residuals_mas"] = tuple(map(_pair, known.get("residuals_mas", ())))
@@ -56,34 +69,43 @@ class AlignmentResult:
     """The outcome of the alignment of all exposures."""
 
     aligned: bool
+    """Whether exposures were fitted to a catalogue."""
     cause: str = ""
     """Why not, in one clause."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Exposures that keep their WCS, and why."""
     catalog: str = ""
     method: str = ""
-    """`RELATIVE`, or how each exposure was fitted to the catalogue."""
+    """`RELATIVE` where exposures were fitted to each other."""
     fitgeom: str = ""
     """Geometry of the fit."""
     matches: int = 0
-    """Stars in the fit; in the weakest one where there are several."""
+    """Stars of the catalogue that detections match."""
     rms_mas: Pair = (0.0, 0.0)
-    """RMS of the same fit in right ascension and declination."""
+    """RMS of the distances of all detections from these, in right ascension and declination."""
     reference_catalog: str = ""
     """File name of the catalogue that was fitted to, in the task's working directory."""
     headerlets: dict[str, str] = field(default_factory=dict)
     """File names of the headerlets, by exposure."""
     exposures: dict[str, ExposureFit] = field(default_factory=dict)
-    """The exposures that were moved."""
+    """The exposures that were moved; also those that were fitted to each other only, where nothing is aligned."""
+    chance_log10: float = 0.0
+    """Decimal logarithm of the probability that chance makes a match as good as that with the catalogue."""
+    catalog_error_mas: float = 0.0
+    """Error of the catalogue's positions beyond what it says itself."""
     files: tuple[MadeFile, ...] = ()
     """All files that the fit made."""
     tight_limits: tuple[int, ...] | None = None
     """xmin, xmax, ymin, ymax of the data after the alignment, fine pixels; None in the result of the task."""
 
     @property
-    def alone(self) -> bool:
-        """Whether each of several exposures was fitted to the catalogue without the others."""
-        return len(self.exposures) > 1 and self.method != RELATIVE
+    def groups(self) -> int:
+        """Number of connected groups of exposures."""
+        return len({fit.group for fit in self.exposures.values()})
+
+    def is_aligned(self, exposures: Collection[str]) -> bool:
+        """Whether each of some exposures has a correction that a catalogue anchors."""
+        return all(name in self.exposures and self.exposures[name].absolute for name in exposures)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON can have it."""

@@ -23,6 +23,10 @@ TRAILERS = "*_trl.*"
 
 GUIDING_SEED = 20231
 """Seed of the guiding check, so that one file gets one verdict."""
+SOURCE_RULES = 2
+"""Version of how sources are found; results that another version made are made again."""
+FIT_RULES = 2
+"""Version of the joint fit."""
 PIXEL_RULES = 1
 """Version of the repair of pixels in working copies; results that another version made are made again."""
 
@@ -112,11 +116,10 @@ class SourcesSpec:
     path: str
     """The exposure."""
     instrument: str
-    """Whose parameters hold for all exposures of the fit: instrument ..."""
+    """Whose parameters hold: its own instrument ..."""
     detector: str
-    """... and detector of the first exposure of the fit."""
-    fwhm: float | None = None
-    """Width of a star in the first exposure of the fit, arcsec; None for that exposure itself."""
+    """... and detector."""
+    source_rules: int = SOURCE_RULES
     pixel_rules: int = PIXEL_RULES
     kind: str = "sources"
 
@@ -131,17 +134,11 @@ class AlignSpec:
     """(name, paths of the tables of its chips; empty for a chip without sources)."""
     replies: tuple[tuple[str, str], ...]
     """(catalogue, path of the stored reply of the service), in the order in which they are tried."""
-    cone: tuple[float, float, float]
-    """Right ascension, declination and radius that the replies cover, degrees."""
-    instrument: str
-    """Whose parameters hold for all exposures of the fit: instrument ..."""
-    detector: str
-    """... and detector of its first exposure."""
     prefix: str
     """Prefix of the reference catalogue's file name."""
     repaired: tuple[str, ...] = ()
     """Names of exposures whose pixels need repair."""
-    log_level: str = "info"
+    fit_rules: int = FIT_RULES
     pixel_rules: int = PIXEL_RULES
     kind: str = "align"
 
@@ -271,7 +268,6 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["exposures"] = tuple((name, path) for name, path in raw["exposures"])
             raw["sources"] = tuple((name, tuple(tables)) for name, tables in raw["sources"])
             raw["replies"] = tuple((catalog, path) for catalog, path in raw["replies"])
-            raw["cone"] = tuple(raw["cone"])
             raw["repaired"] = tuple(raw["repaired"])
             return AlignSpec(**raw)
         case "pictures":

@@ -1,48 +1,48 @@
-"""The joint fit: one run of drizzlepac's alignment for all exposures of all filters, in the current directory."""
+"""The joint fit: all exposures of all filters to each other and to a catalogue, in the current directory."""
 
 from __future__ import annotations
 
-import functools
-import logging
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING
 
-from astropy.io import fits
-from drizzlepac.haputils import align_utils, product
+import numpy as np
+from astropy.table import Table
 
-from hstmosaic.plan.catalog_replies import Cone, ReplyError, answer
 from hstmosaic.plan.exposures import read_exposure
-from hstmosaic.store.alignment_results import AlignmentResult
+from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TaskResult
+from hstmosaic.tasks.alignment.inputs import no_stars
+from hstmosaic.tasks.alignment.reading import plane_of, read_detections, read_stars
+from hstmosaic.tasks.alignment.solution import Solution, Status, solve
+from hstmosaic.tasks.alignment.writing import headerlet_name, write_solution
 from hstmosaic.tasks.finish import finish_file, finish_fits
-from hstmosaic.tasks.outcome import exposure_outcome
-from hstmosaic.tasks.sources import alignment_parameters, read_sources
-from hstmosaic.tasks.upstream import fit_inputs
-from hstmosaic.tasks.upstream.memory import OutOfMemoryError
+from hstmosaic.tasks.outcome import exposure_fit
+from hstmosaic.tasks.sources import read_sources
 from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.working_copy import repair_copy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from astropy.table import Table
-
+    from hstmosaic.plan.exposures import Exposure
     from hstmosaic.store.task_specs import AlignSpec
+    from hstmosaic.tasks.alignment.inputs import Detections, Stars
+    from hstmosaic.tasks.alignment.reading import Plane
 
-_LABEL = "MVM"
-_MOST_FITS = 20
+GEOMETRY = "rscale"
+"""Shift, turn and scale, as far as the detections tell them."""
+NO_CATALOG = "NONE"
+"""Stands for the catalogue in ``WCSNAME`` of exposures that were fitted to each other only."""
 
 
 def align(spec: AlignSpec) -> TaskResult:
     """Fit all exposures to a catalogue, on copies of them in the current directory.
 
-    Exposures that cannot take part (too few sources, no match with the others) are left out of the fit and keep their
-    WCS, where drizzlepac would give up on all of them.
+    Catalogues are tried in their order until one fits. Where none does, exposures are fitted to each other only. Those
+    that cannot take part follow the others of their visit; where there are none, they keep their WCS.
 
     Parameters
     ----------
@@ -54,209 +54,109 @@ def align(spec: AlignSpec) -> TaskResult:
     TaskResult
         ``data`` is an `AlignmentResult` as a dict; its files lie in the current directory.
     """
-    for name, path in spec.exposures:
-        shutil.copyfile(path, name)
-        if name in spec.repaired:
-            repair_copy(Path(name))
-    tables = {name: functools.partial(read_sources, paths) for name, paths in spec.sources}
-    apply_repairs(Stage.ALIGN)
-    fit_inputs.use_found_sources(tables)
-    needed = min(alignment_parameters(spec.instrument, spec.detector)["run_align"]["mosaic_fitgeom_list"].values())
-    found = {name: sum(len(table) for table in read().values()) for name, read in tables.items()}
-    left_out = {
-        name: f"only {count} source(s) were found in it, {needed} are needed"
-        for name, count in found.items()
-        if count < needed
-    }
-    fit, left_out, cause = _largest_fit(left_out, spec)
-    if fit is None:
+    originals = {name: read_exposure(Path(path)) for name, path in spec.exposures}
+    plane = plane_of(list(originals.values()))
+    tables = dict(spec.sources)
+    exposures = [read_detections(originals[name], read_sources(tables.get(name, ())), plane) for name in originals]
+    catalog, stars, solution, counts = _best(exposures, spec, plane)
+    left_out = {found.name: found.reason for found in solution.exposures if found.status is Status.KEPT}
+    cause = "" if solution.absolute else _cause(exposures, counts)
+    if not solution.moved:
         return TaskResult(ok=True, data=AlignmentResult(aligned=False, cause=cause, left_out=left_out).to_dict())
-    for name in fit.members:
-        fits.setval(name, "HAPLEVEL", value=1, comment="Classification level of this product")
-    outcome = _outcome(fit, spec, tables, left_out)
-    products = [*fit.members, *outcome.headerlets.values()]
-    made = (*map(finish_fits, map(Path, products)), finish_file(Path(outcome.reference_catalog)))
-    return TaskResult(ok=True, data=replace(outcome, files=made).to_dict())
+    apply_repairs(Stage.ALIGN)
+    _write(spec, solution, exposures, plane, catalog if solution.absolute else NO_CATALOG)
+    outcome = _outcome(solution, originals, exposures, catalog if solution.absolute else "")
+    outcome = replace(outcome, left_out=left_out, cause=cause)
+    made = [*map(finish_fits, map(Path, [*outcome.exposures, *outcome.headerlets.values()]))]
+    if solution.absolute:
+        reference = f"{spec.prefix}_{catalog}_ref_cat.ecsv"
+        stars.write(Path(reference), format="ascii.ecsv", overwrite=True)
+        made.append(finish_file(Path(reference)))
+        outcome = replace(outcome, reference_catalog=reference)
+    return TaskResult(ok=True, data=replace(outcome, files=tuple(made)).to_dict())
 
 
-def _largest_fit(left_out: dict[str, str], spec: AlignSpec) -> tuple[Fit | None, dict[str, str], str]:
-    """Fit all exposures; where that fails, as many as can be, at least half.
-
-    Returns
-    -------
-    fit : Fit or None
-        A good one.
-    left_out : dict of str to str
-        Exposures without part in it, and why.
-    cause : str
-        Why the fit of all failed.
-    """
-    count = len(spec.exposures) - len(left_out)
-    cause = "" if count else "no exposure has enough sources"
-    waiting, known = [left_out], {frozenset(left_out)}
-    for _ in range(_MOST_FITS):
-        waiting = [left for left in waiting if 0 < count <= 2 * (len(spec.exposures) - len(left))]
-        if not waiting:
-            break
-        left = waiting.pop(min(range(len(waiting)), key=lambda i: len(waiting[i])))
-        fit = _fit([name for name, _ in spec.exposures if name not in left], spec)
-        if fit.good:
-            return fit, left, cause
-        cause = cause or fit.cause()
-        for more in fit.suspects():
-            wider = left | more
-            if frozenset(wider) not in known:
-                known.add(frozenset(wider))
-                waiting.append(wider)
-    return None, left_out, cause
+def _best(
+    exposures: Sequence[Detections], spec: AlignSpec, plane: Plane
+) -> tuple[str, Table, Solution, dict[str, int]]:
+    """Return the first catalogue that fits, its stars as a table, the solution, and how many stars each one has."""
+    counts = {}
+    for catalog, path in spec.replies:
+        stars, rows = read_stars(Path(path).read_bytes().decode(), catalog, plane)
+        counts[catalog] = _stars_inside(exposures, stars)
+        solution = solve(exposures, stars)
+        if solution.absolute:
+            return catalog, _table(rows, catalog), solution, counts
+    return "", Table(), solve(exposures, no_stars()), counts
 
 
-class JointTable(align_utils.AlignmentTable):  # type: ignore[misc]
-    """An `AlignmentTable` that remembers what drizzlepac's loop over fits swallows."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self.tried = ("", "", "")
-        self.attempts: list[Any] = []
-        self.errors: list[Exception] = []
-        self.applied = False
-        super().__init__(*args, **options)
-
-    def perform_fit(self, method_name: str, catalog_name: str, *args: Any, **options: Any) -> Any:
-        """Fit, and remember how that ended."""
-        self.tried = (catalog_name, method_name, options.get("fitgeom", ""))
-        try:
-            self.attempts.append(super().perform_fit(method_name, catalog_name, *args, **options))
-        except MemoryError as error:
-            raise OutOfMemoryError(str(error)) from error
-        except Exception as error:
-            self.errors.append(error)
-            raise
-        return self.attempts[-1]
-
-    def apply_fit(self, *args: Any, **options: Any) -> None:
-        """Write the new WCSs, and remember that they are written."""
-        super().apply_fit(*args, **options)
-        self.applied = True
+def _stars_inside(exposures: Sequence[Detections], stars: Stars) -> int:
+    """Count stars on any exposure."""
+    inside = np.zeros(len(stars), dtype=bool)
+    for exposure in exposures:
+        low, high = exposure.outline.min(axis=0), exposure.outline.max(axis=0)
+        inside |= ((stars.places > low) & (stars.places < high)).all(axis=1)
+    return int(np.count_nonzero(inside))
 
 
-@dataclass
-class Fit:
-    """One run of drizzlepac's alignment."""
-
-    members: Sequence[str]
-    table: JointTable
-    joint: Any
-    unread: list[str]
-    """Why stored catalogues could not be read, which drizzlepac swallows."""
-    good: bool = field(default=False)
-
-    def suspects(self) -> list[dict[str, str]]:
-        """Exposures to leave out for another try, and why; several guesses, the better ones first."""
-        guesses = []
-        for attempt in self.table.attempts:
-            failed = {
-                item.meta["name"]: f"it could not be matched ({item.meta['fit_info']['status']})"
-                for item in attempt
-                if item.meta["fit_info"]["status"].startswith("FAILED")
-            }
-            if 0 < len(failed) < len(self.members):
-                guesses.append(failed)
-        # The second one is matched with the first alone, so that either may be the odd one.
-        if len(self.members) > 1 and any(self.members[1] in failed for failed in guesses):
-            guesses.append({self.members[0]: "the others could not be matched with it"})
-        return guesses
-
-    def cause(self) -> str:
-        """Why no fit was good, in one clause."""
-        if self.table.applied:
-            return "the new WCS could not be written"
-        stars = ", ".join(f"{count} in {catalog}" for catalog, count in self.stars.items())
-        if not self.table.attempts and not self.table.errors:
-            return f"too few stars in the field ({'; '.join([stars or 'no catalogue could be read', *self.unread])})"
-        reasons = {str(row["processMsg"]) for row in self.table.filtered_table} | {str(e) for e in self.table.errors}
-        reasons.update(self.unread)
-        said = "; ".join(sorted(reason.rstrip(".") for reason in reasons if reason))
-        return f"the stars of the catalogue could not be matched with the exposures ({stars}; {said or 'no good fit'})"
-
-    @property
-    def stars(self) -> dict[str, int]:
-        """Stars in the field, by catalogue."""
-        ours, ending = f"{self.joint.product_basename}_", "_ref_cat.ecsv"
-        tables = self.table.reference_catalogs.items()
-        return {name.removeprefix(ours).removesuffix(ending): len(table) for name, table in tables}
+def _cause(exposures: Sequence[Detections], counts: dict[str, int]) -> str:
+    """Say why no catalogue fits, in one clause."""
+    if not any(len(exposure.places) for exposure in exposures):
+        return "no exposure has sources"
+    if not counts:
+        return "no catalogue has stars in the field"
+    stars = ", ".join(f"{count} in {catalog}" for catalog, count in counts.items())
+    return f"no catalogue matches the exposures better than chance (stars on the exposures: {stars})"
 
 
-def _fit(members: Sequence[str], spec: AlignSpec) -> Fit:
-    """Let drizzlepac align some of the exposures, as `hapmultisequencer.run_align_to_gaia` means to."""
-    level = getattr(logging, spec.log_level.upper())
-    parameters = alignment_parameters(spec.instrument, spec.detector)
-    joint = product.FilterProduct(
-        "hst", spec.prefix, spec.instrument, spec.detector, "", "metawcs", "all", "all", level
-    )
-    joint.product_basename = spec.prefix
-    joint.configobj_pars = SimpleNamespace(get_pars=lambda _: parameters)
-    for name in members:
-        joint.add_member(
-            SimpleNamespace(full_filename=name, headerlet_filename=name.replace(".fits", "_hlet.fits"), crclean=False)
-        )
-    unread: list[str] = []
-    fit_inputs.serve_catalogs(_service(spec, unread))
-    table = JointTable(list(members), process_type=_LABEL, log_level=level, **parameters)
-    missing = sorted(set(members) - set(table.process_list or ()))
-    if missing:
-        raise ValueError(f"drizzlepac does not align {', '.join(missing)}")
-    table.find_alignment_sources(output=False, crclean=[False] * len(members))
-    fit = Fit(members, table, joint, unread)
-    answered, _ = joint.align_to_gaia(
-        catalog_list=[catalog for catalog, _ in spec.replies], output=False, fit_label=_LABEL, align_table=table
-    )
-    fit.good = answered is not None and table.applied
-    if table.selected_fit and not fit.good:
-        raise ValueError("the new WCS could not be written to the exposures' copies")
-    return fit
+def _write(spec: AlignSpec, solution: Solution, exposures: Sequence[Detections], plane: Plane, catalog: str) -> None:
+    paths = dict(spec.exposures)
+    moved = [
+        (found, exposure)
+        for found, exposure in zip(solution.exposures, exposures, strict=True)
+        if found.status is not Status.KEPT
+    ]
+    reference = "_".join(moved[0][0].name.split("_")[:-1])
+    for found, exposure in moved:
+        shutil.copyfile(paths[found.name], found.name)
+        if found.name in spec.repaired:
+            repair_copy(Path(found.name))
+        write_solution(found, exposure, plane, catalog, reference)
 
 
-def _service(spec: AlignSpec, unread: list[str]) -> Any:
-    cone = Cone(*spec.cone, epoch=0.0)
-    stored = dict(spec.replies)
-
-    def reply(url: str) -> str:
-        catalog = parse_qs(urlsplit(url).query)["CAT"][0]
-        try:
-            return answer(url, Path(stored[catalog]).read_bytes().decode(), cone)
-        except ReplyError as error:
-            unread.append(f"{catalog}: {error}")
-            raise
-
-    return reply
-
-
-def _outcome(fit: Fit, spec: AlignSpec, tables: Mapping[str, Any], left_out: Mapping[str, str]) -> AlignmentResult:
-    catalog, method, fitgeom = fit.table.tried
-    made = {item.meta["name"]: _numbers(item.meta["fit_info"]) for item in fit.table.selected_fit}
-    matches, rms = min(made.values())
-    reference: Table = fit.table.reference_catalogs[catalog]
-    originals = {name: Path(path) for name, path in spec.exposures}
-    outcomes = {
-        name: exposure_outcome(read_exposure(originals[name]), read_exposure(Path(name)), tables[name](), reference)
-        for name in fit.members
+def _outcome(
+    solution: Solution, originals: dict[str, Exposure], exposures: Sequence[Detections], catalog: str
+) -> AlignmentResult:
+    fits = {
+        found.name: exposure_fit(originals[found.name], read_exposure(Path(found.name)), found, len(exposure.places))
+        for found, exposure in zip(solution.exposures, exposures, strict=True)
+        if found.status is not Status.KEPT
     }
+    residuals = np.concatenate([found.residuals for found in solution.exposures]) * 1000
+    rms = np.sqrt(np.mean(residuals**2, axis=0)) if len(residuals) else np.zeros(2)
     return AlignmentResult(
-        aligned=True,
-        left_out=dict(left_out),
+        aligned=solution.absolute,
         catalog=catalog,
-        method=method,
-        fitgeom=fitgeom,
-        matches=matches,
-        rms_mas=rms,
-        reference_catalog=fit.joint.refname,
-        headerlets={name: name.replace(".fits", "_hlet.fits") for name in fit.members},
-        exposures={
-            name: replace(outcome, fit_matches=made[name][0], fit_rms_mas=made[name][1])
-            for name, outcome in outcomes.items()
-        },
+        method=RELATIVE,
+        fitgeom=GEOMETRY,
+        matches=solution.catalog_stars,
+        rms_mas=(float(rms[0]), float(rms[1])),
+        headerlets={name: headerlet_name(name) for name in fits},
+        exposures=fits,
+        chance_log10=max(solution.chance, -999.0),
+        catalog_error_mas=solution.jitter * 1000,
     )
 
 
-def _numbers(info: Mapping[str, Any]) -> tuple[int, tuple[float, float]]:
-    return int(info["nmatches"]), (float(info["RMS_RA"].mas), float(info["RMS_DEC"].mas))
+def _table(rows: Sequence[dict[str, str]], catalog: str) -> Table:
+    """Return the rows of a reply with the names of columns that drizzlepac's reference catalogues have."""
+    columns = list(rows[0]) if rows else []
+    names = {"ra": "RA", "dec": "DEC", "ra_error": "RA_error", "dec_error": "DEC_error"}
+    table = Table(meta={"catalog": catalog})
+    for column in columns:
+        values = [row[column] or "nan" for row in rows]
+        try:
+            table[names.get(column, column)] = np.array(values, dtype=float)
+        except ValueError:
+            table[names.get(column, column)] = values
+    return table

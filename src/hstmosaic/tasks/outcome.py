@@ -11,48 +11,51 @@ from astropy.coordinates import SkyCoord
 from hstmosaic.store.alignment_results import ExposureFit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from astropy.table import Table
+    from collections.abc import Iterable
 
     from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.tasks.alignment.solution import ExposureSolution
 
-MATCH_RADIUS = 0.1
-"""Arcsec between a star of the catalogue and a detection that counts as a match after the fit."""
 _POINTS = 5
 _RESIDUALS = 100
 
 
-def exposure_outcome(before: Exposure, after: Exposure, sources: Mapping[int, Table], reference: Table) -> ExposureFit:
-    """Compare an exposure before and after the fit, and its sources with the catalogue.
+def exposure_fit(before: Exposure, after: Exposure, found: ExposureSolution, sources: int) -> ExposureFit:
+    """Compare an exposure before and after the fit.
 
     Parameters
     ----------
     before, after : Exposure
         The user's file and its aligned copy.
-    sources : mapping of int to Table
-        Detections by chip, with ``xcentroid`` and ``ycentroid`` (0-based pixels).
-    reference : Table
-        The catalogue, with ``RA`` and ``DEC`` in degrees.
+    found : ExposureSolution
+        What the fit found.
+    sources : int
+        Number of its detections.
 
     Returns
     -------
     ExposureFit
-        Without the numbers of the fit itself.
+        Shift, turn and scale as the two files show them.
     """
     shift, factor = _similarity(_sky(before), _sky(after))
-    offsets = _matches(after, sources, reference)
-    rms = _pair(np.sqrt(np.mean(offsets**2, axis=0))) if len(offsets) else None
-    few = offsets[:: max(1, -(-len(offsets) // _RESIDUALS))]
+    residuals = found.residuals * 1000
+    few = residuals[:: max(1, -(-len(residuals) // _RESIDUALS))]
     return ExposureFit(
         shift_mas=_pair(shift),
         rotation_deg=float(-np.rad2deg(np.angle(factor))),
         scale=float(abs(factor)),
-        sources=sum(len(table) for table in sources.values()),
-        matches=len(offsets),
-        rms_mas=rms,
+        sources=sources,
+        matches=found.catalog_matches,
+        rms_mas=_pair(np.sqrt(np.mean(residuals**2, axis=0))) if len(residuals) else None,
+        fit_matches=found.matches,
+        error_mas=_pair(error * 1000 for error in found.errors),
         residuals_mas=tuple(map(_pair, np.round(few, 1))),
         wcsname=after.wcsname,
+        wcsname_before=before.wcsname,
+        status=found.status.value,
+        absolute=found.absolute,
+        group=found.group,
+        reason=found.reason,
     )
 
 
@@ -82,20 +85,3 @@ def _similarity(before: SkyCoord, after: SkyCoord) -> tuple[tuple[float, float],
 def _plane(middle: SkyCoord, positions: SkyCoord) -> np.ndarray:
     east, north = middle.spherical_offsets_to(positions)
     return np.asarray(east.to_value(u.mas) + 1j * north.to_value(u.mas))
-
-
-def _matches(exposure: Exposure, sources: Mapping[int, Table], reference: Table) -> np.ndarray:
-    """Distances of sources from the stars that they match: east and north in mas, shape (n, 2)."""
-    stars = SkyCoord(reference["RA"], reference["DEC"], unit="deg")
-    offsets = []
-    for chip in exposure.chips:
-        table = sources[chip.extver]
-        if not len(table):
-            continue
-        places = chip.wcs.all_pix2world(np.asarray(table["xcentroid"]), np.asarray(table["ycentroid"]), 0)
-        detected = SkyCoord(*places, unit="deg")
-        index, distance, _ = detected.match_to_catalog_sky(stars)
-        near = distance < MATCH_RADIUS * u.arcsec
-        east, north = stars[index[near]].spherical_offsets_to(detected[near])
-        offsets.append(np.column_stack([east.to_value(u.mas), north.to_value(u.mas)]))
-    return np.concatenate(offsets) if offsets else np.empty((0, 2))

@@ -1,4 +1,4 @@
-"""Finding the sources of one exposure, the longest part of the alignment, with drizzlepac's own detection."""
+"""Source finding in one exposure, the longest part of the alignment, with drizzlepac's own detection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from drizzlepac.haputils import align_utils, config_utils
 
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_specs import TaskResult
+from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS
 from hstmosaic.tasks.finish import finish_file
+from hstmosaic.tasks.upstream import source_finding
 from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.working_copy import link_exposure
 
@@ -26,12 +28,12 @@ _FORMAT = "ascii.ecsv"
 
 
 def find_sources(spec: SourcesSpec) -> TaskResult:
-    """Find the sources of one exposure as the joint fit's serial pass would, and write a table per chip.
+    """Find the sources of one exposure with its detector's parameters, and write a table per chip.
 
     Parameters
     ----------
     spec : SourcesSpec
-        The exposure, the parameters, and what the serial pass would carry over from the first exposure.
+        The exposure and its detector.
 
     Returns
     -------
@@ -43,9 +45,8 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     name = Path(spec.path).name
     link_exposure(Path(spec.path))
     apply_repairs(Stage.FIND_SOURCES)
+    source_finding.expect_width(STAR_WIDTHS[spec.detector])
     parameters = alignment_parameters(spec.instrument, spec.detector)
-    if spec.fwhm is not None:
-        parameters["generate_source_catalogs"]["fwhmpsf"] = spec.fwhm
     table = align_utils.AlignmentTable([name], process_type="MVM", log_level=logging.INFO, **parameters)
     if not table.process_list:
         message = str(table.filtered_table[0]["processMsg"]).strip()

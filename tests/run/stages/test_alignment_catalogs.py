@@ -40,7 +40,7 @@ class Fits:
         monkeypatch.setattr(alignment, "_fit", self.fit)
         monkeypatch.setattr(alignment, "replan", lambda plan, _: plan)
 
-    def fit(self, stage, order, cone, replies, options, tell):
+    def fit(self, stage, order, replies, options, events):
         self.tried.append([name for name, _ in replies])
         return (GOOD if self.good & set(self.tried[-1]) else FAILED), self.directory.path
 

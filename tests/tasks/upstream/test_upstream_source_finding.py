@@ -89,6 +89,24 @@ def test_backgrounds_are_the_same():
     assert plain.background_rms_median == kept.background_rms_median
 
 
+@pytest.mark.parametrize(("measured", "taken"), [(0.45, 0.155), (0.16, 0.16), (0.05, 0.155), (0.2, 0.2)])
+def test_odd_widths_of_stars_give_way_to_the_usual_one(monkeypatch, measured, taken):
+    """A neighbour of the star that is measured makes it look three times as wide."""
+
+    def build_kernel(image, _):
+        image.fwhmpsf, image.pscale, image.kernel = measured, 0.13, "measured"
+        image.kernel_fwhm = measured / 0.13
+
+    monkeypatch.setattr(align_utils.HAPImage, "build_kernel", build_kernel)
+    source_finding.expect_width(0.155)
+    image = align_utils.HAPImage.__new__(align_utils.HAPImage)
+    image.build_kernel(0.076)
+    assert image.fwhmpsf == taken
+    assert image.kernel_fwhm == pytest.approx(taken / 0.13)
+    if taken != measured:
+        assert image.kernel.sum() == pytest.approx(1)
+
+
 def test_drizzlepac_reads_columns_of_photutils_2():
     """Why photutils stays below 3."""
     source = inspect.getsource(astrometric_utils.extract_sources)

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.pool.pool import Pool
-    from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
+    from hstmosaic.store.alignment_results import AlignmentResult
     from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
-    from hstmosaic.store.task_specs import Card
-
-_ALIGNED = "fitted to a catalogue by hstmosaic"
 
 
 @dataclass
@@ -39,7 +36,7 @@ class Aligner:
     _stage: Stage | None = field(default=None, init=False)
 
     def start_ahead(self, plan: Plan) -> None:
-        """Have the search that all others wait for done beside screening."""
+        """Start the searches for sources; screening comes first."""
         self._stage = Stage(plan, self.directory, self.pool)
         self._stage.start_ahead()
 
@@ -70,7 +67,7 @@ class Aligner:
         self.run = align_exposures(plan, used, self.directory, self.pool, self.options, self.events, self._stage)
         write_whole(outcome, json.dumps(self.run.result.to_dict(), indent=1))
         write_outlines(self.directory.outlines_file, self.run.plan)
-        return self.run.plan, alignment_notes(self.run)
+        return self.run.plan, HeaderNotes(self.run.result)
 
     @property
     def result(self) -> AlignmentResult | None:
@@ -80,9 +77,9 @@ class Aligner:
     def files(self) -> list[tuple[Gathered, Path]]:
         """Return the aligned exposures, headerlets and the reference catalogue under drizzlepac's names for them.
 
-        There are none where nothing was aligned.
+        There are none where no exposure was moved.
         """
-        if self.run is None or not self.run.aligned:
+        if self.run is None or not self.run.exposures:
             return []
         made = {file.name: file for file in self.run.result.files}
         found: list[tuple[Gathered, Path]] = []
@@ -105,52 +102,3 @@ class Aligner:
         if self.run.reference_catalog is not None:
             add(self.run.reference_catalog.name, "reference catalogue", self.run.reference_catalog)
         return found
-
-
-def alignment_notes(run: AlignedRun) -> HeaderNotes:
-    """Say in products' headers how their exposures were aligned.
-
-    Parameters
-    ----------
-    run : AlignedRun
-        What came out of the alignment.
-
-    Returns
-    -------
-    HeaderNotes
-        ``ALIGNED`` and, in products with an exposure that took part in a good fit, ``ALNCAT``, ``ALNGEOM``,
-        ``ALNMATCH``, ``ALNRMSRA`` and ``ALNRMSDE``, of the one with fewest stars where each was fitted by itself; a
-        HISTORY record for each exposure.
-    """
-    otherwise: tuple[Card, ...] = (("ALIGNED", False, _ALIGNED),)
-    if not run.aligned:
-        return HeaderNotes(otherwise=otherwise)
-    found = run.result
-    weakest_first = sorted(found.exposures.items(), key=lambda item: item[1].fit_matches)
-    return HeaderNotes(
-        cards={name: _cards(found, fit) for name, fit in weakest_first},
-        otherwise=otherwise,
-        history={name: _record(name, fit) for name, fit in found.exposures.items()}
-        | {name: f"{name} keeps its WCS: {reason}" for name, reason in found.left_out.items()},
-    )
-
-
-def _cards(found: AlignmentResult, fit: ExposureFit) -> tuple[Card, ...]:
-    ra, dec = fit.fit_rms_mas
-    return (
-        ("ALIGNED", True, _ALIGNED),
-        ("ALNCAT", found.catalog, "catalogue of the joint fit"),
-        ("ALNGEOM", found.fitgeom, "geometry of the joint fit"),
-        ("ALNMATCH", fit.fit_matches, "stars in the joint fit"),
-        ("ALNRMSRA", round(ra, 3), "[mas] RMS of the fit in right ascension"),
-        ("ALNRMSDE", round(dec, 3), "[mas] RMS of the fit in declination"),
-    )
-
-
-def _record(name: str, fit: ExposureFit) -> str:
-    east, north = fit.shift_mas
-    spread = ", RMS {:.1f} {:.1f} mas".format(*fit.rms_mas) if fit.rms_mas else ""
-    return (
-        f"{name} aligned: {east:+.1f} mas east, {north:+.1f} mas north, {fit.rotation_deg:+.5f} deg, "
-        f"scale {fit.scale:.7f}, {fit.matches} matches{spread}"
-    )

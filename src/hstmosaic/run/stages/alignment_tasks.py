@@ -38,7 +38,7 @@ class SourcesTask:
     estimate: Estimate
 
 
-def sources_task(plan: Plan, exposure: Exposure, first: Exposure, fwhm: float | None) -> SourcesTask:
+def sources_task(plan: Plan, exposure: Exposure) -> SourcesTask:
     """Return the task that finds the sources of an exposure.
 
     Parameters
@@ -47,12 +47,8 @@ def sources_task(plan: Plan, exposure: Exposure, first: Exposure, fwhm: float | 
         Gives the versions that the result depends on.
     exposure : Exposure
         With its chips.
-    first : Exposure
-        The first one of the fit.
-    fwhm : float or None
-        What the first exposure's result says, arcsec; None for the first itself.
     """
-    spec = SourcesSpec(str(exposure.path), first.instrument, first.detector, fwhm)
+    spec = SourcesSpec(str(exposure.path), exposure.instrument, exposure.detector)
     key = task_key(spec, file_states([exposure]), plan.versions)
     return SourcesTask(task_names.sources_task(exposure.name), spec, key, estimate_sources(exposure, plan.learned))
 
@@ -65,14 +61,14 @@ class Stage:
         self._ahead: dict[tuple[str, str], tuple[TaskDirectory, TaskResult | Future[Answer]]] = {}
 
     def start_ahead(self) -> None:
-        """Have the stars of the first exposure found, which all others wait for, when screening leaves a core free.
+        """Start the search for sources in all exposures, for when screening leaves a core free.
 
-        If screening then leaves it out, nobody asks for the result, and the next one is the first.
+        Where screening then rejects an exposure, its result is not used.
         """
-        first = fit_order(self.plan.exposures)[0]
-        wanted = sources_task(self.plan, first, first, None)
-        started = self.start(wanted.name, wanted.spec, wanted.key, wanted.estimate, priority=_AFTER_SCREENING)
-        self._ahead[wanted.name, wanted.key] = started
+        for exposure in fit_order(self.plan.exposures):
+            wanted = sources_task(self.plan, exposure)
+            started = self.start(wanted.name, wanted.spec, wanted.key, wanted.estimate, priority=_AFTER_SCREENING)
+            self._ahead[wanted.name, wanted.key] = started
 
     def start(
         self, name: str, spec: TaskSpec, key: str, estimate: Estimate, priority: int | None = None

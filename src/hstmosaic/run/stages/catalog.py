@@ -8,7 +8,6 @@ import os
 import time
 import urllib.error
 import urllib.request
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +34,6 @@ _NEXT_STEP = (
     "exposures have"
 )
 _CHUNK = 65536
-_MOVING = ("GAIAeDR3", "GSC242")
-"""Catalogues with proper motions."""
 _LATER = frozenset({408, 425, 429})
 
 
@@ -71,28 +68,19 @@ class Service:
     sleep: Callable[[float], None] = time.sleep
 
 
-def fetch(
-    service: Service,
-    cone: Cone,
-    catalog: str,
-    *,
-    with_epoch: bool = True,
-    warn: Callable[[str], object] = warnings.warn,
-) -> str:
+def fetch(service: Service, cone: Cone, catalog: str) -> str:
     """Return the reply of the service, an earlier one where it was kept.
+
+    Positions are requested at the epoch of the catalogue; the fit applies proper motions to the day of each exposure.
 
     Parameters
     ----------
     service : Service
-        Whom to ask.
+        Where to send the request.
     cone : Cone
-        Where, and for which epoch.
+        Part of the sky.
     catalog : str
         Name of the catalogue.
-    with_epoch : bool
-        Have proper motions applied; a service that cannot is asked again without, as drizzlepac does.
-    warn : callable
-        Hears that they are not.
 
     Returns
     -------
@@ -104,27 +92,21 @@ def fetch(
     AlignmentError
         If there is no usable reply; names the URL.
     """
-    text = kept_reply(service, cone, catalog, with_epoch=with_epoch)
+    text = kept_reply(service, cone, catalog)
     if text is None:
-        url = cone.url(service.url, catalog, with_epoch=with_epoch)
+        url = cone.url(service.url, catalog)
         text = _ask(service, url)
-        if with_epoch and text.startswith("Error"):
-            said = text.splitlines()[0][:200]
-            text = fetch(service, cone, catalog, with_epoch=False)
-            if catalog in _MOVING:
-                warn(f"proper motions of {catalog} are not applied: asked for them, the service answers {said!r}")
-            return text
         if problem := _problem(text, catalog):
             raise AlignmentError(f"the catalogue service {problem} to {url}", _NEXT_STEP)
     if check_reply(text, catalog):
-        for place in _places(service, cone, catalog, with_epoch=with_epoch):
+        for place in _places(service, cone, catalog):
             _keep(place, text)
     return text
 
 
-def kept_reply(service: Service, cone: Cone, catalog: str, *, with_epoch: bool = True) -> str | None:
-    """Return a reply that was kept, or None if there is none, or none that can be used."""
-    for place in _places(service, cone, catalog, with_epoch=with_epoch):
+def kept_reply(service: Service, cone: Cone, catalog: str) -> str | None:
+    """Return a reply that was kept, or None if none can be used."""
+    for place in _places(service, cone, catalog):
         with suppress(OSError, UnicodeDecodeError):
             text = place.read_bytes().decode()
             if not _problem(text, catalog):
@@ -132,8 +114,8 @@ def kept_reply(service: Service, cone: Cone, catalog: str, *, with_epoch: bool =
     return None
 
 
-def _places(service: Service, cone: Cone, catalog: str, *, with_epoch: bool) -> list[Path]:
-    digest = hashlib.sha256(cone.url(service.url, catalog, with_epoch=with_epoch).encode()).hexdigest()[:24]
+def _places(service: Service, cone: Cone, catalog: str) -> list[Path]:
+    digest = hashlib.sha256(cone.url(service.url, catalog).encode()).hexdigest()[:24]
     return [folder / f"{catalog}-{digest}.csv" for folder in (service.own, service.cache) if folder is not None]
 
 
@@ -165,7 +147,7 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     cone = fit_cone(fit_order(exposures))
     found: dict[str, str] = {}
     for catalog in CATALOGS:
-        found[catalog] = fetch(service, cone, catalog, with_epoch=False)
+        found[catalog] = fetch(service, cone, catalog)
         if stars_around(found[catalog], cone) >= FEWEST:
             break
     else:

@@ -13,7 +13,6 @@ from hstmosaic.tasks.exact import replace
 from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
-    fit_inputs,
     fitting,
     memory,
     parameters,
@@ -97,48 +96,17 @@ REPAIRS = (
         (Stage.FIND_SOURCES,),
     ),
     Repair(
+        source_finding.expect_width,
+        "the width of a star is that of the first bright peak, three times too large with a neighbour",
+        _DRIZZLEPAC,
+        (Stage.FIND_SOURCES,),
+        caller="sources.py",
+    ),
+    Repair(
         fitting.name_multivisit_fits,
         "labels of fits have no MVM: a KeyError that is caught, and no alignment",
         _DRIZZLEPAC,
         (Stage.ALIGN,),
-    ),
-    Repair(
-        fitting.take_middle_detections,
-        "of the detections of one star in N exposures, the first in y is kept, which biases the fit",
-        "tweakwcs 0.9.0",
-        (Stage.ALIGN,),
-    ),
-    Repair(
-        fitting.fit_in_square_plane,
-        "fits are made in the plane of the pixels, whose axes are oblique, so that a turn looks sheared",
-        "tweakwcs 0.9.0",
-        (Stage.ALIGN,),
-    ),
-    Repair(
-        fitting.outline_ensembles_fast,
-        _SLOW + "exact outlines of all chips together, which nothing uses",
-        "tweakwcs 0.9.0",
-        (Stage.ALIGN,),
-    ),
-    Repair(
-        fit_inputs.accept_user_catalog,
-        "only catalogues of the service are known, not the user's",
-        _DRIZZLEPAC,
-        (Stage.ALIGN,),
-    ),
-    Repair(
-        fit_inputs.use_found_sources,
-        _SLOW + "sources are searched for in one exposure after the other; tasks found them in parallel",
-        _DRIZZLEPAC,
-        (Stage.ALIGN,),
-        caller="align.py",
-    ),
-    Repair(
-        fit_inputs.serve_catalogs,
-        "catalogues are requested over the network without a timeout",
-        _DRIZZLEPAC,
-        (Stage.ALIGN,),
-        caller="align.py",
     ),
     Repair(
         drizzling.trust_screening,
