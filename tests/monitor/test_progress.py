@@ -216,10 +216,10 @@ def test_status_of_a_run_that_was_killed(tmp_path):
 
 def test_status_of_a_run_with_a_failed_layer(tmp_path):
     failed = Event("failed", "wfc3_ir_f160w failed: no stars (log: log.txt)", "error", {"layer": "wfc3_ir_f160w"})
-    ended = Event("finished", "1 layer(s) failed after 7 s", data={"exit_code": 7})
+    ended = Event("finished", "1 layer failed after 7 s", data={"exit_code": 7})
     start = next(i for i, event in enumerate(RECORDED) if event.kind == "aligned")
     text = str(read_status(written(tmp_path, [*LINES[:start], event_line(failed), event_line(ended)]), time.time()))
-    assert "none; the run has ended and 1 layer(s) failed; the same hstmosaic command goes on" in text
+    assert "none; the run has ended and 1 layer failed; the same hstmosaic command goes on" in text
     assert "warning        wfc3_ir_f160w failed: no stars" in text
 
 

@@ -86,7 +86,7 @@ def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, er
         events.emit("planned", "as always")
         raise error
 
-    monkeypatch.setattr(driver, "_run_plan", stopped)
+    monkeypatch.setattr(driver, "_make", stopped)
     with pytest.raises(type(error)):
         run_mosaic(RunOptions(str(exposures), "foo", skip_alignment=True, output=tmp_path), lambda event: None)
     assert said in (tmp_path / "foo_report.html").read_text()

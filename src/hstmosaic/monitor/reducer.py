@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
-from hstmosaic.store.task_names import ALIGN_TASK, Stage, drizzle_task, layer_of, screen_task, sources_task, stage_of
+from hstmosaic.store.task_names import Stage, dependencies, layer_of, sources_task, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -39,19 +39,8 @@ def add_up(events: Iterable[Event]) -> ProgressState:
 def _planned(_: ProgressState, event: Event) -> ProgressState:
     layers: dict[str, list[str]] = event.data.get("layers", {})
     given: dict[str, list[Any]] = event.data.get("tasks", {})
-    screens = tuple(task for task in given if stage_of(task) is Stage.SCREEN)
-    sources = tuple(task for task in given if stage_of(task) is Stage.FIND_SOURCES)
-    before_drizzling = (ALIGN_TASK,) if ALIGN_TASK in given else None
-    tasks = {}
-    for name, (seconds, memory_mb, group) in given.items():
-        after: tuple[str, ...] = ()
-        if name == ALIGN_TASK:
-            after = sources
-        elif stage_of(name) is Stage.FIND_SOURCES:
-            after = screens
-        elif stage_of(name) is Stage.DRIZZLE:
-            after = before_drizzling or tuple(screen_task(exposure) for exposure in layers[layer_of(name)])
-        tasks[name] = Task(seconds, memory_mb, group, after)
+    after = dependencies(given, layers)
+    tasks = {name: Task(seconds, memory_mb, group, after[name]) for name, (seconds, memory_mb, group) in given.items()}
     return ProgressState(
         tasks=tasks,
         layers=dict.fromkeys(layers, WAITING),
@@ -107,7 +96,8 @@ def _failed(state: ProgressState, event: Event) -> ProgressState:
     layer = str(event.data.get("layer"))
     if layer not in state.layers:
         return state
-    return _layer_is(_drop(state, [drizzle_task(layer)]), layer, FAILED)
+    tasks = [task for task in state.tasks if stage_of(task) is Stage.DRIZZLE and layer_of(task) == layer]
+    return _layer_is(_drop(state, tasks), layer, FAILED)
 
 
 def _workers(state: ProgressState, event: Event) -> ProgressState:

@@ -16,6 +16,7 @@ from hstmosaic.monitor.view import notes, stage_words
 from hstmosaic.store.events import event_from_line
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from hstmosaic.monitor.state import Task
@@ -90,7 +91,7 @@ class Status:
         if self.finished:
             return "none, the run is finished"
         failed = sum(what == FAILED for what in self.progress.layers.values())
-        ended = f"the run has ended and {failed} layer(s) failed; " if self.progress.ended is not None else ""
+        ended = f"the run has ended and {count_of(failed, 'layer')} failed; " if self.progress.ended is not None else ""
         return f"none; {ended}the same hstmosaic command goes on where it stopped"
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from hstmosaic.monitor.eta import in_words, progress_words, share_done
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
         memory = f"{state.claimed_mb / 1000:.1f} of {state.memory_mb / 1000:.1f} GB claimed"
         yield "workers", f"{state.workers}, {busy} of {state.slots} places busy, {memory}"
     if state.jobs or state.retries:
-        yield "jobs", f"{len(state.jobs)} submitted, {state.retries} task(s) started again"
+        yield "jobs", f"{len(state.jobs)} submitted, {count_of(state.retries, 'task')} started again"
     if state.pending:
         yield "waiting", state.pending
     yield "time", _time_words(state, now)

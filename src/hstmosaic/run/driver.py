@@ -12,7 +12,6 @@ from hstmosaic.monitor.progress_bar import progress_bar
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
-from hstmosaic.products.gather import Gathered, publish
 from hstmosaic.run.disk_space import check_room, room_needed, unusable
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.heartbeat import announced, heartbeat
@@ -21,16 +20,16 @@ from hstmosaic.run.library_log import library_log
 from hstmosaic.run.node.zygote import warm_zygote
 from hstmosaic.run.open_pool import open_pool
 from hstmosaic.run.options import RunOptions, command_record
-from hstmosaic.run.outcome import Outcome, as_user_error
-from hstmosaic.run.pictures import draw_on_worker
+from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.profiles.image import folders_of
-from hstmosaic.run.stages.aligner import Aligner
-from hstmosaic.run.stages.alignment import AlignOptions
-from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
+from hstmosaic.run.stages.order import make_mosaics
+from hstmosaic.run.stages.run_state import Results, Run
+from hstmosaic.run.stages.scheduler import Scheduler
 from hstmosaic.store.events import EventLog, is_milestone, log_to
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory, run_directory, written_by_owner_alone
 from hstmosaic.store.task_specs import FALLBACK
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,20 +105,25 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
     directory.create()
     with directory.locked(), library_log(directory.library_log):
         events.add_listener(log_to(directory.log_file))
-        work = _Work(plan, directory, options, started)
-        events.add_listener(work.note_fallback)
+        progress = _Progress(plan, directory, started)
+        events.add_listener(progress.note_fallback)
         taught = learning(plan.estimates, place, events, wanted=options.learning and not options.stub)
         try:
             with heartbeat(events), taught:
-                _run_plan(work, options, events, client)
+                _make(progress, options, events, client)
         except BaseException as caught:
             error = as_user_error(caught, directory.output)
             try:
-                end_run(work.outcome(error), options, directory, events)
-            finally:
-                raise error
-        outcome = work.outcome()
-        end_run(outcome, options, directory, events, work.pictures)
+                end_run(progress.outcome(error), options, directory, events)
+            except Exception as second:
+                words = f"the end of the run could not be recorded: {stop_message(second)}"
+                events.emit("note", words, "warning")
+                error.add_note(words)
+            if error is caught:
+                raise
+            raise error from caught
+        outcome = progress.outcome()
+        end_run(outcome, options, directory, events, progress.results.pictures)
     return outcome
 
 
@@ -129,7 +133,7 @@ def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
 
     def on_read(done: int, total: int) -> None:
         if total >= _MANY and is_milestone(done, total):
-            events.emit("reading", f"read the headers of {done} of {total} exposure(s)", done=done, total=total)
+            events.emit("reading", f"read the headers of {done} of {total} exposures", done=done, total=total)
 
     try:
         plan = make_plan(
@@ -149,17 +153,13 @@ def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
 
 
 @dataclass
-class _Work:
-    """A run on its way: what there is to tell of it, whenever it ends."""
+class _Progress:
+    """How far a run has come, from which its outcome is made whenever it ends."""
 
     plan: Plan
     directory: RunDirectory
-    options: RunOptions
     started: float
-    aligner: Aligner | None = None
-    progress: Progress = field(default_factory=Progress)
-    aligned: tuple[Gathered, ...] = ()
-    pictures: list[Gathered] | None = None
+    results: Results = field(default_factory=Results)
     fallbacks: dict[str, list[str]] = field(default_factory=dict)
 
     def note_fallback(self, event: Event) -> None:
@@ -168,58 +168,48 @@ class _Work:
             self.fallbacks.setdefault(event.data["fallback"], []).append(event.data["name"])
 
     def outcome(self, error: BaseException | None = None) -> Outcome:
+        """Return the outcome of the run if it ends now."""
+        results = self.results
         return Outcome(
             plan=self.plan,
-            products=(*self.progress.gathered, *self.aligned),
-            left_out=(*self.plan.excluded, *self.progress.left_out),
-            failures=tuple(self.progress.failures),
+            products=tuple(results.gathered),
+            left_out=(*self.plan.excluded, *results.left_out),
+            failures=tuple(results.failures),
             directory=self.directory.path,
             started=self.started,
             ended=time.time(),
-            checksums=dict(self.progress.sha256),
-            alignment=self.aligner.result if self.aligner is not None else None,
+            checksums=dict(results.sha256),
+            alignment=results.alignment,
             error=error,
             fallbacks=dict(self.fallbacks),
-            repairs=dict(self.progress.repairs),
+            repairs=dict(results.repairs),
         )
 
 
-def _run_plan(work: _Work, options: RunOptions, events: EventLog, client: Client | None) -> None:
-    plan, directory = work.plan, work.directory
+def _make(progress: _Progress, options: RunOptions, events: EventLog, client: Client | None) -> None:
+    """Report the plan, open the pool, and run the stages."""
+    plan, directory = progress.plan, progress.directory
     directory.plan_file.write_text(plan.to_json(), ENCODING)
     write_outlines(directory.outlines_file, plan)
+    _emit_plan(plan, options, events)
+    profile = options.profile.seeing(folders_of(plan, directory.output))
+    with open_pool(profile, directory, events, options.workers, client, keep_work=options.keep_work) as pool:
+        pool.check(plan.tasks(aligned=options.aligned).values())
+        scheduler = Scheduler(directory, pool, plan.versions, events)
+        scheduler.run(make_mosaics(Run(plan, options, directory, scheduler, events, progress.results)))
+
+
+def _emit_plan(plan: Plan, options: RunOptions, events: EventLog) -> None:
     names = ", ".join(layer.name for layer in plan.layers)
+    exposures, layers = count_of(len(plan.exposures), "exposure"), count_of(len(plan.layers), "layer")
     events.emit(
         "planned",
-        f"{len(plan.exposures)} exposure(s) in {len(plan.layers)} layer(s) on {plan.projection_cell}: {names}",
+        f"{exposures} in {layers} on {plan.projection_cell}: {names}",
         asked=command_record(options),
         **announced(plan, aligned=options.aligned, stub=options.stub),
     )
     for exclusion in plan.excluded:
-        events.emit("left out", f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}", "warning")
+        words = f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}"
+        events.emit("left out", words, "warning")
     for note in (*options.notes, *plan.notes):
         events.emit("note", note, "warning")
-    settings = Settings(
-        log_level=options.log_level,
-        keep=frozenset(options.keep),
-        keep_work=options.keep_work,
-        strict=options.strict,
-        stub=options.stub,
-    )
-    profile = options.profile.seeing(folders_of(plan, directory.output))
-    with open_pool(profile, directory, events, options.workers, client, keep_work=options.keep_work) as pool:
-        pool.check(plan.tasks(aligned=options.aligned).values())
-        if options.aligned:
-            how = AlignOptions(
-                options.catalog,
-                required=options.require_alignment,
-                strict=options.strict,
-                log_level=options.log_level,
-            )
-            work.aligner = Aligner(directory, pool, how, events)
-            work.aligner.start_ahead(plan)
-        Schedule(plan, directory, pool, settings, events, work.progress, before_drizzling=work.aligner).run()
-        if work.aligner is not None and work.progress.gathered:
-            work.aligned = publish(work.aligner.files(), directory.output)
-        if profile.cluster == "slurm" and not options.stub:
-            work.pictures = draw_on_worker(plan, directory, pool, events)

@@ -32,6 +32,7 @@ from hstmosaic.run.pictures import REMADE, draw_pictures
 from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,13 +185,13 @@ def _digests(outcome: Outcome) -> list[FailureDigest]:
 def _emit_end(outcome: Outcome, digests: Sequence[FailureDigest], events: EventLog) -> None:
     for found in digests:
         events.emit("failed", str(found), "error", **asdict(found))
-    made = f"{len(outcome.products)} file(s) in {outcome.directory.parent}"
+    made = f"{count_of(len(outcome.products), 'file')} in {outcome.directory.parent}"
     warnings = _warnings(outcome)
     if warnings:
         events.emit("warnings", f"warnings: {'; '.join(warnings)}", "warning")
     verdict = "finished with warnings" if warnings else "finished"
     if outcome.failures:
-        verdict = f"{len(outcome.failures)} layer(s) failed"
+        verdict = f"{count_of(len(outcome.failures), 'layer')} failed"
     events.emit(
         "finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code)
     )

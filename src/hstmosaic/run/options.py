@@ -69,6 +69,11 @@ class RunOptions:
         return not (self.skip_alignment or self.stub)
 
     @property
+    def draws_on_worker(self) -> bool:
+        """Whether a worker draws the pictures, and not the node of the driver."""
+        return self.profile.cluster == "slurm" and not self.stub
+
+    @property
     def product_prefix(self) -> str | None:
         """Prefix of what is made: what is only pretended never comes in the place of a mosaic."""
         if not self.stub:

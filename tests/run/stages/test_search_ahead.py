@@ -9,9 +9,9 @@ from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
+from hstmosaic.run.stages import order
 from hstmosaic.run.stages.aligner import Aligner
 from hstmosaic.run.stages.alignment import AlignOptions
-from hstmosaic.run.stages.schedule import Schedule
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import TaskResult
@@ -68,10 +68,10 @@ def test_each_detector_has_its_own_parameters(plan, aligner):
 @pytest.mark.upstream
 @pytest.mark.parametrize(("options", "count"), [({}, 1), ({"skip_alignment": True}, 0), ({"stub": True}, 0)])
 def test_a_run_without_alignment_does_not_search(plan, tmp_path, monkeypatch, options, count):
-    def stop(schedule):
+    def stop(run):
         raise HstMosaicError("enough")
 
-    monkeypatch.setattr(Schedule, "run", stop)
+    monkeypatch.setattr(order, "screen", stop)
     with pytest.raises(HstMosaicError, match="enough"):
         run_mosaic(RunOptions(str(plan.exposures[0].path), "foo", output=tmp_path, **options), lambda event: None)
     assert len(list(tmp_path.glob("*_run/tasks/sources-*"))) == count

@@ -17,10 +17,13 @@ from helpers.alignment_fields import OBSERVED, distances_from_truth, product_off
 from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.build import make_plan
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
-from hstmosaic.run.stages.schedule import Progress, Schedule, Settings
+from hstmosaic.run.stages.order import make_mosaics
+from hstmosaic.run.stages.run_state import Run
+from hstmosaic.run.stages.scheduler import Scheduler
 from hstmosaic.simulate import simulate_field, three_camera_field
 from hstmosaic.store.alignment_results import CARRIED
 from hstmosaic.store.events import EventLog
@@ -131,9 +134,11 @@ def test_grids_follow_the_aligned_exposures(bench, first):
 
 def test_filters_are_registered_in_the_products(bench, first):
     run, _ = first
-    progress = Progress()
-    Schedule(run.plan, bench.directory, bench.client, Settings(), EventLog(), progress).run()
-    assert not progress.failures
+    options = RunOptions(run.plan.source, skip_alignment=True)
+    scheduler = Scheduler(bench.directory, bench.client, run.plan.versions, EventLog())
+    drizzled = Run(run.plan, options, bench.directory, scheduler, EventLog())
+    scheduler.run(make_mosaics(drizzled))
+    assert not drizzled.results.failures
     medians = {}
     for layer in run.plan.layers:
         flux = f"flux_{layer.name}"

@@ -1,4 +1,4 @@
-"""What the task of a layer is told."""
+"""Specifications of the tasks that drizzle."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hstmosaic.store.task_specs import DrizzleSpec, GridSpec
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from hstmosaic.plan.boxes import Box
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.plan.plan import Plan
@@ -29,13 +30,14 @@ def listed_exposures(plan: Plan, layer: Layer) -> list[Exposure]:
 def drizzle_spec(
     plan: Plan,
     layer: Layer,
+    box: Box,
     used: Collection[str],
     notes: HeaderNotes,
     checksums: Mapping[str, str],
     repairs: Mapping[str, PixelRepair],
     log_level: str,
 ) -> DrizzleSpec:
-    """Return what the task of a layer is told.
+    """Return the specification of the task that drizzles a box of a layer.
 
     Parameters
     ----------
@@ -43,8 +45,10 @@ def drizzle_spec(
         With the exposures as they are to be drizzled.
     layer : Layer
         One of its layers.
+    box : Box
+        One of its boxes.
     used : collection of str
-        Names of the layer's exposures that screening has left.
+        File names of the layer's exposures to drizzle.
     notes : HeaderNotes
         Records for the headers of the mosaics.
     checksums : mapping of str to str
@@ -52,14 +56,14 @@ def drizzle_spec(
     repairs : mapping of str to PixelRepair
         Repairs of exposures as given, by name, for HISTORY.
     log_level : str
-        Of drizzlepac's log and trailers.
+        Level of drizzlepac's log and trailers.
     """
     listed, limits = listed_exposures(plan, layer), plan.tight_limits
     spec = DrizzleSpec(
         poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
         poller=poller_text(listed, plan.corner_sky_cell, new=set(used), linked=True),
         links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
-        limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
+        limits=(box.limits.xmin, box.limits.xmax, box.limits.ymin, box.limits.ymax),
         prefix=plan.prefix,
         products=product_names(layer),
         areas=tuple((product.name, _area(plan, product), product.documented_size) for product in layer.products),

@@ -1,0 +1,67 @@
+"""A run in progress: what its stages work with, and what they have made so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hstmosaic.products.manifest import Failure
+from hstmosaic.run.stages.catalog import Service
+
+if TYPE_CHECKING:
+    from hstmosaic.plan.checks import Exclusion
+    from hstmosaic.plan.layers import Layer
+    from hstmosaic.plan.plan import Plan
+    from hstmosaic.products.gather import Gathered
+    from hstmosaic.run.options import RunOptions
+    from hstmosaic.run.stages.scheduler import Scheduler
+    from hstmosaic.store.alignment_results import AlignmentResult
+    from hstmosaic.store.events import EventLog
+    from hstmosaic.store.pixel_repair import PixelRepair
+    from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
+
+
+@dataclass
+class Results:
+    """Results of the stages, kept as they come: a run that an error ends reports them too."""
+
+    left_out: list[Exclusion] = field(default_factory=list)
+    """Exposures that screening left out."""
+    failures: list[Failure] = field(default_factory=list)
+    gathered: list[Gathered] = field(default_factory=list)
+    """Files in the output directory."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Checksums of exposures, by name, as screening read them."""
+    repairs: dict[str, PixelRepair] = field(default_factory=dict)
+    """Faults in the pixels of exposures, by name, which working copies do not have."""
+    alignment: AlignmentResult | None = None
+    """None until the alignment has ended."""
+    pictures: list[Gathered] | None = None
+    """None until a worker has drawn them."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in progress."""
+
+    plan: Plan
+    """The plan as made from the exposures as given."""
+    options: RunOptions
+    directory: RunDirectory
+    scheduler: Scheduler
+    events: EventLog
+    results: Results = field(default_factory=Results)
+    service: Service = field(default_factory=Service)
+    """The catalogue service."""
+
+    def repaired_plan(self) -> Plan:
+        """Return the plan with what screening has found so far in the pixels of exposures."""
+        plan = self.plan
+        for name in self.results.repairs:
+            plan = plan.with_repair(name)
+        return plan
+
+    def fail(self, layer: Layer, cause: str, task: TaskDirectory) -> None:
+        """Record and report that a layer failed."""
+        self.results.failures.append(Failure(layer.name, cause, str(task.log)))
+        self.events.emit("failed", f"{layer.name} failed: {cause} (log: {task.log})", "error", layer=layer.name)
