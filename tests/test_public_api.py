@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import hstmosaic
+from helpers.events import event_of
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor import progress_bar as bars
-from hstmosaic.store.events import Event
 
 HEAVY = ("dask", "distributed", "drizzlepac", "matplotlib", "rich")
 
@@ -119,8 +119,8 @@ def test_a_run_without_a_listener_returns_products_with_paths(listed, tmp_path, 
 
 def test_warnings_of_a_run_go_to_the_logger(caplog):
     with bars.progress_bar() as listener, caplog.at_level(logging.WARNING, "hstmosaic"):
-        listener(Event("note", "mind the gap", "warning"))
-        listener(Event("note", "nothing", "info"))
+        listener(event_of("note", "mind the gap", "warning"))
+        listener(event_of("note", "nothing", "info"))
     assert [record.getMessage() for record in caplog.records] == ["mind the gap"]
 
 
@@ -139,6 +139,6 @@ def test_a_notebook_gets_one_output_that_is_updated(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", display)
     with bars.progress_bar() as listener:
-        listener(Event("note", "hello"))
+        listener(event_of("note", "hello"))
     assert shown
     assert all(text.startswith("<progress max='1' value='0.000'>") for text in shown)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from helpers.events import event_of
 from hstmosaic.cli.terminal import LiveView, live_view, terminal_listener
 from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.monitor.reducer import add_up
@@ -23,7 +24,7 @@ from hstmosaic.monitor.status import RunLog, read_status
 from hstmosaic.monitor.view import view
 from hstmosaic.plan.estimates import MODEL
 from hstmosaic.run.history import Record, add_records, this_machine
-from hstmosaic.store.events import Event, event_from_line, event_line, is_milestone, log_to
+from hstmosaic.store.events import event_from_line, event_line, is_milestone, log_to
 
 LINES = Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()
 RECORDED = [event_from_line(line) for line in LINES]
@@ -172,7 +173,7 @@ def test_ctrl_c_leaves_the_terminal_clean(field, tmp_path):
     os.write(terminal.own, b"\x03")
     assert terminal.end() == ExitCode.INTERRUPTED
     assert terminal.seen.rindex(SHOW) > terminal.seen.rindex(HIDE)
-    assert b"the same command goes on where it stopped" in terminal.seen[terminal.seen.rindex(SHOW) :]
+    assert b"rerun the same command to resume" in terminal.seen[terminal.seen.rindex(SHOW) :]
     after = str(read_status(tmp_path / "stub-foo_run", time.time()))
     assert "none; the same hstmosaic command goes on where it stopped" in after
     assert "0 running, 0 failed" in after
@@ -181,7 +182,7 @@ def test_ctrl_c_leaves_the_terminal_clean(field, tmp_path):
 def test_warnings_scroll_above_the_view():
     console = Console(file=io.StringIO(), width=100, height=24, force_terminal=True)
     with live_view(console, "info") as listener:
-        for event in [*RECORDED[:20], Event("left out", "x_flc.fits is [left out]: guiding", "warning")]:
+        for event in [*RECORDED[:20], event_of("left out", "x_flc.fits is [left out]: guiding", "warning")]:
             listener(event)
     text = console.file.getvalue()
     assert "x_flc.fits is [left out]: guiding" in text
@@ -196,7 +197,7 @@ def test_the_view_of_the_recorded_run():
     assert "1 made (wfc3_uvis_f606w), 2 running (wfc3_ir_f160w, acs_wfc_f814w)" in text.replace("\n", " ")
     assert re.search(r"workers  1, 2 of 2 places busy, 0\.\d of \d+\.\d GB claimed", text)
     assert "100 % done, took 0:00:07" in shown(RECORDED)
-    assert "reading headers" in shown([Event("reading", "10 of 100")])
+    assert "reading headers" in shown([event_of("reading", "10 of 100")])
 
 
 @pytest.mark.parametrize("width", [30, 60, 200])
@@ -215,8 +216,8 @@ def test_status_of_a_run_that_was_killed(tmp_path):
 
 
 def test_status_of_a_run_with_a_failed_layer(tmp_path):
-    failed = Event("failed", "wfc3_ir_f160w failed: no stars (log: log.txt)", "error", {"layer": "wfc3_ir_f160w"})
-    ended = Event("finished", "1 layer failed after 7 s", data={"exit_code": 7})
+    failed = event_of("failed", "wfc3_ir_f160w failed: no stars (log: log.txt)", "error", {"layer": "wfc3_ir_f160w"})
+    ended = event_of("finished", "1 layer failed after 7 s", data={"exit_code": 7})
     start = next(i for i, event in enumerate(RECORDED) if event.kind == "aligned")
     text = str(read_status(written(tmp_path, [*LINES[:start], event_line(failed), event_line(ended)]), time.time()))
     assert "none; the run has ended and 1 layer failed; the same hstmosaic command goes on" in text
@@ -288,7 +289,11 @@ def test_quiet_and_json_exclude_each_other(tmp_path):
 
 
 def test_listeners_by_what_is_asked_for(capsys):
-    events = [Event("note", "something"), Event("left out", "careful", "warning"), Event("workers", "two", "debug")]
+    events = [
+        event_of("note", "something"),
+        event_of("left out", "careful", "warning"),
+        event_of("workers", "two", "debug"),
+    ]
     for options in ({}, {"quiet": True}, {"as_json": True}):
         with terminal_listener("info", **options) as listener:
             assert not isinstance(listener, LiveView), "standard output is no terminal"

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.events import event_of
 from hstmosaic.monitor.eta import in_words, share_done, time_left
 from hstmosaic.monitor.reducer import add_up, advance, with_cpu
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words, view
-from hstmosaic.store.events import Event, event_from_line, event_line
+from hstmosaic.store.events import event_from_line, event_line
 
 RECORDED = [event_from_line(line) for line in Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()]
 BEGUN, ENDED = RECORDED[0].time, RECORDED[-1].time
@@ -78,8 +79,8 @@ def test_a_second_driver_begins_anew():
 
 
 def test_what_was_finished_before_is_done():
-    skipped = Event("skipped", "", "debug", {"task": "screen-itri01a0q_flc"})
-    reused = Event("reused", "", "info", {"task": "drizzle-acs_wfc_f814w", "layer": "acs_wfc_f814w"})
+    skipped = event_of("skipped", "", "debug", {"task": "screen-itri01a0q_flc"})
+    reused = event_of("reused", "", "info", {"task": "drizzle-acs_wfc_f814w", "layer": "acs_wfc_f814w"})
     state = add_up([*until("planned"), skipped, reused])
     assert counts(state)["screening"] == (1, 0, 6)
     assert state.layers["acs_wfc_f814w"] == DONE
@@ -87,33 +88,33 @@ def test_what_was_finished_before_is_done():
 
 
 def test_without_an_alignment_its_tasks_are_dropped_and_drizzling_is_not():
-    told = Event("not aligned", "NOT aligned: no network", "warning", {"cause": "no network"})
+    told = event_of("not aligned", "NOT aligned: no network", "warning", {"cause": "no network"})
     state = add_up([*until("aligning"), told])
     assert counts(state)["finding stars"] == (6, 0, 6)
     assert all(task.state == DROPPED for task in state.stages()["aligning"])
     assert all(state.tasks[name].state == WAITING for name in DRIZZLES)
     assert stage_words(state.stages()["aligning"]) == "0 of 0 finished, 0 running, 0 failed"
     assert "NOT aligned: no network" in state.warnings
-    single = Event("not aligned", "", "warning", {"exposure": "x_flc.fits"})
+    single = event_of("not aligned", "", "warning", {"exposure": "x_flc.fits"})
     assert add_up([*until("aligning"), single]).tasks == add_up(until("aligning")).tasks
 
 
 def test_stars_of_an_exposure_that_is_left_out_are_not_waited_for():
-    told = Event("left out", "", "warning", {"exposure": "itri01a0q_flc.fits"})
+    told = event_of("left out", "", "warning", {"exposure": "itri01a0q_flc.fits"})
     state = add_up([*until("screened"), told])
     assert state.tasks["sources-itri01a0q_flc"].state == DROPPED
-    assert advance(state, Event("left out", "x by its header", "warning")).tasks == state.tasks
+    assert advance(state, event_of("left out", "x by its header", "warning")).tasks == state.tasks
 
 
 def test_a_layer_that_fails_is_over():
-    state = add_up([*until("aligned"), Event("failed", "", "error", {"layer": "wfc3_ir_f160w"})])
+    state = add_up([*until("aligned"), event_of("failed", "", "error", {"layer": "wfc3_ir_f160w"})])
     assert state.layers["wfc3_ir_f160w"] == FAILED
     assert state.tasks["drizzle-wfc3_ir_f160w"].over
-    assert advance(state, Event("failed", "at the end", "error")).layers == state.layers
+    assert advance(state, event_of("failed", "at the end", "error")).layers == state.layers
 
 
 def test_the_cpu_time_of_running_tasks_is_known_from_the_heartbeat():
-    told = Event("progress", "", "debug", {"cpu": {"align": 0.7, "drizzle-acs_wfc_f814w": 3.0, "gone": 1.0}}, BEGUN)
+    told = event_of("progress", "", "debug", {"cpu": {"align": 0.7, "drizzle-acs_wfc_f814w": 3.0, "gone": 1.0}}, BEGUN)
     state = add_up([*until("running", task="align"), told])
     assert (state.tasks["align"].cpu, state.tasks["align"].looked_at) == (0.7, BEGUN)
     assert state.tasks["drizzle-acs_wfc_f814w"].cpu is None
@@ -123,7 +124,7 @@ def test_what_running_tasks_compute_of_late_is_what_counts():
     """A core of its own for two minutes, then a quarter of one for two."""
     cpu = [*(10.0 * k for k in range(13)), *(120 + 2.5 * k for k in range(1, 13))]
     looks = [(BEGUN + 10 * (k + 1), {"cpu": {"align": seconds}}) for k, seconds in enumerate(cpu)]
-    told = [Event("progress", "", "debug", data, when) for when, data in looks]
+    told = [event_of("progress", "", "debug", data, when) for when, data in looks]
     started = until("running", task="align")
     state = add_up([*started[:-1], replace(started[-1], time=BEGUN), *told])
     wall, work = state.recent
@@ -131,7 +132,7 @@ def test_what_running_tasks_compute_of_late_is_what_counts():
 
 
 def test_a_lost_task_waits_again_with_more_memory():
-    lost = Event("retrying", "", "warning", {"task": "align", "memory_mb": 9000, "attempt": 2, "cause": "memory"})
+    lost = event_of("retrying", "", "warning", {"task": "align", "memory_mb": 9000, "attempt": 2, "cause": "memory"})
     state = add_up([*until("running", task="align"), lost])
     assert (state.tasks["align"].state, state.tasks["align"].memory_mb, state.retries) == (WAITING, 9000, 1)
 
@@ -139,12 +140,12 @@ def test_a_lost_task_waits_again_with_more_memory():
 def test_jobs_that_wait_say_why_until_a_task_runs():
     events = [
         *until("planned"),
-        Event("job", "job 12 submitted", "debug", {"job": "12", "memory_mb": 900}),
-        Event("pending", "job 12 waits: Resources", "info"),
+        event_of("job", "job 12 submitted", "debug", {"job": "12", "memory_mb": 900}),
+        event_of("pending", "job 12 waits: Resources", "info"),
     ]
     state = add_up(events)
     assert ("waiting", "job 12 waits: Resources") in list(notes(state, BEGUN))
-    assert ("jobs", "1 submitted, 0 task(s) started again") in list(notes(state, BEGUN))
+    assert ("jobs", "1 submitted, 0 tasks started again") in list(notes(state, BEGUN))
     assert add_up([*events, *until("running")[1:]]).pending == ""
 
 
@@ -172,7 +173,7 @@ def test_time_left_of_the_recorded_run_is_near_the_truth_from_half_way_on(share)
 
 
 def test_events_of_unknown_kinds_change_nothing_but_the_last_words():
-    state = advance(ProgressState(), Event("novel", "something new"))
+    state = advance(ProgressState(), event_of("novel", "something new"))
     assert replace(state, last="") == ProgressState()
     assert state.last == "something new"
 

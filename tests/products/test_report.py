@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers.events import event_of
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.products.charts import duration
@@ -23,7 +24,8 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.store.alignment_results import CARRIED, RELATIVE, AlignmentResult, ExposureFit
-from hstmosaic.store.events import Event, log_to
+from hstmosaic.store.event_payloads import Running
+from hstmosaic.store.events import log_to
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("WFC3/UVIS F606W", "WFC3/UVIS F814W", "WFC3/IR F160W")
@@ -44,9 +46,9 @@ def run(pretended, tmp_path):
     return tmp_path / "out" / pretended.directory.name
 
 
-def tell(run, **event):
+def add_event(run, **event):
     with (run / "logs" / "run.jsonl").open("a") as log:
-        time = read_record(run).events[-1]["time"] + 1
+        time = read_record(run).events[-1].time + 1
         log.write(json.dumps({"time": time, "level": "info", "message": ""} | event) + "\n")
 
 
@@ -71,14 +73,14 @@ def test_every_run_has_a_report_beside_its_products(pretended):
 
 
 def test_a_disk_that_was_full_takes_away_no_more_than_what_was_being_written(run):
-    kinds = [event["kind"] for event in read_record(run).events]
+    kinds = [event.kind for event in read_record(run).events]
     log = run / "logs" / "run.jsonl"
     log.write_text(log.read_text() + '{"time": 17')
-    log_to(log)(Event("note", "after"))
+    log_to(log)(event_of("note", "after"))
     first, second = sorted((run / "tasks").glob("screen-*"))[:2]
     (first / "measured.json").write_text("")
     (second / "measured.json").write_text('{"host": "no')
-    assert [event["kind"] for event in read_record(run).events] == [*kinds, "note"]
+    assert [event.kind for event in read_record(run).events] == [*kinds, "note"]
     shown = {task.name for task in read_tasks(read_record(run))}
     assert shown == {folder.name for folder in (run / "tasks").iterdir()} - {first.name, second.name}
     assert write_report(run).is_file()
@@ -94,7 +96,7 @@ def test_the_report_says_what_was_asked(pretended):
 
 def test_memory_that_was_asked_for_is_what_the_tasks_were_given(pretended):
     record = read_record(pretended.directory)
-    given = {event["task"]: event["memory_mb"] for event in record.told("running")}
+    given = {running.task: running.memory_mb for running in record.payloads(Running)}
     assert len(given) == 9
     text = words(pretended.directory.parent / "stub-foo_report.html")
     for task, memory in given.items():
@@ -105,10 +107,10 @@ def test_memory_that_was_asked_for_is_what_the_tasks_were_given(pretended):
 def test_a_failed_layer_is_told_with_the_end_of_its_log(run):
     log = run / "tasks" / "drizzle-wfc3_ir_f160w" / "log.txt"
     log.write_text("".join(f"line {k}\n" for k in range(100)) + "KeyError: <x> & 'y'\n")
-    tell(
+    add_event(
         run, kind="failed", level="error", message="wfc3_ir_f160w failed: no <sky> left (log: x)", layer="wfc3_ir_f160w"
     )
-    tell(run, kind="finished", exit_code=7)
+    add_event(run, kind="finished", exit_code=7)
     path = write_report(run)
     text = words(path)
     assert "1 of 3 layers failed" in text
@@ -120,15 +122,15 @@ def test_a_failed_layer_is_told_with_the_end_of_its_log(run):
 
 
 def test_a_stopped_run_says_why_and_what_to_do(run):
-    tell(run, kind="planned", message="again")
-    tell(run, kind="stopped", message="no stars", exit_code=5, next_step="bring some")
+    add_event(run, kind="planned", message="again")
+    add_event(run, kind="stopped", message="no stars", exit_code=5, next_step="bring some")
     text = words(write_report(run))
     assert "The run was stopped no stars What to do: bring some" in text
     assert "0 of 3" in text, "layers of an earlier start are not those of this one"
 
 
 def test_a_run_without_an_end_is_not_finished(run):
-    tell(run, kind="planned", message="again")
+    add_event(run, kind="planned", message="again")
     assert "not finished" in words(write_report(run))
 
 
@@ -147,9 +149,9 @@ def test_the_chart_of_tasks_adds_up_its_own_bars_only(run):
 
 
 def test_retries_and_warnings_are_listed(run):
-    tell(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", task="drizzle-x")
+    add_event(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", task="drizzle-x")
     for _ in range(3):
-        tell(run, kind="note", level="warning", message="odd & rare")
+        add_event(run, kind="note", level="warning", message="odd & rare")
     text = words(write_report(run))
     assert "Tasks started again drizzle-x is started again with 900 MB" in text
     assert "odd & rare (3 times)" in text
@@ -210,7 +212,7 @@ def test_a_manifest_of_an_earlier_start_does_not_count(run):
 def test_a_failed_alignment_is_reported(run):
     (run / "alignment.json").write_text(json.dumps({"aligned": False, "cause": "too few stars"}))
     assert "too few stars" not in words(write_report(run)), "of an earlier start"
-    tell(run, kind="not aligned", level="warning", message="NOT aligned")
+    add_event(run, kind="not aligned", level="warning", message="NOT aligned")
     assert "The exposures were not aligned: too few stars" in words(write_report(run))
 
 
@@ -239,7 +241,7 @@ def test_how_exposures_were_fitted_is_told(run, aligned, groups, said):
         tight_limits=tuple(record.plan.tight_limits.as_list()),
     )
     (run / "alignment.json").write_text(json.dumps(found.to_dict()))
-    tell(run, kind="aligned")
+    add_event(run, kind="aligned")
     text = words(write_report(run))
     assert said in text
     assert "the RMS of all of them" in text
@@ -267,7 +269,7 @@ def test_sizes_and_limits_follow_the_alignment(run):
     (run / "pictures.json").write_text(json.dumps({"files": [], "embedded": [], "measured": measured}))
     found = {"aligned": False, "cause": "few stars", "tight_limits": [11, 22, 33, 44]}
     (run / "alignment.json").write_text(json.dumps(found))
-    tell(run, kind="not aligned")
+    add_event(run, kind="not aligned")
     text = words(write_report(run))
     assert size(*made) in text
     assert size(*planned) not in text

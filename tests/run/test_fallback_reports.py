@@ -1,7 +1,8 @@
 """Warnings of tasks keep their type on disk and become events."""
 
+from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import EventLog, report_warnings
-from hstmosaic.store.task_specs import FALLBACK, TaskResult, TaskWarning, read_result, write_result
+from hstmosaic.store.task_specs import TaskResult, TaskWarning, read_result, write_result
 
 GRAVE = TaskWarning("sky matching", "sky matching failed")
 REMARK = TaskWarning("sky matching", "skies were matched within 2 groups", strict=False)
@@ -16,6 +17,6 @@ def test_each_warning_is_an_event_and_some_are_errors_under_strict():
     events = []
     assert report_warnings("wfc3_uvis_f606w", (GRAVE, REMARK), EventLog(events.append)) == [GRAVE]
     assert [(event.kind, event.level, event.message) for event in events] == [
-        (FALLBACK, "warning", "wfc3_uvis_f606w: sky matching failed"),
-        (FALLBACK, "warning", "wfc3_uvis_f606w: skies were matched within 2 groups"),
+        (EventKind.FALLBACK, "warning", "wfc3_uvis_f606w: sky matching failed"),
+        (EventKind.FALLBACK, "warning", "wfc3_uvis_f606w: skies were matched within 2 groups"),
     ]

@@ -24,7 +24,9 @@ from hstmosaic.run.history import (
     learning_file,
     read_records,
 )
+from hstmosaic.store.event_payloads import Ended
 from hstmosaic.store.events import EventLog
+from hstmosaic.store.measured import Measured
 
 GROUP, HERE = "drizzle wfc3_ir", "local here"
 RECORD = Record("run", HERE, GROUP, memory=0.9, time=2.0, pace=1.5)
@@ -149,11 +151,11 @@ def test_a_run_teaches_what_its_tasks_took_beyond_the_model_not_beyond_what_was_
     monkeypatch.setenv(VARIABLE, str(tmp_path / "measured.jsonl"))
     estimates = {"drizzle-a": Estimate(1500, 30.0, 1, GROUP, memory_factor=1.5, time_factor=3.0)}
     events = EventLog()
-    measured = {"max_rss_mb": 900.0, "wall_seconds": 41.0, "cpu_seconds": 20.0}
+    measured = Measured(wall_seconds=41.0, cpu_seconds=20.0, max_rss_mb=900.0, host="node", started=0.0)
     with learning.learning(estimates, HERE, events):
-        events.emit("ended", "", task="drizzle-a", ok=True, measured=measured)
-        events.emit("ended", "", task="drizzle-a", ok=False, measured=measured)
-        events.emit("ended", "", task="drizzle-a", ok=True, measured=None)
+        events.emit(Ended("drizzle-a", ok=True, measured=measured), "")
+        events.emit(Ended("drizzle-a", ok=False, measured=measured), "")
+        events.emit(Ended("drizzle-a", ok=True, measured=None), "")
     (record,) = read_records(tmp_path / "measured.jsonl")
     assert (record.memory, record.time, record.pace) == (0.9, 2.0, 2.0)
     assert learned_for(HERE).tasks == 1

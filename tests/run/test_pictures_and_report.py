@@ -12,6 +12,7 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.run import driver, ending, pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
+from hstmosaic.store.event_payloads import Planned
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import RunDirectory
 
@@ -83,7 +84,7 @@ def test_the_exit_code_is_that_of_the_mosaics(exposures, tmp_path, monkeypatch):
 def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, error, code, said):
     def stopped(work, options, events, client):
         work.directory.plan_file.write_text(work.plan.to_json())
-        events.emit("planned", "as always")
+        events.emit(Planned(), "as always")
         raise error
 
     monkeypatch.setattr(driver, "_make", stopped)

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from hstmosaic.products.run_record import read_measured, read_record
+from hstmosaic.products.run_record import read_record
 from hstmosaic.run import pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.open_pool import open_pool
@@ -47,7 +47,7 @@ def test_a_worker_draws_what_the_driver_would(made, directory):
     assert all(picture.exists() for picture in before.values())
     assert not directory.task("pictures").work.exists()
     # of 340 MB, most are the libraries
-    took = read_measured(directory.task("pictures").path)["max_rss_mb"]
+    took = directory.task("pictures").read_measured().max_rss_mb
     assert took < pictures.estimate_drawing(made.plan).memory_mb
     assert [event.kind for event in events if event.level != "debug"] == []
 

@@ -15,7 +15,8 @@ from helpers.known_messages import HARMLESS, unknown_lines
 from hstmosaic.products.run_record import read_record
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.store.drizzle_steps import ProcessingStep
-from hstmosaic.store.task_specs import FALLBACK, TaskWarning
+from hstmosaic.store.event_payloads import Fallback
+from hstmosaic.store.task_specs import TaskWarning
 from hstmosaic.tasks.fallbacks import FALLBACKS, joined, read_warnings
 
 pytestmark = pytest.mark.upstream
@@ -147,8 +148,8 @@ def test_failed_sky_matching_is_told_everywhere(field, tmp_path, broken):
     ended = run(field / "list.txt", "--output-dir", tmp_path / "out", path=broken)
     assert ended.returncode == 0, ended.stderr
     assert "warnings: wfc3_uvis_f606w: sky matching failed (AttributeError" in ended.stdout + ended.stderr
-    (event,) = read_record(tmp_path / "out/x_run").told(FALLBACK)
-    assert (event["level"], event["step"]) == ("warning", ProcessingStep.SKY_MATCHING)
+    (fallback,) = read_record(tmp_path / "out/x_run").payloads(Fallback)
+    assert fallback.step == ProcessingStep.SKY_MATCHING
     assert "finished with warnings" in (tmp_path / "out/x_report.html").read_text()
     assert "WARNING: sky matching failed (AttributeError" in history(tmp_path / "out/x_wfc3_uvis_f606w_all_drc.fits")
 

@@ -11,6 +11,7 @@ import click
 
 from hstmosaic.monitor.reducer import advance
 from hstmosaic.monitor.state import ProgressState
+from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import event_line
 
 if TYPE_CHECKING:
@@ -23,7 +24,17 @@ if TYPE_CHECKING:
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 REFRESHES_PER_SECOND = 1
-_IN_VIEW = frozenset({"progress", "screening", "drizzling", "aligning", "workers", "running", "ended"})
+_IN_VIEW = frozenset(
+    {
+        EventKind.PROGRESS,
+        EventKind.SCREENING,
+        EventKind.DRIZZLING,
+        EventKind.ALIGNING,
+        EventKind.WORKERS,
+        EventKind.RUNNING,
+        EventKind.ENDED,
+    }
+)
 """Kinds of events that the live view shows in its tables."""
 
 

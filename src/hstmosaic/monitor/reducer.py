@@ -1,4 +1,4 @@
-"""What the events of a run add up to, the same for who watches it and for who asks from another shell."""
+"""Progress of a run from its events, the same in the driver and for ``hstmosaic status``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,27 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
+from hstmosaic.store.event_payloads import (
+    Aligned,
+    Drawing,
+    Ended,
+    FailureDigested,
+    Finished,
+    Gathered,
+    JobsPending,
+    JobSubmitted,
+    LayerFailed,
+    NotAligned,
+    Payload,
+    Planned,
+    Progress,
+    Retrying,
+    Reused,
+    Running,
+    ScreeningRejected,
+    Skipped,
+    Workers,
+)
 from hstmosaic.store.task_names import Stage, dependencies, layer_of, sources_task, stage_of
 
 if TYPE_CHECKING:
@@ -19,101 +40,92 @@ _RECENT_SECONDS = 30.0
 
 
 def advance(state: ProgressState, event: Event) -> ProgressState:
-    """Return how far a run is after an event."""
-    change = _CHANGES.get(event.kind)
+    """Return the progress of a run after an event."""
+    change = _CHANGES.get(type(event.payload))
     if change is not None:
-        state = change(state, event)
+        state = change(state, event.payload, event)
     if event.level in ("warning", "error"):
         state = replace(state, warnings=(*state.warnings, event.message)[-_KEPT_WARNINGS:])
     return state if event.level == "debug" else replace(state, last=event.message)
 
 
 def add_up(events: Iterable[Event]) -> ProgressState:
-    """Return how far a run is after all its events."""
+    """Return the progress of a run after all its events."""
     state = ProgressState()
     for event in events:
         state = advance(state, event)
     return state
 
 
-def _planned(_: ProgressState, event: Event) -> ProgressState:
-    layers: dict[str, list[str]] = event.data.get("layers", {})
-    given: dict[str, list[Any]] = event.data.get("tasks", {})
-    after = dependencies(given, layers)
-    tasks = {name: Task(seconds, memory_mb, group, after[name]) for name, (seconds, memory_mb, group) in given.items()}
+def _planned(_: ProgressState, planned: Planned, event: Event) -> ProgressState:
+    after = dependencies(planned.tasks, planned.layers)
     return ProgressState(
-        tasks=tasks,
-        layers=dict.fromkeys(layers, WAITING),
-        pace=event.data.get("pace", 1.0),
-        pictures_seconds=event.data.get("pictures_s", 0.0),
+        tasks={name: Task(*estimate, after[name]) for name, estimate in planned.tasks.items()},
+        layers=dict.fromkeys(planned.layers, WAITING),
+        pace=planned.pace,
+        pictures_seconds=planned.pictures_s,
         begun=event.time,
     )
 
 
-def _running(state: ProgressState, event: Event) -> ProgressState:
-    told = event.data
-    changed = {"state": RUNNING, "worker": told["worker"], "started": event.time, "attempt": told["attempt"]}
-    state = replace(_with(state, told["task"], **changed, cpu=None), pending="")
-    layer = layer_of(told["task"])
+def _running(state: ProgressState, running: Running, event: Event) -> ProgressState:
+    changed = {"state": RUNNING, "worker": running.worker, "started": event.time, "attempt": running.attempt}
+    state = replace(_with(state, running.task, **changed, cpu=None), pending="")
+    layer = layer_of(running.task)
     return _layer_is(state, layer, RUNNING) if layer in state.layers else state
 
 
-def _ended(state: ProgressState, event: Event) -> ProgressState:
-    measured = event.data["measured"]
-    took, cpu = (measured[key] if measured else None for key in ("wall_seconds", "cpu_seconds"))
-    return _with(state, event.data["task"], state=DONE if event.data["ok"] else FAILED, took=took, cpu=cpu)
+def _ended(state: ProgressState, ended: Ended, _: Event) -> ProgressState:
+    took, cpu = (ended.measured.wall_seconds, ended.measured.cpu_seconds) if ended.measured else (None, None)
+    return _with(state, ended.task, state=DONE if ended.ok else FAILED, took=took, cpu=cpu)
 
 
-def _skipped(state: ProgressState, event: Event) -> ProgressState:
-    return _with(state, event.data["task"], state=DONE)
+def _skipped(state: ProgressState, skipped: Skipped, _: Event) -> ProgressState:
+    return _with(state, skipped.task, state=DONE)
 
 
-def _reused(state: ProgressState, event: Event) -> ProgressState:
-    return _layer_is(_skipped(state, event), event.data["layer"], DONE)
+def _reused(state: ProgressState, reused: Reused, _: Event) -> ProgressState:
+    return _layer_is(_with(state, reused.task, state=DONE), reused.layer, DONE)
 
 
-def _retrying(state: ProgressState, event: Event) -> ProgressState:
-    state = _with(state, event.data["task"], state=WAITING, worker="", memory_mb=event.data["memory_mb"])
+def _retrying(state: ProgressState, retrying: Retrying, _: Event) -> ProgressState:
+    state = _with(state, retrying.task, state=WAITING, worker="", memory_mb=retrying.memory_mb)
     return replace(state, retries=state.retries + 1)
 
 
-def _left_out(state: ProgressState, event: Event) -> ProgressState:
-    exposure = event.data.get("exposure")
-    return _drop(state, [sources_task(exposure)] if exposure else [])
+def _left_out(state: ProgressState, rejected: ScreeningRejected, _: Event) -> ProgressState:
+    return _drop(state, [sources_task(rejected.exposure)])
 
 
-def _alignment_is_over(state: ProgressState, event: Event) -> ProgressState:
-    if "exposure" in event.data:
-        return state
+def _alignment_is_over(state: ProgressState, _: Aligned | NotAligned, __: Event) -> ProgressState:
     return _drop(state, [task for task in state.tasks if stage_of(task) in (Stage.FIND_SOURCES, Stage.ALIGN)])
 
 
-def _gathered(state: ProgressState, event: Event) -> ProgressState:
-    return _layer_is(state, event.data["layer"], DONE)
+def _gathered(state: ProgressState, gathered: Gathered, _: Event) -> ProgressState:
+    return _layer_is(state, gathered.layer, DONE)
 
 
-def _failed(state: ProgressState, event: Event) -> ProgressState:
-    layer = str(event.data.get("layer"))
-    if layer not in state.layers:
+def _failed(state: ProgressState, failed: LayerFailed | FailureDigested, _: Event) -> ProgressState:
+    if failed.layer not in state.layers:
         return state
-    tasks = [task for task in state.tasks if stage_of(task) is Stage.DRIZZLE and layer_of(task) == layer]
-    return _layer_is(_drop(state, tasks), layer, FAILED)
+    tasks = [task for task in state.tasks if stage_of(task) is Stage.DRIZZLE and layer_of(task) == failed.layer]
+    return _layer_is(_drop(state, tasks), failed.layer, FAILED)
 
 
-def _workers(state: ProgressState, event: Event) -> ProgressState:
-    return replace(state, **{key: event.data[key] for key in ("workers", "slots", "memory_mb")})
+def _workers(state: ProgressState, workers: Workers, _: Event) -> ProgressState:
+    return replace(state, **vars(workers))
 
 
-def _job(state: ProgressState, event: Event) -> ProgressState:
-    return replace(state, jobs=(*state.jobs, str(event.data["job"])))
+def _job(state: ProgressState, job: JobSubmitted, _: Event) -> ProgressState:
+    return replace(state, jobs=(*state.jobs, job.job))
 
 
-def _pending(state: ProgressState, event: Event) -> ProgressState:
+def _pending(state: ProgressState, _: JobsPending, event: Event) -> ProgressState:
     return replace(state, pending=event.message)
 
 
-def _progress(state: ProgressState, event: Event) -> ProgressState:
-    return with_cpu(state, event.data.get("cpu", {}), event.time)
+def _progress(state: ProgressState, progress: Progress, event: Event) -> ProgressState:
+    return with_cpu(state, progress.cpu, event.time)
 
 
 def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> ProgressState:
@@ -138,32 +150,33 @@ def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> Prog
     return replace(state, tasks={**state.tasks, **looked_at}, recent=(wall, work))
 
 
-def _drawing(state: ProgressState, event: Event) -> ProgressState:
+def _drawing(state: ProgressState, _: Drawing, event: Event) -> ProgressState:
     return replace(state, drawing_since=event.time)
 
 
-def _finished(state: ProgressState, event: Event) -> ProgressState:
-    return replace(state, ended=event.time, exit_code=event.data.get("exit_code"), workers=0, slots=0, pending="")
+def _finished(state: ProgressState, finished: Finished, event: Event) -> ProgressState:
+    return replace(state, ended=event.time, exit_code=finished.exit_code, workers=0, slots=0, pending="")
 
 
-_CHANGES: Mapping[str, Callable[[ProgressState, Event], ProgressState]] = {
-    "planned": _planned,
-    "running": _running,
-    "ended": _ended,
-    "skipped": _skipped,
-    "reused": _reused,
-    "retrying": _retrying,
-    "left out": _left_out,
-    "aligned": _alignment_is_over,
-    "not aligned": _alignment_is_over,
-    "gathered": _gathered,
-    "failed": _failed,
-    "workers": _workers,
-    "job": _job,
-    "pending": _pending,
-    "progress": _progress,
-    "drawing": _drawing,
-    "finished": _finished,
+_CHANGES: Mapping[type[Payload], Callable[[ProgressState, Any, Event], ProgressState]] = {
+    Planned: _planned,
+    Running: _running,
+    Ended: _ended,
+    Skipped: _skipped,
+    Reused: _reused,
+    Retrying: _retrying,
+    ScreeningRejected: _left_out,
+    Aligned: _alignment_is_over,
+    NotAligned: _alignment_is_over,
+    Gathered: _gathered,
+    LayerFailed: _failed,
+    FailureDigested: _failed,
+    Workers: _workers,
+    JobSubmitted: _job,
+    JobsPending: _pending,
+    Progress: _progress,
+    Drawing: _drawing,
+    Finished: _finished,
 }
 
 

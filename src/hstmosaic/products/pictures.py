@@ -23,6 +23,7 @@ from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.run_record import read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
+from hstmosaic.store.event_payloads import FailureDigested, Gathered, LayerFailed, Reused
 from hstmosaic.store.files import CHECKSUM_COMMENT, whole, write_whole
 from hstmosaic.text import count_of
 
@@ -184,8 +185,9 @@ class _Studio:
 
     def _still_shows(self, old: Extra) -> bool:
         """Whether an earlier picture shows existing mosaics that the last start did not reach."""
-        ended = {event["layer"] for event in self.record.told("gathered", "failed") if "layer" in event}
-        reused = {event["layer"] for event in self.record.told("reused")}
+        payloads = [event.payload for event in self.record.events]
+        ended = {found.layer for found in payloads if isinstance(found, Gathered | LayerFailed | FailureDigested)}
+        reused = {found.layer for found in self.record.payloads(Reused)}
         if {layer.name for layer in self.record.plan.layers} <= ended | reused:
             return False
         # a picture without a layer shows all layers that have a preview

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
-from hstmosaic.products.run_record import read_measured
 from hstmosaic.store.files import sha256
-from hstmosaic.store.run_directory import RunDirectory
+from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
 from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
 from hstmosaic.store.task_specs import TaskResult, read_result
 
@@ -180,19 +179,19 @@ def _add_task(
 ) -> bool:
     """Add a task if it ended; return whether it did."""
     result = read_result(folder)
-    measured = read_measured(folder)
+    measured = TaskDirectory(folder).read_measured()
     if result is None or measured is None:
         return False
     told = {
         "hm:ok": result.ok,
         "hm:error": result.error,
-        "hm:host": measured["host"],
-        "hm:slurmJob": measured.get("job"),
-        "hm:cpuSeconds": measured["cpu_seconds"],
-        "hm:peakMemoryMB": measured["max_rss_mb"],
+        "hm:host": measured.host,
+        "hm:slurmJob": measured.job,
+        "hm:cpuSeconds": measured.cpu_seconds,
+        "hm:peakMemoryMB": measured.max_rss_mb,
     }
-    ended = measured["started"] + measured["wall_seconds"]
-    document.task(folder.name, kind, measured["started"], ended, told | dict(more or {}))
+    ended = measured.started + measured.wall_seconds
+    document.task(folder.name, kind, measured.started, ended, told | dict(more or {}))
     software = result.data.get("software", {})
     document.software(folder.name, software.get("versions", {}), software.get("image"))
     for file in used:

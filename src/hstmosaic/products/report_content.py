@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ExitCode
 from hstmosaic.plan.cautions import sky_cautions
@@ -23,9 +23,10 @@ from hstmosaic.products.charts import (
     timeline,
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
-from hstmosaic.products.run_record import read_measured
+from hstmosaic.store.event_payloads import Fallback, Retrying, Running, Stopped
+from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_names import drizzle_task
-from hstmosaic.store.task_specs import FALLBACK, read_result
+from hstmosaic.store.task_specs import read_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hstmosaic.products.measurements import Measurements
     from hstmosaic.products.run_record import Failed, RunRecord
     from hstmosaic.store.alignment_results import AlignmentResult
+    from hstmosaic.store.events import Event
 
 _LOG_LINES = 15
 _LOG_BYTES = 20_000
@@ -121,7 +123,7 @@ class ReportContent:
     """Cautions about layers whose skies are not matched."""
     failures: list[tuple[Failed, str]]
     """Failures with the ends of their logs."""
-    stopped: dict[str, Any] | None
+    stopped: Event | None
     """The event that stopped the run."""
     timeline: Timeline | None
     earlier: int
@@ -130,7 +132,7 @@ class ReportContent:
     kind_colors: dict[str, str]
     kind_words: dict[str, str]
     tasks: list[TaskBar]
-    retries: list[dict[str, Any]]
+    retries: list[str]
     """Events."""
     warnings: list[tuple[str, int]]
     """Messages, and how often each was reported."""
@@ -162,7 +164,7 @@ def report_content(record: RunRecord) -> ReportContent:
     tasks = read_tasks(record)
     pictures = read_pictures(record)
     begin = record.started
-    end = max((event["time"] for event in record.events), default=begin)
+    end = max((event.time for event in record.events), default=begin)
     fresh = [task for task in tasks if task.started >= begin - 1]
     titles = {drizzle_task(layer.name): layer_title(layer.name) for layer in record.plan.layers}
     layer_of = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
@@ -182,15 +184,15 @@ def report_content(record: RunRecord) -> ReportContent:
         mosaics=mosaic_rows(record),
         unmatched=sky_cautions(record.made),
         failures=[(failure, last_lines(failure)) for failure in record.failures],
-        stopped=next(iter(record.told("stopped")), None),
+        stopped=next((event for event in record.events if isinstance(event.payload, Stopped)), None),
         timeline=timeline(fresh, begin, end) if fresh else None,
         earlier=len(tasks) - len(fresh),
         memory=memory_bars(tasks, titles),
         kind_colors=KIND_COLORS,
         kind_words=KIND_WORDS,
         tasks=tasks,
-        retries=list(record.told("retrying")),
-        warnings=_counted(e["message"] for e in record.events if e["level"] in ("warning", "error")),
+        retries=[event.message for event in record.events if isinstance(event.payload, Retrying)],
+        warnings=_counted(event.message for event in record.events if event.level in ("warning", "error")),
         alignment=record.alignment,
         layer_of=layer_of,
         residuals=plane(residuals, max(record.alignment.rms_mas)) if record.alignment and residuals else None,
@@ -208,7 +210,7 @@ def verdict(record: RunRecord) -> tuple[str, str]:
     if record.exit_code is None:
         return "bad", "not finished"
     crashed = any(exclusion.crashed for exclusion in record.left_out)
-    if record.exit_code == ExitCode.OK and (crashed or any(record.told(FALLBACK))):
+    if record.exit_code == ExitCode.OK and (crashed or any(record.payloads(Fallback))):
         return "good", "finished with warnings"
     words = _VERDICTS.get(ExitCode(record.exit_code), ("bad", "stopped by an error"))
     if record.exit_code == ExitCode.LAYER_FAILED:
@@ -219,26 +221,26 @@ def verdict(record: RunRecord) -> tuple[str, str]:
 
 def read_tasks(record: RunRecord) -> list[TaskBar]:
     """Read what tasks have taken, those of earlier starts too, in the order in which they began."""
-    given = {event["task"]: event for event in record.told("running")}
+    runs = {running.task: running for running in record.payloads(Running)}
     estimates = {drizzle_task(layer.name): layer.estimate.memory_mb for layer in record.plan.layers}
     found = []
     for folder in sorted(record.directory.tasks.glob("*")):
-        measured, name = read_measured(folder), folder.name
+        measured, name = TaskDirectory(folder).read_measured(), folder.name
         if measured is None:
             continue
         kind = name.split("-", maxsplit=1)[0]
-        event = given.get(name, {})
-        worker = str(event.get("worker", ""))
+        running = runs.get(name)
+        worker = running.worker if running is not None else ""
         found.append(
             TaskBar(
                 name=name,
                 kind=kind if kind in KIND_WORDS else "other",
-                started=measured["started"],
-                seconds=measured["wall_seconds"],
-                worker=f"{measured['host']} {worker}".strip() if worker not in measured["host"] else measured["host"],
-                memory_mb=measured["max_rss_mb"],
-                asked_mb=event.get("memory_mb", estimates.get(name)),
-                cpu_seconds=measured["cpu_seconds"],
+                started=measured.started,
+                seconds=measured.wall_seconds,
+                worker=f"{measured.host} {worker}".strip() if worker not in measured.host else measured.host,
+                memory_mb=measured.max_rss_mb,
+                asked_mb=estimates.get(name) if running is None or running.memory_mb is None else running.memory_mb,
+                cpu_seconds=measured.cpu_seconds,
                 ok=(result := read_result(folder)) is not None and result.ok,
             )
         )

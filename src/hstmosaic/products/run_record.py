@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
@@ -16,17 +16,32 @@ from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
 from hstmosaic.products.picture_list import PictureList, read_picture_list
 from hstmosaic.store.alignment_results import AlignmentResult
+from hstmosaic.store.event_payloads import (
+    EventKind,
+    FailureDigested,
+    Finished,
+    Gathered,
+    LayerFailed,
+    Payload,
+    Planned,
+    Repaired,
+    Reused,
+    ScreeningRejected,
+    Stopped,
+)
+from hstmosaic.store.events import event_from_line
 from hstmosaic.store.files import ENCODING
-from hstmosaic.store.pixel_repair import PixelRepair
-from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
+from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.task_names import drizzle_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hstmosaic.plan.layers import Layer
+    from hstmosaic.store.events import Event
+    from hstmosaic.store.pixel_repair import PixelRepair
 
-_START = "planned"
+P = TypeVar("P", bound=Payload)
 _WRITTEN_ANEW = "run the same command again: it is written anew"
 
 
@@ -51,7 +66,7 @@ class RunRecord:
     run: Path
     """The run directory."""
     plan: Plan
-    events: tuple[dict[str, Any], ...]
+    events: tuple[Event, ...]
     """Events of the last start, in order."""
 
     @property
@@ -67,27 +82,28 @@ class RunRecord:
     @property
     def started(self) -> float:
         """Seconds since 1970."""
-        return float(self.events[0]["time"]) if self.events else 0.0
+        return self.events[0].time if self.events else 0.0
 
-    def told(self, *kinds: str) -> Iterator[dict[str, Any]]:
-        """Return the events of some kinds."""
-        return (event for event in self.events if event["kind"] in kinds)
+    def payloads(self, shape: type[P]) -> Iterator[P]:
+        """Return the data of the events of one shape."""
+        return (event.payload for event in self.events if isinstance(event.payload, shape))
 
     @cached_property
     def asked(self) -> dict[str, Any]:
         """Command and options in the run log."""
-        return next((event.get("asked", {}) for event in self.told(_START)), {})
+        return next((planned.asked for planned in self.payloads(Planned)), {})
 
     @cached_property
     def exit_code(self) -> int | None:
         """Exit code of the run; None if it was not recorded."""
-        codes = [event["exit_code"] for event in self.events if event.get("exit_code") is not None]
-        return int(codes[-1]) if codes else None
+        ends = (event.payload for event in self.events if isinstance(event.payload, Finished | Stopped))
+        codes = [end.exit_code for end in ends if end.exit_code is not None]
+        return codes[-1] if codes else None
 
     @cached_property
     def made(self) -> tuple[Layer, ...]:
         """Layers that the last start made or reused."""
-        names = {event.get("layer") for event in self.told("gathered", "reused")}
+        names = {event.payload.layer for event in self.events if isinstance(event.payload, Gathered | Reused)}
         return tuple(layer for layer in self.plan.layers if layer.name in names)
 
     @cached_property
@@ -103,25 +119,23 @@ class RunRecord:
         """Exposures that are in no product, by header checks and by screening."""
         if self.manifest is not None:
             return self.manifest.left_out
-        screened = (event for event in self.told("left out") if "exposure" in event)
-        return (
-            *self.plan.excluded,
-            *(_excluded(event) for event in screened),
-        )
+        return (*self.plan.excluded, *(_excluded(rejected) for rejected in self.payloads(ScreeningRejected)))
 
     @cached_property
     def repairs(self) -> dict[str, PixelRepair]:
         """Faults in the pixels of exposures, by name, that the mosaics do not have."""
-        return {event["exposure"]: PixelRepair.from_dict(event["repair"]) for event in self.told("repaired")}
+        return {repaired.exposure: repaired.repair for repaired in self.payloads(Repaired)}
 
     @cached_property
     def failures(self) -> tuple[Failed, ...]:
         """Layers that were not made, each once."""
-        told = {event["layer"]: event for event in self.told("failed") if "layer" in event}
-        found = [_from_event(event, self.run) for event in told.values()]
+        found: dict[str, Failed] = {}
+        for event in self.events:
+            if isinstance(event.payload, LayerFailed | FailureDigested):
+                found[event.payload.layer] = _failed(event.payload, event.message, self.run)
         # what stopped the run has an event of its own
-        listed = self.manifest.failures if self.manifest is not None and not list(self.told("stopped")) else ()
-        return (*found, *(_listed(failure) for failure in listed if failure.layer not in told))
+        listed = self.manifest.failures if self.manifest is not None and not list(self.payloads(Stopped)) else ()
+        return (*found.values(), *(_listed(failure) for failure in listed if failure.layer not in found))
 
     @cached_property
     def outlines(self) -> tuple[Outline, ...]:
@@ -132,7 +146,7 @@ class RunRecord:
     @cached_property
     def alignment(self) -> AlignmentResult | None:
         """Outcome of the alignment; None if none was tried."""
-        if not list(self.told("aligned", "not aligned")):
+        if not any(event.kind in (EventKind.ALIGNED, EventKind.NOT_ALIGNED) for event in self.events):
             return None
         path = self.directory.alignment_file
         raw = _read_if_there(path)
@@ -182,45 +196,31 @@ def read_record(run: Path) -> RunRecord:
         cause = f"{type(error).__name__}: {error}"
         raise OutputError(f"{directory.plan_file} cannot be read: {cause}", _WRITTEN_ANEW) from error
     log = directory.log_file
-    told = list(_events(log.read_bytes())) if log.is_file() else []
-    last = max((i for i, event in enumerate(told) if event["kind"] == _START), default=0)
-    return RunRecord(run.absolute(), plan, tuple(told[last:]))
+    found = list(_events(log.read_bytes())) if log.is_file() else []
+    last = max((i for i, event in enumerate(found) if isinstance(event.payload, Planned)), default=0)
+    return RunRecord(run.absolute(), plan, tuple(found[last:]))
 
 
-def read_measured(task: Path) -> dict[str, Any] | None:
-    """Return what a task took, from its folder; None where that was not written, or not to the end."""
-    try:
-        found: dict[str, Any] = json.loads(TaskDirectory(task).measured_file.read_text(ENCODING))
-    except (FileNotFoundError, ValueError):  # the disk was full
-        return None
-    return found
-
-
-def _events(log: bytes) -> Iterator[dict[str, Any]]:
+def _events(log: bytes) -> Iterator[Event]:
     for line in log.splitlines():
         try:
-            yield json.loads(line)
-        except ValueError:  # broken off: a driver was killed, or its disk was full
+            yield event_from_line(line)
+        except (ValueError, KeyError):  # broken off: a driver was killed, or its disk was full
             continue
 
 
-def _from_event(event: dict[str, Any], run: Path) -> Failed:
-    """Read the digest of a failure, or what was told before there was one."""
-    layer = event["layer"]
-    log = RunDirectory(run).task(drizzle_task(layer)).log
-    said = event["message"].removeprefix(f"{layer} failed: ").split(" (log: ")[0]
-    return Failed(
-        layer=layer,
-        cause=event.get("sentence", said),
-        log=event.get("log", str(log) if log.is_file() else ""),
-        lines=tuple(event.get("lines", ())),
-        next_step=event.get("next_step", ""),
-    )
+def _failed(failed: LayerFailed | FailureDigested, message: str, run: Path) -> Failed:
+    """Return the failure of a layer, with its digest if it has one yet."""
+    if isinstance(failed, FailureDigested):
+        return Failed(failed.layer, failed.sentence, failed.log, failed.lines, failed.next_step)
+    log = RunDirectory(run).task(drizzle_task(failed.layer)).log
+    cause = message.removeprefix(f"{failed.layer} failed: ").split(" (log: ")[0]
+    return Failed(failed.layer, cause, str(log) if log.is_file() else "")
 
 
-def _excluded(event: dict[str, Any]) -> Exclusion:
-    name = event["exposure"]
-    return Exclusion(name, event["reason"], f"use it with --keep {name}", crashed=event.get("crashed", False))
+def _excluded(rejected: ScreeningRejected) -> Exclusion:
+    name = rejected.exposure
+    return Exclusion(name, rejected.reason, f"use it with --keep {name}", crashed=rejected.crashed)
 
 
 def _listed(failure: Failure) -> Failed:

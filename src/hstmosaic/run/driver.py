@@ -14,21 +14,21 @@ from hstmosaic.plan.outlines import write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.run.disk_space import check_room, room_needed, unusable
 from hstmosaic.run.ending import end_run
-from hstmosaic.run.heartbeat import announced, heartbeat
+from hstmosaic.run.heartbeat import heartbeat, planned
 from hstmosaic.run.history import learned_for, learning, place_of
 from hstmosaic.run.library_log import library_log
 from hstmosaic.run.node.zygote import warm_zygote
 from hstmosaic.run.open_pool import open_pool
-from hstmosaic.run.options import RunOptions, command_record
+from hstmosaic.run.options import RunOptions
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.stages.order import make_mosaics
 from hstmosaic.run.stages.run_state import Results, Run
 from hstmosaic.run.stages.scheduler import Scheduler
+from hstmosaic.store.event_payloads import Fallback, HeaderRejected, Note, Reading
 from hstmosaic.store.events import EventLog, is_milestone, log_to
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory, run_directory, written_by_owner_alone
-from hstmosaic.store.task_specs import FALLBACK
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
                 end_run(progress.outcome(error), options, directory, events)
             except Exception as second:
                 words = f"the end of the run could not be recorded: {stop_message(second)}"
-                events.emit("note", words, "warning")
+                events.emit(Note(), words, "warning")
                 error.add_note(words)
             if error is caught:
                 raise
@@ -133,7 +133,7 @@ def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
 
     def on_read(done: int, total: int) -> None:
         if total >= _MANY and is_milestone(done, total):
-            events.emit("reading", f"read the headers of {done} of {total} exposures", done=done, total=total)
+            events.emit(Reading(done, total), f"read the headers of {done} of {total} exposures")
 
     try:
         plan = make_plan(
@@ -164,8 +164,8 @@ class _Progress:
 
     def note_fallback(self, event: Event) -> None:
         """Keep what an event reports, if it is a fallback."""
-        if event.kind == FALLBACK:
-            self.fallbacks.setdefault(event.data["fallback"], []).append(event.data["name"])
+        if isinstance(event.payload, Fallback):
+            self.fallbacks.setdefault(event.payload.fallback, []).append(event.payload.name)
 
     def outcome(self, error: BaseException | None = None) -> Outcome:
         """Return the outcome of the run if it ends now."""
@@ -202,14 +202,9 @@ def _make(progress: _Progress, options: RunOptions, events: EventLog, client: Cl
 def _emit_plan(plan: Plan, options: RunOptions, events: EventLog) -> None:
     names = ", ".join(layer.name for layer in plan.layers)
     exposures, layers = count_of(len(plan.exposures), "exposure"), count_of(len(plan.layers), "layer")
-    events.emit(
-        "planned",
-        f"{exposures} in {layers} on {plan.projection_cell}: {names}",
-        asked=command_record(options),
-        **announced(plan, aligned=options.aligned, stub=options.stub),
-    )
+    events.emit(planned(plan, options), f"{exposures} in {layers} on {plan.projection_cell}: {names}")
     for exclusion in plan.excluded:
         words = f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}"
-        events.emit("left out", words, "warning")
+        events.emit(HeaderRejected(), words, "warning")
     for note in (*options.notes, *plan.notes):
-        events.emit("note", note, "warning")
+        events.emit(Note(), note, "warning")

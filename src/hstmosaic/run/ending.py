@@ -29,6 +29,7 @@ from hstmosaic.products.report import write_report
 from hstmosaic.run.options import options_record
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.pictures import REMADE, draw_pictures
+from hstmosaic.store.event_payloads import FailureDigested, Finished, ReportFailed, ReportWritten, Stopped, Warnings
 from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
@@ -184,17 +185,15 @@ def _digests(outcome: Outcome) -> list[FailureDigest]:
 
 def _emit_end(outcome: Outcome, digests: Sequence[FailureDigest], events: EventLog) -> None:
     for found in digests:
-        events.emit("failed", str(found), "error", **asdict(found))
+        events.emit(FailureDigested(**vars(found)), str(found), "error")
     made = f"{count_of(len(outcome.products), 'file')} in {outcome.directory.parent}"
     warnings = _warnings(outcome)
     if warnings:
-        events.emit("warnings", f"warnings: {'; '.join(warnings)}", "warning")
+        events.emit(Warnings(), f"warnings: {'; '.join(warnings)}", "warning")
     verdict = "finished with warnings" if warnings else "finished"
     if outcome.failures:
         verdict = f"{count_of(len(outcome.failures), 'layer')} failed"
-    events.emit(
-        "finished", f"{verdict} after {outcome.seconds:.0f} s: {made}", "info", exit_code=int(outcome.exit_code)
-    )
+    events.emit(Finished(int(outcome.exit_code)), f"{verdict} after {outcome.seconds:.0f} s: {made}")
 
 
 def _warnings(outcome: Outcome) -> list[str]:
@@ -223,17 +222,17 @@ def report(directory: RunDirectory, events: EventLog) -> Path | None:
         path = write_report(directory.path)
     except Exception as cause:
         again = REMADE.format(run=directory.path)
-        events.emit("report", f"the report could not be written: {type(cause).__name__}: {cause}; {again}", "warning")
+        events.emit(
+            ReportFailed(), f"the report could not be written: {type(cause).__name__}: {cause}; {again}", "warning"
+        )
         return None
-    events.emit("report", f"report: {path}", "info", path=str(path))
+    events.emit(ReportWritten(str(path)), f"report: {path}")
     return path
 
 
 def emit_stop(error: BaseException, code: int, events: EventLog) -> None:
-    """Leave in the run log what the user is told on the screen when an error ends a run."""
+    """Record in the run log the error that ended a run; the command line prints it."""
     if isinstance(error, HstMosaicError):
-        events.emit("stopped", error.message, "debug", exit_code=code, next_step=error.next_step)
+        events.emit(Stopped(code, error.next_step), error.message, "debug")
         return
-    events.emit(
-        "stopped", stop_message(error), "debug", exit_code=code, next_step="the same command goes on where it stopped"
-    )
+    events.emit(Stopped(code, "rerun the same command to resume"), stop_message(error), "debug")

@@ -5,19 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.monitor.eta import progress_words, share_done, stalled, time_left
 from hstmosaic.monitor.reducer import advance, with_cpu
 from hstmosaic.monitor.state import ProgressState
 from hstmosaic.plan.estimates import estimate_pictures
 from hstmosaic.run.node.zygote import cpu_of_tasks
+from hstmosaic.run.options import command_record
+from hstmosaic.store.event_payloads import Planned, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.plan import Plan
+    from hstmosaic.run.options import RunOptions
     from hstmosaic.store.events import Event, EventLog
 
 _SHORTEST, _LONGEST = 2.0, 10.0
@@ -26,29 +28,27 @@ _QUIET_SECONDS = 60.0
 _MILESTONES = 4
 
 
-def announced(plan: Plan, *, aligned: bool, stub: bool) -> dict[str, Any]:
-    """Return the data of the event that tells of a plan, from which the state of a run begins.
+def planned(plan: Plan, options: RunOptions) -> Planned:
+    """Return the data of the event that reports a plan, from which the state of a run begins.
 
     Parameters
     ----------
     plan : Plan
         The plan.
-    aligned : bool
-        Whether an alignment will be tried.
-    stub : bool
-        Whether tasks only pretend.
+    options : RunOptions
+        Options of the run.
     """
-
-    def shown(task: str, estimate: Estimate) -> list[Any]:
-        return [1.0 if stub else estimate.seconds, estimate.memory_mb, estimate.group]
-
     grids = [product.grid for layer in plan.layers for product in layer.products]
-    return {
-        "tasks": {task: shown(task, estimate) for task, estimate in plan.tasks(aligned=aligned).items()},
-        "layers": {layer.name: list(layer.exposures) for layer in plan.layers},
-        "pace": plan.learned.pace,
-        "pictures_s": 0.0 if stub else estimate_pictures(grids),
-    }
+    return Planned(
+        asked=command_record(options),
+        tasks={
+            task: (1.0 if options.stub else estimate.seconds, estimate.memory_mb, estimate.group)
+            for task, estimate in plan.tasks(aligned=options.aligned).items()
+        },
+        layers={layer.name: list(layer.exposures) for layer in plan.layers},
+        pace=plan.learned.pace,
+        pictures_s=0.0 if options.stub else estimate_pictures(grids),
+    )
 
 
 class Heartbeat:
@@ -68,7 +68,7 @@ class Heartbeat:
         if not self.state.tasks:
             return
         cpu = cpu_of_tasks()
-        state = with_cpu(self.state, cpu, now)  # the listener itself hears of it under the lock of the teller
+        state = with_cpu(self.state, cpu, now)  # the listener itself gets them later
         left, share = time_left(state, now), share_done(state)
         done = sum(task.over for task in state.tasks.values())
         milestone = int(_MILESTONES * share)
@@ -79,9 +79,9 @@ class Heartbeat:
         if printed:
             self._milestone, self._printed, self._stalled = milestone, time.monotonic(), is_stalled
         words = progress_words(state, now)
-        told = {"done": done, "tasks": len(state.tasks), "share": round(share, 4)}
         seconds = None if left is None else round(left, 1)
-        self.events.emit("progress", words, "info" if printed else "debug", **told, seconds_left=seconds, cpu=cpu)
+        progress = Progress(done, len(state.tasks), round(share, 4), seconds, cpu)
+        self.events.emit(progress, words, "info" if printed else "debug")
 
 
 @contextmanager

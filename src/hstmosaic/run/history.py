@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
+from hstmosaic.store.event_payloads import Ended
 from hstmosaic.store.files import whole
 from hstmosaic.store.user_cache import user_cache
 
@@ -200,20 +201,21 @@ class Learner:
 
     def __call__(self, event: Event) -> None:
         """Remember what a task took that has ended well."""
-        if event.kind != "ended" or not event.data["ok"] or not event.data["measured"]:
+        ended = event.payload
+        if not isinstance(ended, Ended) or not ended.ok or ended.measured is None:
             return
-        estimate = self.estimates.get(event.data["task"])
+        estimate = self.estimates.get(ended.task)
         if estimate is None:
             return
-        took = event.data["measured"]
+        took = ended.measured
         self._new.append(
             Record(
                 run=self.run,
                 place=self.place,
                 group=estimate.group,
-                memory=round(took["max_rss_mb"] * estimate.memory_factor / estimate.memory_mb, 4),
-                time=round(took["cpu_seconds"] * estimate.time_factor / estimate.seconds, 4),
-                pace=round((took["wall_seconds"] + 1) / (took["cpu_seconds"] + 1), 4),
+                memory=round(took.max_rss_mb * estimate.memory_factor / estimate.memory_mb, 4),
+                time=round(took.cpu_seconds * estimate.time_factor / estimate.seconds, 4),
+                pace=round((took.wall_seconds + 1) / (took.cpu_seconds + 1), 4),
             )
         )
 

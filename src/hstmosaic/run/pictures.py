@@ -15,6 +15,7 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.run_record import read_record
+from hstmosaic.store.event_payloads import Drawing, PicturesFailed
 from hstmosaic.store.files import ENCODING, write_whole
 from hstmosaic.store.task_specs import PicturesSpec
 
@@ -119,13 +120,13 @@ def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseExceptio
 
 def emit_drawing(events: EventLog) -> None:
     """Tell that all is done but the pictures."""
-    events.emit("drawing", "drawing pictures", "debug")
+    events.emit(Drawing(), "drawing pictures", "debug")
 
 
 def emit_undrawn(directory: RunDirectory, events: EventLog, words: str, details: str) -> None:
     """Tell why there are no pictures, and how to get them."""
     again = REMADE.format(run=directory.path)
-    events.emit("pictures", f"the pictures could not be made: {words}; {again}", "warning", details=details)
+    events.emit(PicturesFailed(details), f"the pictures could not be made: {words}; {again}", "warning")
 
 
 def drawn(directory: RunDirectory) -> list[Gathered]:

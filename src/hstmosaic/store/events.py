@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.store.task_specs import FALLBACK
+from hstmosaic.store.event_payloads import Fallback, ListenerLost, Payload, Unknown, payload_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,18 +20,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened."""
+    """An event of a run."""
 
-    kind: str
-    """Such as ``planned``, ``screened``, ``drizzling``, ``drizzled``, ``gathered``, ``failed``, ``finished``."""
+    payload: Payload
+    """Its data."""
     message: str
-    """The same for people, one line."""
+    """The same for people; one line, or several for a failure."""
     level: str = "info"
     """``debug``, ``info``, ``warning`` or ``error``."""
-    data: dict[str, Any] = field(default_factory=dict)
-    """The same for machines."""
     time: float = field(default_factory=time.time)
     """Seconds since 1970."""
+
+    @property
+    def kind(self) -> str:
+        """Kind of the event, an `EventKind` unless another version emitted it."""
+        return self.payload.name if isinstance(self.payload, Unknown) else self.payload.kind
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data as the run log has them."""
+        return self.payload.to_dict()
 
 
 def is_milestone(done: int, total: int) -> bool:
@@ -58,7 +66,7 @@ def report_warnings(name: str, warnings: Iterable[TaskWarning], events: EventLog
     """
     found = list(warnings)
     for warning in found:
-        events.emit(FALLBACK, f"{name}: {warning}", "warning", name=name, fallback=str(warning), step=warning.step)
+        events.emit(Fallback(name, str(warning), warning.step), f"{name}: {warning}", "warning")
     return [warning for warning in found if warning.strict]
 
 
@@ -79,16 +87,20 @@ class EventLog:
         """Add a listener."""
         self._listeners.append(listener)
 
-    def emit(self, kind: str, message: str, level: str = "info", **data: Any) -> None:
-        """Emit one event; see `Event` for the arguments."""
-        event = Event(kind, message, level, data)
+    def emit(self, payload: Payload | str, message: str, level: str = "info", **data: Any) -> None:
+        """Emit one event; see `Event` for the arguments.
+
+        The alignment stage still passes kind and data instead of a payload.
+        """
+        event = Event(payload_from(payload, data) if isinstance(payload, str) else payload, message, level)
         with self._lock:
             for listener in list(self._listeners):
                 try:
                     listener(event)
                 except OSError as error:  # a full disk: the other listeners still receive the event
                     self._listeners.remove(listener)
-                    self.emit("deaf", f"the run log or the terminal cannot be written any more: {error}", "error")
+                    words = f"the run log or the terminal cannot be written any more: {error}"
+                    self.emit(ListenerLost(), words, "error")
 
 
 def event_line(event: Event) -> str:
@@ -100,8 +112,8 @@ def event_line(event: Event) -> str:
 def event_from_line(line: str | bytes) -> Event:
     """Return the event of a line that `event_line` made."""
     raw = json.loads(line)
-    own = {key: raw.pop(key) for key in ("time", "kind", "level", "message")}
-    return Event(data=raw, **own)
+    time_, kind, level, message = (raw.pop(key) for key in ("time", "kind", "level", "message"))
+    return Event(payload_from(kind, raw), message, level, time_)
 
 
 def log_to(path: Path) -> Callable[[Event], None]:

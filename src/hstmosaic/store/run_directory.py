@@ -12,10 +12,11 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from hstmosaic.errors import OutputError, RunBusyError
 from hstmosaic.store.files import ENCODING, sha256
+from hstmosaic.store.measured import Measured, read_measured
 from hstmosaic.store.task_specs import LOG_FILE, SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ class TaskDirectory:
         (self.path / SPEC_FILE).write_text(spec_to_json(spec), ENCODING)
         (self.path / _KEY_FILE).write_text(key, ENCODING)
 
-    def write_measured(self, measured: Mapping[str, Any]) -> None:
-        """Record what the task took."""
-        self.measured_file.write_text(json.dumps(measured), ENCODING)
+    def read_measured(self) -> Measured | None:
+        """Return what the task took; None if that was not recorded."""
+        return read_measured(self.measured_file)
 
     def remove_work(self) -> None:
         """Delete the working copies."""

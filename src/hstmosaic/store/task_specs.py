@@ -173,8 +173,6 @@ TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | PicturesSpec | S
 
 CRASHED, STATUS = "crashed", "status"
 """Keys of the data of results: of an exception, and of the exit code of a process that left no result."""
-FALLBACK = "fallback"
-"""Kind of the event that reports a `TaskWarning`."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from helpers.fake_workers import FakeClient, FakeWorkers
 from hstmosaic.errors import ClusterError
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.run.node.losses import Cause, Loss, ZygoteEndedError
-from hstmosaic.run.node.task import Measured
 from hstmosaic.run.pool.placement import Need
 from hstmosaic.run.pool.pool import Pool, next_need
 from hstmosaic.store.events import EventLog
+from hstmosaic.store.measured import Measured
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_specs import StubSpec, TaskResult, write_result
 

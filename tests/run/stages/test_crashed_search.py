@@ -4,8 +4,9 @@ import pytest
 
 from hstmosaic.errors import FallbackError
 from hstmosaic.run.stages.alignment import AlignOptions, _report_fallbacks
+from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import EventLog
-from hstmosaic.store.task_specs import CRASHED, FALLBACK, STATUS, TaskResult
+from hstmosaic.store.task_specs import CRASHED, STATUS, TaskResult
 
 CRASH = TaskResult(ok=False, data={CRASHED: True}, error="KeyError: 'x'")
 
@@ -28,7 +29,7 @@ def test_a_crash_is_a_warning():
     events = []
     _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(), EventLog(events.append))
     (event,) = events
-    assert (event.kind, event.level) == (FALLBACK, "warning")
+    assert (event.kind, event.level) == (EventKind.FALLBACK, "warning")
     assert event.message == "icab01a0q_flc.fits: finding stars crashed: KeyError: 'x'"
 
 

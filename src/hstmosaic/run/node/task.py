@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from distributed import get_worker
 
 from hstmosaic.run.node.losses import OUT_OF_MEMORY, memory_line
 from hstmosaic.run.node.zygote import shared_zygote
+from hstmosaic.store.measured import Measured, write_measured
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_specs import ANSWER_FILE, STATUS, TRAILERS, TaskResult, read_result, write_result
 
@@ -33,21 +34,6 @@ class TaskOptions:
     """Write files to the worker's local directory, on a disk of its node, instead of the run directory."""
     keep_work: bool = False
     """Keep all files of a task, also of one that failed."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Resources that a task took."""
-
-    wall_seconds: float
-    cpu_seconds: float
-    max_rss_mb: float
-    """Peak resident memory of the task's process, 10^6 bytes."""
-    host: str
-    started: float
-    """Seconds since 1970."""
-    job: str = ""
-    """Number of the Slurm job that it ran in."""
 
 
 def run_task(folder: str, options: TaskOptions | None = None, disk_mb: float = 0) -> tuple[TaskResult, Measured]:
@@ -99,7 +85,7 @@ def run_task(folder: str, options: TaskOptions | None = None, disk_mb: float = 0
         started=started,
         job=os.environ.get("SLURM_JOB_ID", ""),
     )
-    task.write_measured(asdict(measured))
+    write_measured(task.measured_file, measured)
     write_result(task.path, result)
     return result, measured
 

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from concurrent.futures import CancelledError, Future
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,10 @@ from hstmosaic.run.node.losses import (
     loss_of,
     retry_cause,
 )
-from hstmosaic.run.node.task import Measured, TaskOptions, run_task
+from hstmosaic.run.node.task import TaskOptions, run_task
 from hstmosaic.run.pool.placement import Capacity, Need, in_order, place, short_of_memory
+from hstmosaic.store.event_payloads import Ended, MemoryLimit, Retrying, Running, RunsAlone, Unable, Workers
+from hstmosaic.store.measured import Measured
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
 
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ class Pool:
                 f"{task.name} is estimated to need {estimate.memory_mb} MB; it runs alone, with all "
                 f"{need.memory_mb} MB ({limit})"
             )
-            self.events.emit("memory limit", message, limit=limit, memory_mb=need.memory_mb, task=task.name)
+            self.events.emit(RunsAlone(limit, need.memory_mb, task.name), message)
         self._inbox.put((task, None))
         return task.answer
 
@@ -247,7 +249,7 @@ class Pool:
         self._reported = connected
         slots, memory = sum(slots for slots, _ in sizes.values()), sum(memory for _, memory in sizes.values())
         message = f"workers: {len(sizes)}, tasks at a time: {slots}, memory: {memory} MB"
-        self.events.emit("workers", message, "debug", workers=len(sizes), slots=slots, memory_mb=memory)
+        self.events.emit(Workers(len(sizes), slots, memory), message, "debug")
 
     def _report_memory(self, free: list[Capacity]) -> None:
         """Report once that a task waits for memory while a core is idle; those that must be alone wait in any case."""
@@ -263,7 +265,7 @@ class Pool:
             f"memory, not cores, limits the tasks at a time: {running} of {cores} run, the next one needs "
             f"{need.memory_mb} MB, and all may use {total} MB ({limit})"
         )
-        self.events.emit("memory limit", message, limit=limit, memory_mb=total, cores=cores, running=running)
+        self.events.emit(MemoryLimit(limit, total, cores, running), message)
 
     def _free(self, workers: Iterable[Worker]) -> list[Capacity]:
         free = {worker.capacity.name: worker.capacity for worker in workers}
@@ -275,8 +277,8 @@ class Pool:
         self._waiting.remove(task)
         self._running.append(task)
         task.worker, task.loss = name, _UNKNOWN
-        data = {"task": task.name, "worker": name, "attempt": task.attempt, "memory_mb": task.need.memory_mb}
-        self.events.emit("running", f"{task.name} runs on {name}", "debug", **data)
+        running = Running(task.name, name, task.attempt, task.need.memory_mb)
+        self.events.emit(running, f"{task.name} runs on {name}", "debug")
         how = {"key": f"{task.name}-{task.attempt}", "pure": False, "workers": [address]}
         task.running = self.client.submit(run_task, str(task.folder), self.task_options, task.disk_mb, **how)
         task.running.add_done_callback(lambda ended: self._inbox.put((task, ended)))
@@ -315,8 +317,7 @@ class Pool:
         self._unable.add(worker)
         self._unable_in_a_row += 1
         reason = last_line(error)
-        data = {"worker": worker, "details": error.message}
-        self.events.emit("unable", f"worker {worker} cannot run tasks: {reason}", "warning", **data)
+        self.events.emit(Unable(worker, error.message), f"worker {worker} cannot run tasks: {reason}", "warning")
         if not self.workers.discard(worker) or self._unable_in_a_row >= _UNABLE_WORKERS:
             raise ClusterError(f"no worker can run tasks: {reason}", START_FAILURE_STEP)
 
@@ -358,8 +359,8 @@ class Pool:
         task.attempt += 1
         task.need = need
         self._waiting.append(task)
-        data = {"task": task.name, "cause": loss.cause.value, "attempt": task.attempt, "memory_mb": need.memory_mb}
-        self.events.emit("retrying", f"{task.name} is started again{how}: {reason}", "warning", **data)
+        retrying = Retrying(task.name, loss.cause.value, task.attempt, need.memory_mb)
+        self.events.emit(retrying, f"{task.name} is started again{how}: {reason}", "warning")
 
     def _limit_reached(self, task: QueuedTask, loss: Loss) -> str:
         """Return the end of the error of a task that is not tried again."""
@@ -368,8 +369,8 @@ class Pool:
         return f" (attempt {task.attempt})" if self.workers.attempts_for(loss.cause) > 1 else ""
 
     def _answer(self, task: QueuedTask, result: TaskResult, measured: Measured | None) -> None:
-        data = {"task": task.name, "ok": result.ok, "measured": None if measured is None else asdict(measured)}
-        self.events.emit("ended", f"{task.name} {'ended' if result.ok else f'failed: {result.error}'}", "debug", **data)
+        words = "ended" if result.ok else f"failed: {result.error}"
+        self.events.emit(Ended(task.name, result.ok, measured), f"{task.name} {words}", "debug")
         self._unanswered.remove(task)
         if measured is not None:
             self._unable_in_a_row = 0

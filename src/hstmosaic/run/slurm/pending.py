@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hstmosaic.store.event_payloads import JobsPending
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -142,4 +143,4 @@ class PendingWatch:
         verb = "waits" if len(jobs) == 1 else "wait"
         message = f"{count_of(len(jobs), 'job')} {verb} in the queue ({reason}): {wait.meaning}"
         message += f"; {wait.next_step}" if wait.next_step else ""
-        self._events.emit("pending", message, "warning" if wait.endless else "info", reason=reason, jobs=jobs)
+        self._events.emit(JobsPending(reason, jobs), message, "warning" if wait.endless else "info")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from hstmosaic.run.slurm.answers import SlurmCommandError
+from hstmosaic.store.event_payloads import SlurmAnswers, SlurmSilent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,12 +76,12 @@ class SlurmQueries:
         except SlurmCommandError as error:
             level = "debug" if self._pause else "warning"
             message = f"Slurm does not answer ({error.message}); the run continues with the jobs it has"
-            self._events.emit("silent", message, level)
+            self._events.emit(SlurmSilent(), message, level)
             timing = self._timing
             self._pause = min(2 * self._pause, timing.longest_pause) if self._pause else timing.first_pause
             self._not_before = self._clock() + self._pause
             return None
         if self._pause:
             self._pause = 0.0
-            self._events.emit("answers", "Slurm answers again")
+            self._events.emit(SlurmAnswers(), "Slurm answers again")
         return answer

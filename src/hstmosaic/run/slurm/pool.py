@@ -21,6 +21,7 @@ from hstmosaic.run.slurm.commands import cancel, queue
 from hstmosaic.run.slurm.jobs import check_path, config, job_limits, job_name, job_options
 from hstmosaic.run.slurm.tls import run_keys
 from hstmosaic.run.slurm.workers import SlurmWorkers
+from hstmosaic.store.event_payloads import JobsLeft, Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ def slurm_pool(
     with dask.config.set(QUIET | dict(profile.dask)):
         name, limits = job_name(directory), job_limits(profile)
         if note := address_note():
-            events.emit("note", note, "warning")
+            events.emit(Note(), note, "warning")
         queue(name)  # raises if Slurm does not answer
         _cancel_and_wait(name, events)  # jobs that a killed driver left
         cluster = SizedCluster(
@@ -128,7 +129,7 @@ def _cancel_and_wait(name: str, events: EventLog) -> None:
             left = {error.message: None}
         if time.monotonic() > deadline:
             message = f"jobs may be left ({', '.join(left)}); cancel them with: scancel --name {name}"
-            events.emit("jobs left", message, "error", name=name)
+            events.emit(JobsLeft(name), message, "error")
             return
         time.sleep(0.5)
 

@@ -20,6 +20,7 @@ from hstmosaic.run.slurm.jobs import job_options
 from hstmosaic.run.slurm.pending import PendingWatch
 from hstmosaic.run.slurm.polling import SlurmQueries, Timing
 from hstmosaic.run.worker import JOB, check_versions
+from hstmosaic.store.event_payloads import JobLost, JobRefused, JobSubmitted, StrayJob
 from hstmosaic.store.files import ENCODING
 from hstmosaic.text import count_of
 
@@ -223,7 +224,7 @@ class SlurmWorkers:
         job.number, size = number, job.size
         self._pause, self._rejected_since = _FIRST_SUBMIT_PAUSE, 0.0
         resources = f"{count_of(size.cores, 'core')}, {size.memory_mb} MB, {size.seconds / 60:.0f} min"
-        self.events.emit("job", f"job {number} submitted ({resources})", "debug", job=number, memory_mb=size.memory_mb)
+        self.events.emit(JobSubmitted(number, size.memory_mb), f"job {number} submitted ({resources})", "debug")
 
     def _handle_rejection(self, reason: str, now: float) -> None:
         self._rejected_since = self._rejected_since or now
@@ -232,7 +233,7 @@ class SlurmWorkers:
             raise ClusterError(f"sbatch rejects the jobs of this run: {reason}", "correct the profile, or ask the site")
         if now >= self._not_before:
             level = "warning" if self._pause == _FIRST_SUBMIT_PAUSE else "debug"
-            self.events.emit("refused", f"sbatch accepts no job now: {reason}; trying again", level, words=reason)
+            self.events.emit(JobRefused(reason), f"sbatch accepts no job now: {reason}; trying again", level)
             self._polled = -math.inf  # the job may have been submitted anyway
             self._not_before = now + self._pause
             self._pause = min(2 * self._pause, _LONGEST_SUBMIT_PAUSE)
@@ -257,7 +258,7 @@ class SlurmWorkers:
         strays = [number for number, job in listed.items() if number not in numbers and job.state != "COMPLETING"]
         # the number of a job that is being submitted is not known
         for number in strays if "" not in numbers else ():
-            self.events.emit("stray", f"cancelling job {number}, which is not used", "debug", job=number)
+            self.events.emit(StrayJob(number), f"cancelling job {number}, which is not used", "debug")
             with contextlib.suppress(SlurmCommandError):  # the next poll finds what is left
                 cancel(self.name, number, seconds=self._timing.query)
 
@@ -283,7 +284,7 @@ class SlurmWorkers:
             raise ClusterError(
                 f"{message}; so did the {count_of(others, 'job')} before", f"see the logs in {self.logs}"
             )
-        self.events.emit("job lost", f"{message}; submitting another", "warning", job=job.number)
+        self.events.emit(JobLost(job.number), f"{message}; submitting another", "warning")
 
     def _end_of(self, job: Job) -> JobState | None:
         state = self._queries.call(job_state, job.number)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.estimates import estimate_sources
 from hstmosaic.store import task_names
+from hstmosaic.store.event_payloads import Skipped
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_specs import SourcesSpec, TaskResult
 
@@ -79,7 +80,7 @@ class Stage:
         task = self.directory.task(name)
         finished = task.finished(key)
         if finished is not None and task.work.is_dir() and task.whole(finished):
-            self.pool.events.emit("skipped", f"{name} was finished before", "debug", task=name)
+            self.pool.events.emit(Skipped(name), f"{name} was finished before", "debug")
             return task, finished
         task.prepare(spec, key)
         return task, self.pool.submit(task.path, estimate, round(estimate.seconds) if priority is None else priority)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hstmosaic.plan.boxes import boxes_of
 from hstmosaic.products.gather import gather_layer, move_products, product_names, still_gathered
@@ -12,6 +12,8 @@ from hstmosaic.run.stages.drizzle_specs import drizzle_spec, listed_exposures
 from hstmosaic.run.stages.scheduler import Task, all_of
 from hstmosaic.run.stages.screening import WITHOUT_STRICT
 from hstmosaic.run.stages.task_inputs import file_states
+from hstmosaic.store import event_payloads
+from hstmosaic.store.event_payloads import Drizzling, Reused
 from hstmosaic.store.events import report_warnings
 from hstmosaic.store.files import MadeFile
 from hstmosaic.store.task_specs import StubSpec
@@ -105,7 +107,7 @@ async def drizzle(
     pending = [run.scheduler.start_task(task) for task in tasks]
     if not all(one.done for one in pending):
         words = f"drizzling {layer.name}: {count_of(len(used), 'exposure')}"
-        run.events.emit("drizzling", words, layer=layer.name)
+        run.events.emit(Drizzling(layer.name), words)
     ended = await all_of(pending)
     return _checked(run, DrizzledLayer(layer, used, tuple(ended)))
 
@@ -124,7 +126,7 @@ def gather(run: Run, drizzled: DrizzledLayer) -> None:
     if drizzled.published is not None:
         run.results.gathered += drizzled.published
         words = f"{layer.name} was finished before"
-        run.events.emit("reused", words, layer=layer.name, task=box.directory.name)
+        run.events.emit(Reused(layer.name, box.directory.name), words)
         return
     move = move_products if run.options.stub else gather_layer
     made = [MadeFile(**file) for file in box.result.data["files"]]
@@ -138,8 +140,7 @@ def gather(run: Run, drizzled: DrizzledLayer) -> None:
     took = box.measured
     words = f" in {took.wall_seconds:.0f} s with {took.max_rss_mb / 1000:.1f} GB" if took else ""
     names = ", ".join(product.name for product in layer.products)
-    measured: dict[str, Any] | None = asdict(took) if took else None
-    run.events.emit("gathered", f"{names} made{words}", layer=layer.name, measured=measured)
+    run.events.emit(event_payloads.Gathered(layer.name, took), f"{names} made{words}")
 
 
 def _task(run: Run, plan: Plan, layer: Layer, box: Box, used: Sequence[str], notes: HeaderNotes) -> Task:

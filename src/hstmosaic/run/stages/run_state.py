@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.products.manifest import Failure
 from hstmosaic.run.stages.catalog import Service
+from hstmosaic.store.event_payloads import LayerFailed
 
 if TYPE_CHECKING:
     from hstmosaic.plan.checks import Exclusion
@@ -64,4 +65,4 @@ class Run:
     def fail(self, layer: Layer, cause: str, task: TaskDirectory) -> None:
         """Record and report that a layer failed."""
         self.results.failures.append(Failure(layer.name, cause, str(task.log)))
-        self.events.emit("failed", f"{layer.name} failed: {cause} (log: {task.log})", "error", layer=layer.name)
+        self.events.emit(LayerFailed(layer.name), f"{layer.name} failed: {cause} (log: {task.log})", "error")

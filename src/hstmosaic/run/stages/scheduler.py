@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from hstmosaic.store.event_payloads import Skipped
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_specs import TaskResult
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from hstmosaic.plan.estimates import Estimate
-    from hstmosaic.run.node.task import Measured
     from hstmosaic.run.pool.pool import Answer, Pool
     from hstmosaic.store.events import EventLog
+    from hstmosaic.store.measured import Measured
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
     from hstmosaic.store.task_specs import TaskSpec
 
@@ -153,7 +154,7 @@ class Scheduler:
         directory = self.directory.task(task.name)
         finished = directory.finished(key)
         if finished is not None and task.is_intact(directory, finished):
-            self.events.emit("skipped", f"{task.name} was finished before", "debug", task=task.name)
+            self.events.emit(Skipped(task.name), f"{task.name} was finished before", "debug")
             pending.set(EndedTask(directory, finished))
             return pending
         directory.prepare(task.spec, key)

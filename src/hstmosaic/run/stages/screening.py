@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.run.stages.scheduler import Task
 from hstmosaic.run.stages.task_inputs import file_states
+from hstmosaic.store import event_payloads
+from hstmosaic.store.event_payloads import Kept, Repaired, Screened, ScreeningRejected
 from hstmosaic.store.events import is_milestone, report_warnings
 from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.task_names import screen_task
@@ -79,7 +81,7 @@ async def _screen(run: Run, exposure: Exposure, count: _Count) -> Verdict:
     count.done += 1
     if is_milestone(count.done, count.total):
         words = f"screened {count.done} of {count_of(count.total, 'exposure')}"
-        run.events.emit("screening", words, done=count.done, total=count.total)
+        run.events.emit(event_payloads.Screening(count.done, count.total), words)
     return _verdict(run, exposure, ended)
 
 
@@ -94,7 +96,7 @@ def _record(run: Run, exposure: Exposure, ended: EndedTask) -> None:
     if repair is not None and repair.needed:
         results.repairs[exposure.name] = repair
         level = "warning" if repair.not_finite else "info"
-        run.events.emit("repaired", f"{exposure.name}: {repair}", level, exposure=exposure.name, repair=asdict(repair))
+        run.events.emit(Repaired(exposure.name, repair), f"{exposure.name}: {repair}", level)
 
 
 def _verdict(run: Run, exposure: Exposure, ended: EndedTask) -> Verdict:
@@ -103,16 +105,15 @@ def _verdict(run: Run, exposure: Exposure, ended: EndedTask) -> Verdict:
     reason = result.data.get("reason", "") if result.ok else f"{_CRASHED}: {result.error}"
     usable = result.ok and bool(result.data["usable"])
     kept = not {name, exposure.rootname}.isdisjoint(run.options.keep)
-    measured: dict[str, Any] | None = None if ended.measured is None else asdict(ended.measured)
-    data = {"exposure": name, "measured": measured, "reason": reason, "crashed": result.crashed}
+    data = (name, ended.measured, reason, result.crashed)
     if usable and not reason:
-        emit("screened", f"{name} can be used", "debug", **data)
+        emit(Screened(*data), f"{name} can be used", "debug")
     elif usable:
-        emit("screened", f"{name} is used, though {reason}", "debug", **data)
+        emit(Screened(*data), f"{name} is used, though {reason}", "debug")
     elif kept:
-        emit("kept", f"{name} is kept on request, though {reason}", "warning", **data)
+        emit(Kept(*data), f"{name} is kept on request, though {reason}", "warning")
     elif not result.retry:
         next_step = (_AFTER_CRASH if result.crashed else _USE_ANYWAY).format(name=name, log=ended.directory.log)
         run.results.left_out.append(Exclusion(name, reason, next_step, crashed=result.crashed))
-        emit("left out", f"{name} is left out: {reason}; {next_step}", "warning", **data)
+        emit(ScreeningRejected(*data), f"{name} is left out: {reason}; {next_step}", "warning")
     return Verdict(name, usable or kept, ended.directory, result.error if result.retry else "")
