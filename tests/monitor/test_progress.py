@@ -175,7 +175,7 @@ def test_ctrl_c_leaves_the_terminal_clean(field, tmp_path):
     assert terminal.seen.rindex(SHOW) > terminal.seen.rindex(HIDE)
     assert b"rerun the same command to resume" in terminal.seen[terminal.seen.rindex(SHOW) :]
     after = str(read_status(tmp_path / "stub-foo_run", time.time()))
-    assert "none; the same hstmosaic command goes on where it stopped" in after
+    assert "none; rerun the same command to resume" in after
     assert "0 running, 0 failed" in after
 
 
@@ -211,7 +211,7 @@ def test_status_of_a_run_that_was_killed(tmp_path):
     assert [(stage.name, stage.planned, stage.finished, stage.running, stage.failed) for stage in status.stages] == [
         ("screening", 6, 6, 0, 0), ("finding stars", 6, 6, 0, 0), ("aligning", 1, 0, 0, 0), ("drizzling", 3, 0, 0, 0)
     ]  # fmt: skip
-    assert "none; the same hstmosaic command goes on where it stopped" in str(status)
+    assert "none; rerun the same command to resume" in str(status)
     assert "time left not known yet" in str(status)
 
 
@@ -220,7 +220,7 @@ def test_status_of_a_run_with_a_failed_layer(tmp_path):
     ended = event_of("finished", "1 layer failed after 7 s", data={"exit_code": 7})
     start = next(i for i, event in enumerate(RECORDED) if event.kind == "aligned")
     text = str(read_status(written(tmp_path, [*LINES[:start], event_line(failed), event_line(ended)]), time.time()))
-    assert "none; the run has ended and 1 layer failed; the same hstmosaic command goes on" in text
+    assert "none; the run ended and 1 layer failed; rerun the same command" in text
     assert "warning        wfc3_ir_f160w failed: no stars" in text
 
 
@@ -256,7 +256,7 @@ def test_a_line_that_was_broken_off_spoils_neither_those_before_nor_those_after(
 def test_what_is_no_run_directory_is_an_error(tmp_path):
     (tmp_path / "some.fits").touch()
     for path in (tmp_path, tmp_path / "some.fits", tmp_path / "nothing"):
-        with pytest.raises(OutputError, match="is no run directory"):
+        with pytest.raises(OutputError, match="is not a run directory"):
             read_status(path, time.time())
 
 

@@ -47,7 +47,7 @@ def test_stopped_while_drizzling(simulated, tmp_path, how, code):
         running.send_signal(how)
         _, errors = running.communicate(timeout=60)
     assert running.returncode == code
-    assert how == signal.SIGKILL or "goes on where it stopped" in errors
+    assert how == signal.SIGKILL or "rerun the same command to resume" in errors
     deadline = time.monotonic() + 30
     while left := processes_in(tmp_path / "out"):
         assert time.monotonic() < deadline, f"processes {left} are left"

@@ -22,9 +22,9 @@ def shown(simulated):
 
 
 def test_no_more_tasks_at_a_time_than_workers_are_asked_for(shown, tmp_path):
-    assert "# screening: 3 job(s) for 6 task(s)" in shown(output=tmp_path)
+    assert "# screening: 3 jobs for 6 tasks" in shown(output=tmp_path)
     alone = shown(output=tmp_path, workers=1)
-    assert "# screening: 1 job(s) for 6 task(s)" in alone
+    assert "# screening: 1 job for 6 tasks" in alone
     assert "--cpus-per-task=2" not in alone
 
 

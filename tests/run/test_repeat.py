@@ -172,7 +172,7 @@ def test_a_catalogue_that_is_gone_is_named_with_what_to_do(catalog_run, tmp_path
     provenance, recorded, _ = catalog_run
     code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
     assert code == ExitCode.BAD_INPUT
-    assert f"{recorded}: the run used it, it is not there now" in told
+    assert f"{recorded}: the run used it, and it is missing now" in told
     assert "--catalog" in told
     assert "-s" in told
 

@@ -1,4 +1,4 @@
-"""How long a run will take yet: estimates, corrected by what its finished tasks took, scheduled over its workers."""
+"""Time remaining: estimates, corrected by the finished tasks, scheduled over the workers."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ if TYPE_CHECKING:
     from hstmosaic.monitor.state import ProgressState, Task
 
 _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
-"""What the pool serves first; the rest comes last."""
+"""Order in which the pool serves stages; the others come last."""
 _ON_TOP = 0.1
-"""So much longer than until now, in units of that, is a task expected to run that has exceeded what was expected."""
+"""Expected rest of a task that exceeded its estimate, as a fraction of the time that it has run."""
 _IDLE = 0.05
 _MOST = 99
-"""Percent that are done at most while a run goes on."""
+"""Largest percentage that is shown before a run ends."""
 _PICTURES = "drawing of the pictures"
 _A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
 _STILL, _LATE = 60.0, 5
-"""A running task is stalled after that many seconds without CPU time, or on top of that many times its estimate."""
+"""A running task is stalled after so many seconds without CPU time, or so many seconds beyond a multiple of its
+estimate."""
 _DOUBT = 4
-"""So many tasks that took what was estimated are imagined beside all others."""
+"""Weight of the estimates, in tasks that took as long as estimated."""
 
 
 def time_left(state: ProgressState, now: float) -> float | None:
-    """Return how many seconds a run will take yet.
+    """Return the time remaining of a run, seconds.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def time_left(state: ProgressState, now: float) -> float | None:
 
 
 def stalled(state: ProgressState, now: float) -> list[str]:
-    """Return the names of running tasks that do not advance: nobody knows how long the run will wait for them.
+    """Return the names of running tasks that do not advance, so that the time remaining is unknown.
 
     Parameters
     ----------
@@ -87,8 +88,8 @@ def stalled(state: ProgressState, now: float) -> list[str]:
 
 
 def progress_words(state: ProgressState, now: float) -> str:
-    """Return how much of a run is done and how long it will take, as people say it."""
-    # 100 % would promise an end that has not come
+    """Return the progress and the time remaining of a run as text."""
+    # 100 % would promise that the run has ended
     share = min(int(100 * share_done(state)), _MOST)
     names = stalled(state, now)
     if not names:
@@ -99,14 +100,14 @@ def progress_words(state: ProgressState, now: float) -> str:
 
 
 def share_done(state: ProgressState) -> float:
-    """Return the share of a run's work that is done, from 0 to 1, as estimated."""
+    """Return the estimated fraction of a run's work that is done."""
     wanted = sum(task.seconds for task in state.tasks.values())
     done = sum(task.seconds for task in state.tasks.values() if task.over)
     return done / wanted if wanted else 0.0
 
 
 def in_words(seconds: float | None) -> str:
-    """Return a time left as people say it."""
+    """Return a time remaining as text."""
     if seconds is None:
         return "time left not known yet"
     if seconds < 90:
@@ -116,7 +117,7 @@ def in_words(seconds: float | None) -> str:
 
 
 def _durations(state: ProgressState, unfinished: Mapping[str, Task], now: float) -> dict[str, float]:
-    """How long every unfinished task will take yet."""
+    """Return the time remaining of every unfinished task."""
     speeds = _speeds(state)
     work = {name: speeds[task.group] * task.seconds for name, task in unfinished.items()}
     elapsed = {name: max(now - task.started, 0.0) for name, task in unfinished.items() if task.state == RUNNING}
@@ -129,12 +130,12 @@ def _durations(state: ProgressState, unfinished: Mapping[str, Task], now: float)
 
 
 def _done(task: Task, pace: float, since: float, now: float) -> float:
-    """How long a task has run, as if the machine had always been as busy as it is now."""
+    """Return how long a task has run, as if the machine had always been as busy as now."""
     return pace * (task.cpu or 0.0) + max(now - task.looked_at, 0.0) if _is_looked_at(task) else since
 
 
 def _is_looked_at(task: Task) -> bool:
-    """Tell whether the CPU time of a running task is known and says how far it is."""
+    """Return whether the CPU time of a running task is known and shows its progress."""
     since = task.looked_at - task.started
     return task.state == RUNNING and task.cpu is not None and task.cpu > max(_IDLE * since, _A_SECOND) and since > 0
 
@@ -143,12 +144,12 @@ def _measured(state: ProgressState) -> Iterator[tuple[Task, float, float]]:
     """Yield the tasks that were measured, with their wall time and CPU time."""
     for task in state.tasks.values():
         if task.over and task.took is not None and task.cpu is not None:
-            # what takes time without computing, as tasks that only pretend, is no sign of a busy machine
+            # tasks that wait without computing, such as placeholders, do not show that the machine is busy
             yield task, task.took, task.cpu if task.cpu > _IDLE * task.took else task.took
 
 
 def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str, float], now: float) -> float:
-    """How much more wall time a second of CPU time takes than the estimates reckon with, of late above all."""
+    """Return wall time for a second of CPU time, relative to the estimates; recent tasks count most."""
     took = cpu = _A_SECOND
     while_it_counts = _A_MINUTE + max(now - state.begun, 0.0) / 4
     for task, wall, done in _measured(state):
@@ -161,14 +162,14 @@ def _pace(state: ProgressState, work: Mapping[str, float], elapsed: Mapping[str,
     if took == _A_SECOND:
         return so_far  # the first tasks of a worker wait until drizzlepac is imported
     for name, since in elapsed.items():
-        # it takes longer than was thought; so will those that come after it
+        # it takes longer than estimated, and so will later ones
         if since > so_far * work[name] + _IMPORT and not _is_looked_at(state.tasks[name]):
             took, cpu = took + (1 + _ON_TOP) * since, cpu + work[name]
     return took / cpu
 
 
 def _speeds(state: ProgressState) -> dict[str, float]:
-    """CPU time as a multiple of the estimate, by group; what is not known of a group is as in all of them, in part."""
+    """Return CPU time as a multiple of the estimate, by group; groups with few tasks lean on all groups."""
     sums: dict[str, tuple[float, float]] = {task.group: (0.0, 0.0) for task in state.tasks.values()}
     for task, _, work in _measured(state):
         done, estimated = sums[task.group]
@@ -180,7 +181,7 @@ def _speeds(state: ProgressState) -> dict[str, float]:
 
 
 def _makespan(durations: Mapping[str, float], tasks: Mapping[str, Task], state: ProgressState) -> float:
-    """Play the rest of the run: the longest first, as many at a time as there are slots and memory."""
+    """Simulate the rest of the run: the longest task first, as many at a time as slots and memory allow."""
     # many tasks wait for the same ones
     known = {id(task.after): task.after for task in tasks.values()}
     gates = {gate: sum(name in tasks for name in names) for gate, names in known.items()}

@@ -1,4 +1,4 @@
-"""How far a run is: its tasks and layers, workers and jobs, and what was told."""
+"""Progress of a run: tasks and layers, workers and jobs, and messages."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ class Task:
     """A task of a run."""
 
     seconds: float
-    """What it was estimated to take."""
+    """Estimated wall time."""
     memory_mb: int
-    """The same; what it claims while it runs."""
+    """Memory that it claims while it runs, 10^6 bytes."""
     group: str
-    """Tasks that are alike."""
+    """Group of similar tasks."""
     after: tuple[str, ...] = ()
     """Tasks that must be over before it can start."""
     state: str = WAITING
-    """``waiting``, ``running``, ``done``, ``failed``, or ``dropped`` where nobody needs it any more."""
+    """``waiting``, ``running``, ``done``, ``failed``, or ``dropped`` if it is not needed any more."""
     worker: str = ""
     started: float = 0.0
-    """When it was handed to its worker, seconds since 1970."""
+    """When its worker got it, seconds since 1970."""
     took: float | None = None
-    """Wall time in seconds, where it has run in this run and was measured."""
+    """Measured wall time in seconds; None if it did not end in this start."""
     cpu: float | None = None
-    """The same of CPU time; of a running task, what it had taken when it was looked at."""
+    """CPU time in seconds; of a running task, at the last look."""
     looked_at: float = 0.0
-    """When that was."""
+    """When a running task was last looked at, seconds since 1970."""
     advanced: float = 0.0
-    """When its CPU time was last seen to grow, or first looked at."""
+    """When its CPU time last grew, or was first known."""
     attempt: int = 1
 
     @property
     def over(self) -> bool:
-        """Whether nothing is to be done for it any more."""
+        """Whether it has ended or is not needed."""
         return self.state in _OVER
 
 
 @dataclass(frozen=True)
 class ProgressState:
-    """How far a run is."""
+    """Progress of a run."""
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     """By name, in the order of the stages."""
     layers: Mapping[str, str] = field(default_factory=dict)
-    """What became of each layer: ``waiting``, ``running``, ``done`` or ``failed``; done when its products are out."""
+    """State of each layer: ``waiting``, ``running``, ``done`` (its products are gathered) or ``failed``."""
     pace: float = 1.0
-    """Wall time that the estimates reckon with for a second of CPU time."""
+    """Wall time for a second of CPU time, as estimated."""
     recent: tuple[float, float] = (0.0, 0.0)
-    """Wall time and CPU time of running tasks as far as they were looked at of late."""
+    """Recent wall time and CPU time of running tasks."""
     pictures_seconds: float = 0.0
-    """What the pictures at the end were estimated to take."""
+    """Estimated time to draw the pictures at the end."""
     drawing_since: float | None = None
-    """When the last task was over and drawing began, seconds since 1970."""
+    """When drawing began after the last task, seconds since 1970."""
     begun: float = 0.0
     """When the plan was made, seconds since 1970."""
     ended: float | None = None
@@ -68,14 +68,14 @@ class ProgressState:
     slots: int = 0
     """Tasks at a time."""
     memory_mb: int = 0
-    """What tasks may claim together."""
+    """Memory for all tasks together, 10^6 bytes."""
     jobs: tuple[str, ...] = ()
     """Numbers of the jobs that were submitted."""
     retries: int = 0
     pending: str = ""
-    """Why jobs wait, in the words that were told last; empty once a task runs."""
+    """Last message about waiting jobs; empty once a task runs."""
     last: str = ""
-    """What was told last."""
+    """Last message."""
     warnings: tuple[str, ...] = ()
 
     def stages(self) -> dict[str, list[Task]]:

@@ -1,4 +1,4 @@
-"""How a run is doing, read from its directory by whoever may read it."""
+"""Status of a run, read from its run directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """One kind of task."""
+    """Counts of the tasks of a stage."""
 
     name: str
     planned: int
@@ -35,17 +35,17 @@ class Stage:
 
 @dataclass(frozen=True)
 class Status:
-    """How a run is doing."""
+    """Status of a run."""
 
     driver: str
-    """Who works on it; empty where nobody does."""
+    """Host and process of the driver; empty if none runs."""
     progress: ProgressState
     now: float
     """When that was, seconds since 1970."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Every kind of task, in the order of the stages."""
+        """Counts of each stage, in their order."""
         return tuple(_stage(name, tasks) for name, tasks in self.progress.stages().items())
 
     @property
@@ -91,8 +91,8 @@ class Status:
         if self.finished:
             return "none, the run is finished"
         failed = sum(what == FAILED for what in self.progress.layers.values())
-        ended = f"the run has ended and {count_of(failed, 'layer')} failed; " if self.progress.ended is not None else ""
-        return f"none; {ended}the same hstmosaic command goes on where it stopped"
+        ended = f"the run ended and {count_of(failed, 'layer')} failed; " if self.progress.ended is not None else ""
+        return f"none; {ended}rerun the same command to resume"
 
 
 class RunLog:
@@ -109,7 +109,7 @@ class RunLog:
         self._state, self._read = ProgressState(), 0
 
     def status(self, now: float) -> Status:
-        """Return how the run is doing now.
+        """Return the present status of the run.
 
         Raises
         ------
@@ -123,8 +123,10 @@ class RunLog:
                 log.seek(self._read)
                 text = log.read()
         except OSError as error:
-            raise OutputError(f"{self.run} is no run directory: {error.strerror}", "it ends in _run") from error
-        whole = text[: text.rfind(b"\n") + 1]  # the last line may be in the writing
+            raise OutputError(
+                f"{self.run} is not a run directory: {error.strerror}", "its name ends in _run"
+            ) from error
+        whole = text[: text.rfind(b"\n") + 1]  # the last line may be incomplete
         self._read += len(whole)
         for line in whole.splitlines():
             try:
@@ -136,7 +138,7 @@ class RunLog:
 
 
 def read_status(run: Path, now: float | None = None) -> Status:
-    """Read how a run is doing.
+    """Read the status of a run.
 
     Parameters
     ----------
@@ -159,7 +161,7 @@ def _stage(name: str, tasks: list[Task]) -> Stage:
 
 
 def _stopped(state: ProgressState) -> ProgressState:
-    """Return the state of a run that nobody works on any more."""
+    """Return the progress of a run without a driver."""
     tasks = {
         name: replace(task, state=WAITING) if task.state == RUNNING else task for name, task in state.tasks.items()
     }
@@ -168,11 +170,11 @@ def _stopped(state: ProgressState) -> ProgressState:
 
 
 def _driver(run: Path) -> str:
-    """Return what the lock says while somebody holds it."""
+    """Return the text of the lock file while a driver holds the lock."""
     try:
         with RunDirectory(run).lock_file.open("rb") as lock:
             try:
-                # shared, so that two who ask are not taken for drivers by each other
+                # shared, so that two readers do not take each other for a driver
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return lock.read().decode(ENCODING, errors="replace").strip()

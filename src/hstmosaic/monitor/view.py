@@ -1,4 +1,4 @@
-"""How far a run is, in words and as a live view: the same for who started it and for who asks from another shell."""
+"""Progress of a run as text and as a live view, for the driver and for ``hstmosaic status``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hstmosaic.monitor.state import ProgressState, Task
 
 _NAMED = 6
-"""Layers of one state that are called by their names."""
+"""Number of layers in one state that are named."""
 _BAR = 28
 
 
@@ -31,7 +31,7 @@ def stage_words(tasks: Sequence[Task]) -> str:
 
 
 def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
-    """Yield what there is to say beside the stages: a heading and words."""
+    """Yield the lines below the stages: heading and text."""
     yield "layers", _layer_words(state)
     if state.slots:
         busy = sum(task.state == RUNNING for task in state.tasks.values())

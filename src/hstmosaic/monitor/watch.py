@@ -1,4 +1,4 @@
-"""Watching a run from another shell."""
+"""Live view of a run from another shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PERIOD = 1.0
 
 
 def watch_run(run: Path) -> None:
-    """Show a live view of a run until nobody works on it; where there is no terminal, wait for that.
+    """Show a live view of a run until its driver ends; without a terminal, only wait.
 
     Parameters
     ----------

@@ -191,7 +191,7 @@ def read_record(run: Path) -> RunRecord:
     try:
         plan = plan_from_json(directory.plan_file.read_text(ENCODING))
     except OSError as error:
-        raise OutputError(f"{run} is no run directory: {error.strerror}", "it ends in _run") from error
+        raise OutputError(f"{run} is not a run directory: {error.strerror}", "its name ends in _run") from error
     except (ValueError, KeyError, TypeError) as error:
         cause = f"{type(error).__name__}: {error}"
         raise OutputError(f"{directory.plan_file} cannot be read: {cause}", _WRITTEN_ANEW) from error

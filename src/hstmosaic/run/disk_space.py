@@ -1,4 +1,4 @@
-"""Whether there is room for what a run will make."""
+"""Check of the disk space that a run needs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_room(output: Path, needed_mb: int) -> None:
         existing = next(folder for folder in (output, *output.parents) if folder.exists())
     except PermissionError as error:
         raise OutputError(
-            f"{output}: there is no permission to look into a folder above it", "choose another --output-dir"
+            f"{output}: no permission to read a directory above it", "choose another --output-dir"
         ) from error
     if not existing.is_dir():
         raise OutputError(f"{existing} is not a directory", "choose another --output-dir")
@@ -52,7 +52,7 @@ def check_room(output: Path, needed_mb: int) -> None:
 
 
 def unusable(output: Path) -> OutputError | None:
-    """Return what is wrong with an output directory, however little is put there, or None."""
+    """Return why an output directory cannot be used at all, or None."""
     try:
         check_room(output, 0)
     except OutputError as error:
@@ -64,7 +64,7 @@ def room_needed(plan: Plan, directory: RunDirectory, options: RunOptions) -> int
     """Return the space that the rest of a run takes in the output directory, 10^6 bytes."""
     needed = {task: estimate.disk_mb for task, estimate in plan.tasks(aligned=options.aligned).items()}
     if options.profile.scratch and not options.keep_work:
-        for layer in plan.layers:  # their working copies are on disks of nodes
+        for layer in plan.layers:  # working copies are on disks of the nodes
             copies = sum(plan.exposure(name).size for name in layer.exposures)
             needed[drizzle_task(layer.name)] -= copies // 1_000_000
     held = {task: directory.task(task).held_mb(directory.output) for task in needed}

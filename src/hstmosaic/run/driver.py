@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 _MANY = 100
-"""So many exposures take seconds to read."""
+"""Number of exposures from which reading takes seconds."""
 
 
 def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = None) -> Outcome:
@@ -78,7 +78,7 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = N
         with progress_bar() as bar:
             return run_mosaic(options, bar)
     started = time.time()
-    # drizzlepac's import goes on while headers are read; on a login node there is none
+    # drizzlepac is imported while headers are read, except on a login node
     warnings: list[str] = []
     with written_by_owner_alone(), _ready(options, warnings.append) as client:
         options = replace(options, notes=(*options.notes, *warnings))
@@ -97,7 +97,7 @@ def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextM
 
 def _run(options: RunOptions, events: EventLog, started: float, client: Client | None) -> Outcome:
     if options.catalog is not None and not options.skip_alignment:
-        read_catalog(options.catalog)  # an error in it is told before anything is started
+        read_catalog(options.catalog)  # report its errors before anything starts
     place = place_of(options.profile)
     plan = _plan(options, events, learned_for(place, wanted=options.learning))
     directory = run_directory(options.output.absolute(), plan.prefix)
@@ -128,7 +128,7 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
 
 
 def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
-    """Plan; what is wrong with inputs and with the output directory is told together."""
+    """Make the plan; problems of inputs and of the output directory are reported together."""
     no_room = unusable(options.output.absolute())
 
     def on_read(done: int, total: int) -> None:
@@ -154,7 +154,7 @@ def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
 
 @dataclass
 class _Progress:
-    """How far a run has come, from which its outcome is made whenever it ends."""
+    """Progress of a run, from which its outcome is made whenever it ends."""
 
     plan: Plan
     directory: RunDirectory

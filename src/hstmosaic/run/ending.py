@@ -1,4 +1,4 @@
-"""The end of a run: what has come out of it is written down, however it ended."""
+"""The end of a run: manifest, provenance and report, also after an error."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def end_run(
     events: EventLog,
     pictures: Sequence[Gathered] | None = None,
 ) -> None:
-    """Write down and tell how a run ended.
+    """Record and report the end of a run.
 
     Parameters
     ----------
@@ -114,10 +114,10 @@ def _write_files(
 
 
 def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
-    """Return what the manifest of an earlier start lists, is still there, and is of no layer that has failed now."""
+    """Return existing products that the manifest of an earlier start lists, except those of layers that failed now."""
     try:
         earlier = manifest_from_json(path.read_text(ENCODING))
-    except (FileNotFoundError, ValueError):  # it tells of no file
+    except (FileNotFoundError, ValueError):  # missing or damaged
         return ()
     failed = {failure.layer for failure in failures}
     return tuple(
@@ -128,7 +128,7 @@ def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]
 
 
 def run_facts(outcome: Outcome, options: RunOptions) -> RunFacts:
-    """Return what provenance says of the driver."""
+    """Return the facts about the driver that provenance records."""
     image = image_identity()
     return RunFacts(
         identifier=str(uuid.uuid4()),
@@ -197,14 +197,14 @@ def _emit_end(outcome: Outcome, digests: Sequence[FailureDigest], events: EventL
 
 
 def _warnings(outcome: Outcome) -> list[str]:
-    """Return what a run went on after although something did not work: fallbacks, and crashes of screening."""
+    """Return warnings about the results: fallbacks, and crashes of screening."""
     fallbacks = [f"{', '.join(names)}: {message}" for message, names in outcome.fallbacks.items()]
     crashed = [f"{item.name} is left out: {item.reason}" for item in outcome.left_out if item.crashed]
     return [*fallbacks, *crashed]
 
 
 def report(directory: RunDirectory, events: EventLog) -> Path | None:
-    """Write the report of a run that has ended.
+    """Write the report of a run that ended.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Telling now and then how far a run is, and how long it will take yet."""
+"""Regular events about progress and time remaining."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SHORTEST, _LONGEST = 2.0, 10.0
 _QUIET_SECONDS = 60.0
-"""No line is printed before that, and none sooner after another one."""
+"""Shortest time before the first printed line and between two of them."""
 _MILESTONES = 4
 
 
@@ -52,7 +52,7 @@ def planned(plan: Plan, options: RunOptions) -> Planned:
 
 
 class Heartbeat:
-    """Adds events up, and tells of progress when it is asked to."""
+    """Derives the progress from events, and emits it on request."""
 
     def __init__(self, events: EventLog) -> None:
         self.events, self.state = events, ProgressState()
@@ -60,11 +60,11 @@ class Heartbeat:
         self._stalled = False
 
     def __call__(self, event: Event) -> None:
-        """Hear an event."""
+        """Update the progress."""
         self.state = advance(self.state, event)
 
     def beat(self, now: float) -> None:
-        """Tell of progress; worth a line on paper only at quarters of the whole of a long run."""
+        """Emit the progress; it is printed only at quarters of a long run, and when the run stalls or resumes."""
         if not self.state.tasks:
             return
         cpu = cpu_of_tasks()
@@ -73,7 +73,7 @@ class Heartbeat:
         done = sum(task.over for task in state.tasks.values())
         milestone = int(_MILESTONES * share)
         is_stalled = bool(stalled(state, now))
-        # a time that was printed and does not hold is taken back
+        # a printed time that no longer holds is corrected
         news = milestone > self._milestone or is_stalled != self._stalled
         printed = news and time.monotonic() - self._printed > _QUIET_SECONDS
         if printed:
@@ -86,7 +86,7 @@ class Heartbeat:
 
 @contextmanager
 def heartbeat(events: EventLog) -> Iterator[None]:
-    """Tell of progress from a thread of its own: often at first, then every ten seconds."""
+    """Emit progress from a separate thread: often at first, then every ten seconds."""
     heart, over, begun = Heartbeat(events), threading.Event(), time.monotonic()
     events.add_listener(heart)
 

@@ -1,4 +1,4 @@
-"""What earlier runs have measured, kept in the user's cache, and what it teaches about the next estimates."""
+"""Measurements of earlier runs in the user's cache, and the corrections of estimates that follow from them."""
 
 from __future__ import annotations
 
@@ -30,37 +30,37 @@ if TYPE_CHECKING:
 VARIABLE = "HSTMOSAIC_LEARNING"
 """Environment variable: ``off``, or the file to use instead of the one in the user's cache."""
 KEPT = 5000
-"""Measured tasks that are kept; the oldest are forgotten."""
+"""Largest number of measured tasks; the oldest are dropped."""
 MEMORY_MARGIN = 1.1
-"""On the memory that few measured tasks have exceeded."""
+"""Margin on the memory that few measured tasks exceeded."""
 MEMORY_BOUNDS, TIME_BOUNDS = (0.8, 4.0), (0.1, 20.0)
-"""Of the factors: measurements may be of easy cases only, and a machine may have been overloaded once."""
+"""Limits of the factors: measurements may cover easy cases only, and a machine may have been overloaded."""
 _HIGH = 0.98
 _DOUBT = 4
-"""So many tasks that were as the model has it are imagined beside those that were measured."""
+"""Weight of the model, in measured tasks that agree with it."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One task that was measured, as a multiple of what the model estimated."""
+    """Measurements of a task, as multiples of the model's estimates."""
 
     run: str
-    """Which run it belonged to."""
+    """Run of the task."""
     place: str
-    """Where it ran: machine, or profile; other places have other speeds."""
+    """Machine or profile; speeds differ between them."""
     group: str
     memory: float
     time: float
     """CPU time."""
     pace: float
-    """Wall time as a multiple of CPU time, with a second added to both: short tasks say little about it."""
+    """Wall time as a multiple of CPU time, with a second added to both, so that short tasks count little."""
     model: int = MODEL
 
 
 def learning_file(environment: dict[str, str] | None = None) -> Path | None:
-    """Return the file of measurements, None where learning is switched off."""
+    """Return the file of measurements, None if learning is switched off."""
     told = (os.environ if environment is None else environment).get(VARIABLE, "")
     if told.lower() == "off":
         return None
@@ -115,7 +115,7 @@ def _weight(count: int) -> float:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Read what was measured; lines that cannot be understood are passed over."""
+    """Read measurements; damaged lines are skipped."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -141,7 +141,7 @@ def _record(raw: Any) -> Record:
 
 
 def add_records(path: Path, records: Sequence[Record]) -> None:
-    """Add measurements to the file and forget the oldest; other runs may do the same meanwhile.
+    """Add measurements to the file and drop the oldest; other runs may do the same at the same time.
 
     A file that cannot be written teaches nothing, and does no harm.
     """
@@ -151,7 +151,7 @@ def add_records(path: Path, records: Sequence[Record]) -> None:
         with _locked(path):
             old = path.read_bytes() if path.exists() else b""
             if old and not old.endswith(b"\n"):
-                old += b"\n"  # whoever wrote the last line was killed
+                old += b"\n"  # the last writer was killed
             lines = (old + new).splitlines(keepends=True)
             with whole(path) as draft:
                 draft.write_bytes(b"".join(lines[-KEPT:]))
@@ -167,23 +167,23 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def this_machine() -> str:
-    """Return the place where tasks run without a cluster."""
+    """Return the name of this machine, for tasks without a cluster."""
     return f"local {platform.node()}"
 
 
 def place_of(profile: Profile) -> str:
-    """Return where tasks of a profile run, as measurements tell places apart."""
+    """Return the place of a profile's tasks, by which measurements are grouped."""
     return this_machine() if profile.cluster == "local" else profile.name
 
 
 def learned_for(place: str, *, wanted: bool = True) -> Learned:
-    """Return what the user's earlier runs have taught about a place."""
+    """Return the corrections that earlier runs of the user give for a place."""
     path = learning_file() if wanted else None
     return NOTHING_LEARNED if path is None else learn(read_records(path), place)
 
 
 class Learner:
-    """A listener that keeps what a run's tasks took.
+    """A listener that collects measurements of the tasks of a run.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ class Learner:
         self._new: list[Record] = []
 
     def __call__(self, event: Event) -> None:
-        """Remember what a task took that has ended well."""
+        """Collect the measurements of a task that succeeded."""
         ended = event.payload
         if not isinstance(ended, Ended) or not ended.ok or ended.measured is None:
             return
@@ -220,7 +220,7 @@ class Learner:
         )
 
     def keep(self) -> None:
-        """Write down what was remembered."""
+        """Write the measurements to the file."""
         new, self._new = self._new, []
         if new:
             add_records(self.path, new)
@@ -228,7 +228,7 @@ class Learner:
 
 @contextmanager
 def learning(estimates: Mapping[str, Estimate], place: str, events: EventLog, *, wanted: bool = True) -> Iterator[None]:
-    """Keep what the tasks of a run take, however it ends.
+    """Record measurements of the tasks of a run, however it ends.
 
     Parameters
     ----------
@@ -237,9 +237,9 @@ def learning(estimates: Mapping[str, Estimate], place: str, events: EventLog, *,
     place : str
         Where they run.
     events : EventLog
-        Tells of their ends.
+        Reports their ends.
     wanted : bool
-        Nothing is kept where this is false or the environment switches learning off.
+        Whether to record; the environment can switch it off, too.
     """
     path = learning_file() if wanted else None
     if path is None:

@@ -1,4 +1,4 @@
-"""What would be submitted, without submitting it."""
+"""Preview of the job scripts of a run, without submitting them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hstmosaic.run.pool.placement import Need, pack
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_names import stage_of
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Estimate
@@ -31,7 +32,7 @@ def shown_jobs(options: RunOptions) -> str:
     profile = options.profile
     if profile.cluster != "slurm":
         return f"# profile {profile.name}: tasks run where the command runs; no job is submitted"
-    # only who submits jobs needs it
+    # only needed to submit jobs
     from hstmosaic.run.slurm.jobs import job_limits, job_name, job_script
 
     learned = learned_for(place_of(profile), wanted=options.learning)
@@ -63,5 +64,7 @@ def shown_jobs(options: RunOptions) -> str:
             )
             for size, same in groupby(sizes):
                 script = job_script(size, job_name(directory), directory.job_logs, profile)
-                shown.append(f"# {stage}: {len(list(same))} job(s) for {len(needs)} task(s)\n{script}")
+                shown.append(
+                    f"# {stage}: {count_of(len(list(same)), 'job')} for {count_of(len(needs), 'task')}\n{script}"
+                )
     return "\n".join(shown)

@@ -1,4 +1,4 @@
-"""Log messages of Dask and of what it builds on: in a file of the run, not on the user's screen."""
+"""Log messages of Dask and its dependencies, in a file of the run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIBRARIES = ("asyncio", "bokeh", "concurrent", "dask", "dask_jobqueue", "distributed", "tornado", "zict")
-"""Names of their loggers begin so."""
+"""First parts of the names of their loggers."""
 _FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class _FileHandler(logging.Handler):
-    """Appends to a file that is opened for each message only, and is not made where there is none."""
+    """Appends each message to a file, which is created with the first one."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(logging.WARNING)
@@ -41,7 +41,7 @@ class _FileHandler(logging.Handler):
 
 @contextmanager
 def library_log(path: Path) -> Iterator[None]:
-    """Write warnings and errors of Dask and of what it builds on to a file, and nothing of them anywhere else.
+    """Write warnings and errors of Dask and its dependencies to a file, and nowhere else.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def library_log(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # a task of asyncio that has failed reports it when it is collected, which may be after the run
+        # a failed task of asyncio reports its error when it is collected, which may be after the run
         gc.collect()
         for logger, (handlers, propagate) in before.items():
             logger.handlers[:] = handlers

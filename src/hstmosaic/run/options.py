@@ -13,7 +13,7 @@ from hstmosaic.run.profiles.profile import Profile, load_profile
 from hstmosaic.store.files import sha256
 
 _SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}
-"""Options that the plan and the place of the run directory show."""
+"""Options that the plan and the path of the run directory record."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class RunOptions:
     catalog: Path | None = None
     """Catalogue to align to; the catalogue service is asked when None."""
     require_alignment: bool = False
-    """Make it an error if there is no good fit."""
+    """Fail if an exposure cannot be aligned."""
     log_level: str = "info"
-    """Of drizzlepac's logs and trailers."""
+    """Level of drizzlepac's logs and trailers."""
     output: Path = field(default_factory=Path)
-    """Where the products go."""
+    """Output directory."""
     workers: int | None = None
     """Tasks at a time; the number of usable cores when None."""
     keep: tuple[str, ...] = ()
@@ -45,15 +45,15 @@ class RunOptions:
     keep_work: bool = False
     """Keep the working directories of finished tasks."""
     stub: bool = False
-    """Only pretend: tasks take a second and write tiny files, whose names begin with ``stub``."""
+    """Run placeholder tasks of a second that write tiny files, whose names begin with ``stub``."""
     notes: tuple[str, ...] = ()
-    """Warnings to begin with."""
+    """Warnings to report at the start."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
     """Where tasks run."""
     request: MosaicRequest = DOCUMENTED
     """Options that determine the pixels and files of mosaics."""
     learning: bool = True
-    """Estimate by what earlier runs have measured, and keep what this one measures."""
+    """Use measurements of earlier runs in estimates, and record those of this run."""
 
     def __post_init__(self) -> None:
         """Convert text to paths and to a profile."""
@@ -75,14 +75,14 @@ class RunOptions:
 
     @property
     def product_prefix(self) -> str | None:
-        """Prefix of what is made: what is only pretended never comes in the place of a mosaic."""
+        """Prefix of the products; placeholders never replace a mosaic."""
         if not self.stub:
             return self.prefix
         return f"stub-{self.prefix}" if self.prefix else "stub"
 
 
 def options_record(options: RunOptions) -> dict[str, Any]:
-    """Return what provenance records of a run's options: all that decides about its products."""
+    """Return the options that determine the products, for provenance."""
     catalog = None
     if options.catalog is not None and not options.skip_alignment:
         path = options.catalog.absolute()

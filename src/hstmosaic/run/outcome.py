@@ -42,7 +42,7 @@ class Outcome:
     checksums: dict[str, str]
     """SHA-256 of the exposures that were screened, by name."""
     alignment: AlignmentResult | None = None
-    """How the alignment went; None where there was none."""
+    """Result of the alignment; None if none was tried."""
     error: BaseException | None = None
     """Error that ended the run early."""
     fallbacks: dict[str, list[str]] = field(default_factory=dict)

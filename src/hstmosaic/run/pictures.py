@@ -32,14 +32,14 @@ _TASK = "pictures"
 _MEMORY_MB = 500
 """Measured 340 MB on mosaics of 5000 pixels a side."""
 _STRIPS = 3
-"""Of double precision are in memory at a time."""
+"""Number of strips in double precision that are in memory at a time."""
 _PATIENCE = 300.0
-"""Seconds in which a worker must start the task; usually the one that drizzled last is still there."""
+"""Seconds in which a worker must start the task; usually the one that drizzled last is still connected."""
 REMADE = "hstmosaic report {run} makes it again"
 
 
 def estimate_drawing(plan: Plan) -> Estimate:
-    """Estimate what drawing the pictures of all products of a plan needs."""
+    """Estimate the resources to draw the pictures of all products of a plan."""
     grids = [product.grid for layer in plan.layers for product in layer.products]
     widest = max(grid.shape[1] for grid in grids)
     strips_mb = _STRIPS * 8 * widest * max(widest / SIDE, 1) / 1e6
@@ -81,7 +81,7 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: Even
 
 
 def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseException | None = None) -> list[Gathered]:
-    """Make previews, region files and coverage maps in a process of its own.
+    """Make previews, region files and coverage maps in a separate process.
 
     The libraries that draw are not loaded into the driver, and its memory does not depend on the size of mosaics.
 
@@ -92,7 +92,7 @@ def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseExceptio
     events : EventLog
         Receives the events.
     error : BaseException, optional
-        What has ended the run early. Who interrupts a run does not wait for pictures.
+        Error that ended the run early. After an interrupt, no pictures are drawn.
 
     Returns
     -------
@@ -119,12 +119,12 @@ def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseExceptio
 
 
 def emit_drawing(events: EventLog) -> None:
-    """Tell that all is done but the pictures."""
+    """Report that only the pictures are left to do."""
     events.emit(Drawing(), "drawing pictures", "debug")
 
 
 def emit_undrawn(directory: RunDirectory, events: EventLog, words: str, details: str) -> None:
-    """Tell why there are no pictures, and how to get them."""
+    """Report why pictures are missing, and how to make them."""
     again = REMADE.format(run=directory.path)
     events.emit(PicturesFailed(details), f"the pictures could not be made: {words}; {again}", "warning")
 
@@ -140,7 +140,7 @@ def _drawn(record: RunRecord) -> list[Gathered]:
 
 
 def list_pictures(run: Path) -> None:
-    """Bring the manifest of a run that has ended up to date with pictures that were made since.
+    """Update the manifest of an ended run with pictures that were made later.
 
     Parameters
     ----------
@@ -162,5 +162,5 @@ def list_pictures(run: Path) -> None:
     )
     time = path.stat().st_mtime_ns
     write_whole(path, replace(manifest, products=tuple(there)).with_products(_drawn(record)).to_json())
-    # by its time a manifest is told from those of later starts
+    # the time of a manifest distinguishes it from those of later starts
     os.utime(path, ns=(time, time))

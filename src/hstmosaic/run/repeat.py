@@ -1,4 +1,4 @@
-"""Doing a run again: what its provenance records of its options, and whether its inputs are still the same."""
+"""Repeat a run with the options in its provenance, if its inputs are unchanged."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     Bar = Callable[[str, int], AbstractContextManager[Callable[[int], object]]]
 
 _THREADS = 8
-_ELSEWHERE = "put it back, or name where the exposures are now: hstmosaic run LIST --like PROVENANCE"
-_OTHER_CATALOG = "put back the one that was used, name another with --catalog FILE, or add -s to align to none"
+_ELSEWHERE = "restore it, or name the present exposures: hstmosaic run LIST --like PROVENANCE"
+_OTHER_CATALOG = "restore the one that was used, name another with --catalog FILE, or add -s to skip the alignment"
 _RECORDED = {"prefix", "skip_alignment", "catalog", "require_alignment", "log_level", "keep", "strict", "stub"}
-_CHANGED = "get the file again that was used, or start a run of its own without --like"
+_CHANGED = "restore the file that was used, or start a new run without --like"
 
 
 def repeated(
     provenance: Path, source: str | tuple[str, ...] | None, bar: Bar, typed: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Return the options that repeat a run, after its inputs have been compared with what it recorded of them.
+    """Return the options that repeat a run, after comparing its inputs with the recorded checksums.
 
     Parameters
     ----------
     provenance : pathlib.Path
         The ``_provenance.json`` of the run.
     source : str, tuple of str or None
-        Where its exposures are now, if not where they were.
+        Where its exposures are now, if they moved.
     bar : callable
         Shows progress: called with a label and a number of bytes, as `hstmosaic.cli.bars.byte_bar` is.
     typed : collection of str
-        Names of the options that count more than what was recorded of them.
+        Names of the options that override the recorded ones.
 
     Returns
     -------
@@ -104,16 +104,16 @@ def _places(recorded: Recorded, source: str | tuple[str, ...] | None) -> dict[st
 class _File:
     path: Path
     expected: str | None
-    """Its SHA-256; None if that was not recorded."""
+    """Recorded SHA-256; None if missing."""
     if_gone: str
-    """The next step then."""
+    """Next step if the file is missing."""
     if_changed: str
 
 
 def _check(files: list[_File], bar: Bar) -> None:
-    """Compare files with the SHA-256 that they had."""
+    """Compare files with their recorded SHA-256."""
     problems = [
-        Problem(str(file.path), "the run used it, it is not there now", file.if_gone)
+        Problem(str(file.path), "the run used it, and it is missing now", file.if_gone)
         for file in files
         if not file.path.is_file()
     ]
@@ -132,7 +132,7 @@ def _check(files: list[_File], bar: Bar) -> None:
 
 
 def _differences(recorded: Recorded) -> list[str]:
-    """Say where the software is another one."""
+    """Return differences between the recorded software and the present one."""
     now = installed_versions()
     told = [
         f"{name} was {recorded.versions.get(name, 'absent')} in the run to repeat, it is {now.get(name, 'absent')} now"

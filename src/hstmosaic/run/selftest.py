@@ -1,4 +1,4 @@
-"""The self-test: whether this installation makes a mosaic, in seconds, and every step of it really runs."""
+"""The self-test: make a small mosaic and check that every processing step ran."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Event:
 
 
 def is_milestone(done: int, total: int) -> bool:
-    """Tell whether progress is worth a line: at every tenth of the whole."""
+    """Return whether to report progress: at every tenth of the total."""
     return done == total or (done % -(-total // 10) == 0 and total >= 10)
 
 
@@ -124,7 +124,7 @@ def log_to(path: Path) -> Callable[[Event], None]:
             if log.seek(0, os.SEEK_END):
                 log.seek(-1, os.SEEK_END)
                 if log.read() != b"\n":
-                    log.write(b"\n")  # whoever wrote the last line was killed, or the disk was full
+                    log.write(b"\n")  # the last writer was killed, or the disk was full
             log.write(event_line(event).encode() + b"\n")
 
     return listener

@@ -46,7 +46,7 @@ class TaskDirectory:
 
     @property
     def log(self) -> Path:
-        """What the task printed."""
+        """Output of the task."""
         return self.path / LOG_FILE
 
     @property
@@ -75,14 +75,14 @@ class TaskDirectory:
         return result if result is not None and result.ok else None
 
     def whole(self, result: TaskResult, moved_to: Path | None = None) -> bool:
-        """Whether all files of a finished task are what they were when it ended.
+        """Return whether all files of a finished task are unchanged.
 
         Parameters
         ----------
         result : TaskResult
             Of the task.
         moved_to : pathlib.Path, optional
-            Where else they may be by now.
+            Where they may have been moved.
         """
         for name, checksum in result.files.items():
             places = [folder / name for folder in (self.work, moved_to) if folder is not None]
@@ -91,23 +91,23 @@ class TaskDirectory:
         return True
 
     def held_mb(self, moved_to: Path) -> float:
-        """Return the space that a task has taken already, 10^6 bytes; infinite if it will take no more.
+        """Return the disk space that a task takes already, 10^6 bytes; infinite if it needs no more.
 
         Parameters
         ----------
         moved_to : pathlib.Path
-            Where files of a finished task may be by now.
+            Where files of a finished task may have been moved.
         """
         result = read_result(self.path)
         if result is not None and result.ok:
             if all((self.work / name).exists() or (moved_to / name).exists() for name in result.files):
                 return math.inf
             return 0.0
-        # what an attempt has left is removed before the next one
+        # the remains of an attempt are removed before the next one
         return sum(path.lstat().st_blocks for path in self.work.rglob("*")) * _BLOCK / 1e6
 
     def prepare(self, spec: TaskSpec, key: str) -> None:
-        """Empty the folder and write what the task is told."""
+        """Empty the folder and write the specification of the task."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.path.mkdir(parents=True)
         (self.path / SPEC_FILE).write_text(spec_to_json(spec), ENCODING)
@@ -196,12 +196,12 @@ class RunDirectory:
 
     @property
     def library_log(self) -> Path:
-        """Warnings and errors that Dask logs in the driver; only there when it has."""
+        """Warnings and errors that Dask logs in the driver; created with the first one."""
         return self.path / "logs" / "dask.log"
 
     @property
     def failures_file(self) -> Path:
-        """What failed in the last run, and what to do; only there when something has."""
+        """Failures of the last run and their remedies; missing if nothing failed."""
         return self.path / "failures.txt"
 
     def task(self, name: str) -> TaskDirectory:
@@ -227,14 +227,14 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other drivers out while this one works.
+        """Lock the run directory against other drivers.
 
         Raises
         ------
         RunBusyError
-            If another driver holds the lock; it is named.
+            If another driver holds the lock; the message names it.
         OutputError
-            If the file system has no locks.
+            If the file system does not support locks.
         """
         with self.lock_file.open("a+", encoding=ENCODING) as lock:
             try:
@@ -242,7 +242,7 @@ class RunDirectory:
             except BlockingIOError as error:
                 lock.seek(0)
                 raise RunBusyError(
-                    f"{self.path}: another run works here ({lock.read().strip()})",
+                    f"{self.path}: another driver uses this run directory ({lock.read().strip()})",
                     "wait for it, stop it, or choose another --output-dir or prefix",
                 ) from error
             except OSError as error:
@@ -254,7 +254,7 @@ class RunDirectory:
             job = os.environ.get("SLURM_JOB_ID")
             lock.write(f"host {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else ""))
             lock.flush()
-            os.fsync(lock.fileno())  # a network file system would show it to others when the file is closed
+            os.fsync(lock.fileno())  # a network file system would publish it only when the file is closed
             yield
 
 
@@ -276,7 +276,7 @@ def written_by_owner_alone() -> Iterator[None]:
 
 
 def _lock(file: TextIO) -> None:
-    """Lock a file; `hstmosaic status` holds the lock for an instant too, when it looks whether a driver does."""
+    """Lock a file, with retries: `hstmosaic status` holds the lock for a moment to check for a driver."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
@@ -294,21 +294,21 @@ def run_directory(output: Path, prefix: str) -> RunDirectory:
 
 
 def task_key(spec: TaskSpec, inputs: Mapping[str, tuple[int, int]], versions: Mapping[str, str]) -> str:
-    """Return what a result depends on, as a digest.
+    """Return the digest of everything that the result of a task depends on.
 
     Parameters
     ----------
-    spec : ScreenSpec or DrizzleSpec
-        What the task is told.
+    spec : TaskSpec
+        Specification of the task.
     inputs : mapping of str to tuple of int
         Size in bytes and time of change in nanoseconds of every file that the task reads.
     versions : mapping of str to str
-        Of the packages that decide about pixels.
+        Versions of the packages that determine pixels.
     """
     text = json.dumps([spec_to_json(spec), sorted(inputs.items()), sorted(versions.items())])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_run_directory(path: Path) -> bool:
-    """Tell whether a folder is a run directory."""
+    """Return whether a folder is a run directory."""
     return path.name.endswith(RUN_FOLDER) and RunDirectory(path).plan_file.is_file()

@@ -1,4 +1,4 @@
-"""What a task is told and what it answers: the JSON files in its directory."""
+"""Specifications and results of tasks: the JSON files in a task directory."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 SPEC_FILE = "spec.json"
 ANSWER_FILE = "answer.json"
-"""What the task's process says, before its files are where they belong."""
+"""Result from the task's process, before its files are in place."""
 RESULT_FILE = "result.json"
-"""What makes a task finished: written last, when everything else is whole."""
+"""Result of a finished task: written last, after all other files."""
 LOG_FILE = "log.txt"
 WORK_FOLDER = "work"
 TRAILERS = "*_trl.*"
-"""What trailers in a working directory match; they are kept where a task has failed."""
+"""Pattern of trailers in a working directory; those of failed tasks are kept."""
 
 GUIDING_SEED = 20231
-"""Seed of the guiding check, so that one file gets one verdict."""
+"""Seed of the guiding check, for reproducible verdicts."""
 SOURCE_RULES = 2
-"""Version of how sources are found; results that another version made are made again."""
+"""Version of how sources are found; results of other versions are not reused."""
 FIT_RULES = 2
 """Version of the joint fit."""
 PIXEL_RULES = 1
-"""Version of the repair of pixels in working copies; results that another version made are made again."""
+"""Version of the repair of pixels in working copies; results of other versions are not reused."""
 
 
 Card = tuple[str, str | int | float | bool, str]
@@ -37,7 +37,7 @@ Card = tuple[str, str | int | float | bool, str]
 
 @dataclass(frozen=True)
 class ScreenSpec:
-    """Find out whether one exposure can be used."""
+    """Screen one exposure."""
 
     path: str
     """The exposure."""
@@ -156,15 +156,15 @@ class PicturesSpec:
 
 @dataclass(frozen=True)
 class StubSpec:
-    """Pretend to be a task: for trying out a cluster."""
+    """Run a placeholder task, to test a cluster."""
 
     products: tuple[str, ...] = ()
     """Names of tiny files to write."""
     seconds: float = 1.0
     memory_mb: int = 0
-    """Memory to use meanwhile, 10^6 bytes."""
+    """Memory to use, 10^6 bytes."""
     failure: str = ""
-    """What to fail with, as if the data were at fault."""
+    """Error to fail with, as for a fault of the data."""
     kind: str = "stub"
 
 
@@ -177,12 +177,12 @@ CRASHED, STATUS = "crashed", "status"
 
 @dataclass(frozen=True)
 class TaskWarning:
-    """Something that a library did instead of its task, or left undone, without an error."""
+    """A fallback of a library: a step that it replaced or omitted without an error."""
 
     step: str
     """Processing step, such as ``sky matching``."""
     message: str
-    """What happened, in one sentence without its full stop."""
+    """Description, one sentence without a full stop."""
     strict: bool = True
     """Whether ``--strict`` makes it an error."""
 
@@ -192,16 +192,16 @@ class TaskWarning:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a task answers."""
+    """Result of a task."""
 
     ok: bool
-    """Whether the task did what it was told."""
+    """Whether the task succeeded."""
     data: dict[str, Any] = field(default_factory=dict)
-    """Findings; their keys are documented by each task."""
+    """Values that each task documents."""
     error: str = ""
-    """What went wrong, in one line."""
+    """Cause of the failure, one line."""
     retry: bool = False
-    """Whether trying again could help (the cause is not in the data)."""
+    """Whether another attempt may succeed, because the data are not the cause."""
     warnings: tuple[TaskWarning, ...] = ()
     """Fallbacks of the libraries that did the task."""
 
@@ -278,12 +278,12 @@ def spec_from_json(text: str) -> TaskSpec:
 
 
 def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> None:
-    """Write a task's result (or with `ANSWER_FILE` its answer) whole or not at all."""
+    """Write a task's result (or with `ANSWER_FILE` its answer) atomically."""
     write_whole(folder / name, json.dumps(asdict(result), indent=1))
 
 
 def read_result(folder: Path, name: str = RESULT_FILE) -> TaskResult | None:
-    """Return a task's result (or with `ANSWER_FILE` its answer), or None where there is none."""
+    """Return a task's result (or with `ANSWER_FILE` its answer), or None if it is missing."""
     try:
         raw = json.loads((folder / name).read_text(ENCODING))
     except FileNotFoundError:

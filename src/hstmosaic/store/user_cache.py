@@ -1,4 +1,4 @@
-"""Where what is worth keeping across runs is kept."""
+"""Folder for files that outlive a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def user_cache() -> Path:
-    """Return the folder that belongs to hstmosaic in the user's cache; it need not exist."""
+    """Return hstmosaic's folder in the user's cache; it need not exist."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "hstmosaic"
