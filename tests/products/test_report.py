@@ -149,7 +149,8 @@ def test_the_chart_of_tasks_adds_up_its_own_bars_only(run):
 
 
 def test_retries_and_warnings_are_listed(run):
-    add_event(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", task="drizzle-x")
+    retry = {"task": "drizzle-x", "cause": "out of memory", "attempt": 2, "memory_mb": 900}
+    add_event(run, kind="retrying", level="warning", message="drizzle-x is started again with 900 MB", **retry)
     for _ in range(3):
         add_event(run, kind="note", level="warning", message="odd & rare")
     text = words(write_report(run))

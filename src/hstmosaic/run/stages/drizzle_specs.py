@@ -58,7 +58,7 @@ def drizzle_spec(
     log_level : str
         Level of drizzlepac's log and trailers.
     """
-    listed, limits = listed_exposures(plan, layer), plan.tight_limits
+    listed = listed_exposures(plan, layer)
     spec = DrizzleSpec(
         poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
         poller=poller_text(listed, plan.corner_sky_cell, new=set(used), linked=True),
