@@ -10,10 +10,10 @@ from helpers.stubs import PROFILE
 from helpers.users import Command, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor.status import read_status
-from hstmosaic.products.run_record import read_measured
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
+from hstmosaic.store.run_directory import RunDirectory
 
 pytestmark = [pytest.mark.slurm, pytest.mark.upstream, pytest.mark.slow]
 
@@ -47,7 +47,7 @@ def test_the_products_are_those_of_this_machine_alone(slurm, field, tmp_path):
     events = Command(None, tmp_path / "mini", "foo").events()
     jobs = {str(event["job"]) for event in events if event["kind"] == "job"}
     # the login node does not read mosaics
-    assert read_measured(tmp_path / "mini" / "foo_run" / "tasks" / "pictures")["job"] in jobs
+    assert RunDirectory(tmp_path / "mini" / "foo_run").task("pictures").read_measured().job in jobs
     assert (tmp_path / "mini" / "foo_colour.png").exists()
 
 

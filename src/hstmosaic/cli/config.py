@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from hstmosaic.errors import OptionError
 from hstmosaic.store.files import ENCODING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CONFIG_NAME = "hstmosaic.toml"
 _PREFIX = "HSTMOSAIC_"
@@ -35,7 +38,11 @@ class ConfiguredCommand(click.Command):
         """Parse the command line, with the file's options as defaults."""
         if not ctx.resilient_parsing and not {"-h", "--help"} & set(args):
             values, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-            path = _config_file(values.get("config"), values.get("sources") or ())
+            given, sources = values.get("config"), values.get("sources")
+            # click has a value of its own for what was not given
+            path = _config_file(
+                given if isinstance(given, str) else None, sources if isinstance(sources, tuple | list) else ()
+            )
             if path is not None:
                 ctx.default_map = self._read(path)
                 ctx.meta[CONFIG_NAME] = path
@@ -103,7 +110,7 @@ def describe_settings(context: click.Context) -> list[str]:
     return lines
 
 
-def _config_file(given: str | None, sources: tuple[str, ...]) -> Path | None:
+def _config_file(given: str | None, sources: Sequence[str]) -> Path | None:
     """Return the file of --config, or hstmosaic.toml next to the first input if it exists."""
     if given is not None:
         return Path(given)
