@@ -40,6 +40,11 @@ def save_geometry(exposure: Path, target: Path) -> None:
 def chip_wcs(geometry: Path, extver: int, shape: tuple[int, int]) -> HSTWCS:
     """Return the WCS of a chip."""
     with fits.open(geometry) as file:
+        header = file[_SCIENCE, extver].header
+        # a header without pixels would be warned of
+        header["NAXIS"] = len(shape)
+        header.set("NAXIS1", shape[1], after="NAXIS")
+        header.set("NAXIS2", shape[0], after="NAXIS1")
         wcs = HSTWCS(file, ext=(_SCIENCE, extver))
     wcs.pixel_shape = shape[::-1]
     return wcs
