@@ -147,8 +147,6 @@ def test_filters_are_registered_in_the_products(bench, first):
             offsets = product_offsets(path, bench.truth, flux, infrared=layer.detector == "ir")
             assert len(offsets) > 40
             medians[product.name] = np.median(offsets, axis=0)
-            header = fits.getheader(path, "SCI") + fits.getheader(path)
-            assert header["ALIGNED"]
     assert len(medians) == 4
     for median in medians.values():
         assert np.hypot(*median) < 5
@@ -168,12 +166,16 @@ def test_a_finished_stage_is_not_done_again(bench, first):
 SERIAL = """
 import sys
 from astropy.io import fits
-from drizzlepac.haputils.align_utils import AlignmentTable
+from drizzlepac.haputils.align_utils import AlignmentTable, HAPImage
 from drizzlepac.haputils.config_utils import AlignmentPars, read_index
+from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS
 from hstmosaic.tasks.upstream import source_finding
 source_finding.centre_narrow_stars()
+build_kernel = HAPImage.build_kernel
 for name in sys.argv[1:]:
     header = fits.getheader(name)
+    HAPImage.build_kernel = build_kernel
+    source_finding.expect_width(STAR_WIDTHS[header["DETECTOR"].lower()])
     index, folder = read_index(header["INSTRUME"].lower(), header["DETECTOR"].lower(), "mvm")
     pars = AlignmentPars(index["alignment"], [], "mvm", folder, "alignment", True, None).outpars
     table = AlignmentTable([name], process_type="MVM", **pars)
