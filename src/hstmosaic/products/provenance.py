@@ -11,6 +11,7 @@ from hstmosaic.products.prov_document import RunDocument, records
 from hstmosaic.store.files import sha256
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
 from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
+from hstmosaic.store.task_results import DrizzleResult, TaskSoftware
 from hstmosaic.store.task_specs import TaskResult, read_result
 
 if TYPE_CHECKING:
@@ -192,8 +193,9 @@ def _add_task(
     }
     ended = measured.started + measured.wall_seconds
     document.task(folder.name, kind, measured.started, ended, told | dict(more or {}))
-    software = result.data.get("software", {})
-    document.software(folder.name, software.get("versions", {}), software.get("image"))
+    software = TaskSoftware.from_dict(result.data)
+    image = None if software.image is None else asdict(software.image)
+    document.software(folder.name, software.versions, image)
     for file in used:
         document.used(folder.name, file)
     return True
@@ -205,7 +207,7 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
         if product.layer is not None:
             task = drizzle_task(product.layer)
             result = read_result(RunDirectory(run).task(task).path) or TaskResult(ok=False)
-            parameters = result.data.get("parameters", {}).get(product.name)
+            parameters = DrizzleResult.from_dict(result.data).parameters.get(product.name)
         elif product.kind in ALIGNED_KINDS:
             task = ALIGN_TASK
             moved = fitted.get(product.exposures[0]) if product.exposures else None

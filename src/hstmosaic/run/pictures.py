@@ -17,6 +17,7 @@ from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.run_record import read_record
 from hstmosaic.store.event_payloads import Drawing, PicturesFailed
 from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.task_results import PicturesFailure
 from hstmosaic.store.task_specs import PicturesSpec
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: Even
     except (TimeoutError, ClusterError):
         return None
     if not result.ok:
-        emit_undrawn(directory, events, result.error, result.data.get("details", ""))
+        emit_undrawn(directory, events, result.error, PicturesFailure.from_dict(result.data).details)
         return []
     if not pool.task_options.keep_work:
         task.remove_work()

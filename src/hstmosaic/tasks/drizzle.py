@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
 from hstmosaic.store.task_names import Stage
+from hstmosaic.store.task_results import DrizzleResult
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
 from hstmosaic.tasks.boxes.layer import OwnRecords, make_in_boxes
 from hstmosaic.tasks.boxes.prepare import Recorder
@@ -53,9 +53,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``files``, each as `hstmosaic.store.files.MadeFile` has it, which lie in the current directory,
-        ``parameters``, what AstroDrizzle was called with, by name of the mosaic, and ``steps``, a
-        `DrizzleSteps`. Fallbacks are in ``warnings`` and in HISTORY records of the mosaics.
+        ``data`` is a `DrizzleResult` as a dict; its files lie in the current directory. Fallbacks are in ``warnings``
+        and in HISTORY records of the mosaics.
     """
     for name, path in spec.links:
         if name in spec.repaired:
@@ -90,9 +89,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     trailers = [path.read_text(ENCODING, errors="replace") for path in sorted(Path().glob(TRAILERS))]
     steps = recorder.steps()
     warnings = joined(steps.warnings(), read_warnings(trailers))
-    files = [asdict(made) for made in _finish(spec, warnings, boxes)]
-    data = {"files": files, "parameters": parameters, "steps": asdict(steps)}
-    return TaskResult(ok=True, data=data, warnings=warnings)
+    made = DrizzleResult(_finish(spec, warnings, boxes), parameters, steps)
+    return TaskResult(ok=True, data=made.to_dict(), warnings=warnings)
 
 
 def _record_boxes() -> Recorder:
@@ -103,7 +101,7 @@ def _record_boxes() -> Recorder:
     return recorder
 
 
-def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Recorder | None) -> list[MadeFile]:
+def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Recorder | None) -> tuple[MadeFile, ...]:
     image = image_identity()
     cards = [*software_cards(), *(image.cards() if image is not None else ()), *spec.cards]
     history = [*software_records(), *spec.history, *(f"WARNING: {warning}" for warning in warnings)]
@@ -120,4 +118,4 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Record
         else:
             own = OwnRecords(areas[path.name], tuple(cards), tuple(history))
             files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own))
-    return files
+    return tuple(files)

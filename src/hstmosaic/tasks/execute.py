@@ -6,12 +6,13 @@ import os
 import shutil
 import sys
 import traceback
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.plan import installed_versions
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.task_results import TaskSoftware
 from hstmosaic.store.task_specs import (
     ANSWER_FILE,
     CRASHED,
@@ -41,14 +42,14 @@ if TYPE_CHECKING:
 
 
 def execute(folder: Path, work: Path) -> bool:
-    """Do what ``spec.json`` says in a fresh working directory and write ``answer.json``, with the software that did it.
+    """Run the task of ``spec.json`` in a new working directory and write ``answer.json``, with versions of software.
 
     Parameters
     ----------
     folder : pathlib.Path
         The task directory.
     work : pathlib.Path
-        The working directory; what was there is removed.
+        The working directory; an earlier one is removed.
 
     Returns
     -------
@@ -78,10 +79,10 @@ def execute(folder: Path, work: Path) -> bool:
         last = str(error).strip().splitlines()
         error_line = f"{kind.__name__}: {last[-1] if last else 'no message'}"
         result = TaskResult(ok=False, data={CRASHED: True}, error=error_line)
-    image = image_identity()
-    software = {"versions": installed_versions(), "image": None if image is None else asdict(image)}
+    software = TaskSoftware(installed_versions(), image_identity())
     warnings = joined(result.warnings, read_warnings([_log(folder)]))
-    write_result(folder, replace(result, data=result.data | {"software": software}, warnings=warnings), ANSWER_FILE)
+    result = replace(result, data=result.data | software.to_dict(), warnings=warnings)
+    write_result(folder, result, ANSWER_FILE)
     return result.ok
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.child import child_environment, module_command
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.task_results import PicturesFailure
 from hstmosaic.store.task_specs import TaskResult
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def draw(spec: PicturesSpec) -> TaskResult:
-    """Run the program that draws, so that drizzlepac and what draws do not meet in one process.
+    """Run the program that draws in a process of its own, which does not import drizzlepac.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ def draw(spec: PicturesSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``status``, the exit code or minus the signal, and ``details``, what it said, where it failed.
+        ``data`` is a `PicturesFailure` as a dict if the program failed, else empty.
     """
     ended = subprocess.run(
         module_command(spec.program, spec.run),
@@ -37,5 +38,5 @@ def draw(spec: PicturesSpec) -> TaskResult:
     )
     if not ended.returncode:
         return TaskResult(ok=True)
-    words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-    return TaskResult(ok=False, error=words, data={"status": ended.returncode, "details": ended.stderr})
+    error = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+    return TaskResult(ok=False, error=error, data=PicturesFailure(ended.returncode, ended.stderr).to_dict())

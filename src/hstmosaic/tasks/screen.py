@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from drizzlepac.haputils import analyze
 
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_names import Stage
+from hstmosaic.store.task_results import ScreenResult
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.upstream import screening
 from hstmosaic.tasks.upstream.repairs import apply_repairs
@@ -30,16 +30,14 @@ def screen(spec: ScreenSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``usable`` (bool), ``reason`` (str, empty for a usable exposure without remarks), ``sha256``,
-        the checksum of the file that was judged, and ``repair``, a `hstmosaic.store.pixel_repair.PixelRepair`.
+        ``data`` is a `ScreenResult` as a dict.
     """
     path = Path(spec.path)
     apply_repairs(Stage.SCREEN)
     screening.seed_guiding_check(spec.seed)
     repair = link_exposure(path)
     usable, reason = (False, _blank(repair.blank)) if repair.blank else _judge(path.name)
-    data = {"usable": usable, "reason": reason, "sha256": sha256(path), "repair": asdict(repair)}
-    return TaskResult(ok=True, data=data)
+    return TaskResult(ok=True, data=ScreenResult(usable, reason, sha256(path), repair).to_dict())
 
 
 def _judge(name: str) -> tuple[bool, str]:

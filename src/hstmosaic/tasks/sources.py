@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from astropy.table import Table
 from drizzlepac.haputils import align_utils, config_utils
 
 from hstmosaic.store.task_names import Stage
+from hstmosaic.store.task_results import SourcesResult
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS
 from hstmosaic.tasks.finish import finish_file
@@ -38,9 +38,7 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     Returns
     -------
     TaskResult
-        ``data`` holds ``fwhm`` (arcsec, of a star), ``counts`` (sources per chip) and ``tables`` (their files in the
-        current directory, an empty string for a chip without sources), and ``files`` with each of them as
-        `hstmosaic.store.files.MadeFile` has it.
+        ``data`` is a `SourcesResult` as a dict; its files lie in the current directory.
     """
     name = Path(spec.path).name
     link_exposure(Path(spec.path))
@@ -57,9 +55,9 @@ def find_sources(spec: SourcesSpec) -> TaskResult:
     table.find_alignment_sources(output=False, crclean=[False])
     chips = table.extracted_sources[name]
     files = [write_sources(chips[chip], Path(f"sci{chip}.ecsv")) for chip in sorted(chips)]
-    counts = [0 if chips[chip] is None else len(chips[chip]) for chip in sorted(chips)]
-    made = [asdict(finish_file(Path(file))) for file in files if file]
-    return TaskResult(ok=True, data={"fwhm": fwhm, "counts": counts, "tables": files, "files": made})
+    counts = tuple(0 if chips[chip] is None else len(chips[chip]) for chip in sorted(chips))
+    made = tuple(finish_file(Path(file)) for file in files if file)
+    return TaskResult(ok=True, data=SourcesResult(fwhm, counts, tuple(files), made).to_dict())
 
 
 def alignment_parameters(instrument: str, detector: str) -> dict[str, Any]:

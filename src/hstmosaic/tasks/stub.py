@@ -1,9 +1,8 @@
-"""A task that only pretends: it takes time and memory, and writes tiny files."""
+"""A placeholder task: it takes time and memory, and writes tiny files."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.task_results import DrizzleResult, ScreenResult
 from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.finish import finish_file, finish_fits
 
@@ -19,29 +19,30 @@ if TYPE_CHECKING:
 
 
 def stub(spec: StubSpec) -> TaskResult:
-    """Take the time and the memory, then write the files or fail, as told.
+    """Take the time and the memory, then write the files or fail.
 
     Parameters
     ----------
     spec : StubSpec
-        What to pretend.
+        Time, memory, files, and the error if it should fail.
 
     Returns
     -------
     TaskResult
-        ``data`` holds what screening and drizzling answer for a good exposure and a good layer.
+        ``data`` holds the results of screening a good exposure and of drizzling a good layer.
     """
-    hoard = np.ones(spec.memory_mb * 1_000_000, dtype=np.uint8)
+    used = np.ones(spec.memory_mb * 1_000_000, dtype=np.uint8)
     time.sleep(spec.seconds)
-    del hoard
+    del used
     if spec.failure:
         return TaskResult(ok=False, error=spec.failure)
     files = []
     for path in map(Path, spec.products):
         if path.suffix == ".fits":
             fits.PrimaryHDU(np.zeros((2, 2), dtype=np.float32)).writeto(path)
-            files.append(asdict(finish_fits(path)))
+            files.append(finish_fits(path))
         else:
             path.write_text("stub\n", ENCODING)
-            files.append(asdict(finish_file(path)))
-    return TaskResult(ok=True, data={"usable": True, "reason": "", "files": files})
+            files.append(finish_file(path))
+    data = ScreenResult(usable=True).to_dict() | DrizzleResult(tuple(files)).to_dict()
+    return TaskResult(ok=True, data=data)

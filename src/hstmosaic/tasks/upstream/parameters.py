@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drizzlepac.haputils import product
 
+if TYPE_CHECKING:
+    from hstmosaic.store.task_results import Parameters
 
-def record_parameters() -> dict[str, dict[str, Any]]:
+
+def record_parameters() -> dict[str, Parameters]:
     """Record the parameters of AstroDrizzle for each mosaic; nothing else changes.
 
     Returns
@@ -17,7 +20,7 @@ def record_parameters() -> dict[str, dict[str, Any]]:
         By name of the mosaic, filled while drizzlepac runs: ``set``, the conditions by which drizzlepac chose its
         parameters, and the parameters that JSON has types for.
     """
-    recorded: dict[str, dict[str, Any]] = {}
+    recorded: dict[str, Parameters] = {}
     drizzle = product.SkyCellProduct.wcs_drizzle_product
 
     @functools.wraps(drizzle)

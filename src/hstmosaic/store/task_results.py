@@ -1,0 +1,143 @@
+"""Findings of tasks, as `TaskResult.data` holds them; those of the alignment are in `alignment_results`.
+
+Tasks write ``to_dict``; ``from_dict`` reads it, or the same from JSON. Unknown keys of other versions are ignored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from hstmosaic.store.drizzle_steps import DrizzleSteps
+from hstmosaic.store.files import MadeFile
+from hstmosaic.store.image_identity import ImageIdentity
+from hstmosaic.store.pixel_repair import PixelRepair
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Parameters = dict[str, str | int | float | bool | list[str] | None]
+"""Parameters of AstroDrizzle by name, and ``set``: the conditions by which drizzlepac chose them."""
+_SOFTWARE = "software"
+
+
+@dataclass(frozen=True)
+class ScreenResult:
+    """The verdict on an exposure."""
+
+    usable: bool
+    reason: str = ""
+    """Why not, or a remark; empty for a usable exposure without remarks."""
+    sha256: str | None = None
+    """Of the file that was judged; None for a placeholder task."""
+    repair: PixelRepair | None = None
+    """Faults of its pixels; None for a placeholder task."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON can have it, without unknown values."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> ScreenResult:
+        """Read what `to_dict` returns.
+
+        Raises
+        ------
+        KeyError
+            If there is no verdict.
+        """
+        repair = PixelRepair.from_dict(raw["repair"]) if "repair" in raw else None
+        return cls(raw["usable"], raw["reason"], raw.get("sha256"), repair)
+
+
+@dataclass(frozen=True)
+class SourcesResult:
+    """The sources of an exposure."""
+
+    fwhm: float
+    """Width of a star, arcsec."""
+    counts: tuple[int, ...]
+    """Sources by chip."""
+    tables: tuple[str, ...]
+    """File names of the tables in the working directory, by chip; empty for a chip without sources."""
+    files: tuple[MadeFile, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON can have it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> SourcesResult:
+        """Read what `to_dict` returns.
+
+        Raises
+        ------
+        KeyError
+            If it is not the result of a search for sources.
+        """
+        return cls(raw["fwhm"], tuple(raw["counts"]), tuple(raw["tables"]), _files(raw))
+
+
+@dataclass(frozen=True)
+class DrizzleResult:
+    """The products of a task that drizzles."""
+
+    files: tuple[MadeFile, ...]
+    """The products, in the working directory."""
+    parameters: dict[str, Parameters] = field(default_factory=dict)
+    """Parameters of AstroDrizzle, by name of the mosaic."""
+    steps: DrizzleSteps = field(default_factory=DrizzleSteps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON can have it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> DrizzleResult:
+        """Read what `to_dict` returns; missing parts, as of a failed task, are empty."""
+        steps = DrizzleSteps.from_dict(raw["steps"]) if "steps" in raw else DrizzleSteps()
+        return cls(_files(raw), dict(raw.get("parameters", {})), steps)
+
+
+@dataclass(frozen=True)
+class PicturesFailure:
+    """The end of the program that draws pictures, when it failed."""
+
+    status: int
+    """Exit code, or minus the signal."""
+    details: str
+    """Its standard error."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the failure as JSON can have it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> PicturesFailure:
+        """Read what `to_dict` returns; a task that ended without a result has no details."""
+        return cls(raw.get("status", 1), raw.get("details", ""))
+
+
+@dataclass(frozen=True)
+class TaskSoftware:
+    """The software that did a task."""
+
+    versions: dict[str, str] = field(default_factory=dict)
+    """Versions of distributions, by name."""
+    image: ImageIdentity | None = None
+    """The container image; None outside of one."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return an item for the data of any task."""
+        return {_SOFTWARE: asdict(self)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> TaskSoftware:
+        """Read the item from the data of a task; empty if it is missing."""
+        item = raw.get(_SOFTWARE, {})
+        image = item.get("image")
+        return cls(dict(item.get("versions", {})), None if image is None else ImageIdentity(**image))
+
+
+def _files(raw: Mapping[str, Any]) -> tuple[MadeFile, ...]:
+    return tuple(MadeFile(**file) for file in raw.get("files", ()))
