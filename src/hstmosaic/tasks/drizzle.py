@@ -25,7 +25,7 @@ from hstmosaic.tasks.upstream.memory import OutOfMemoryError
 from hstmosaic.tasks.upstream.parameters import record_parameters
 from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.upstream.steps import record_steps
-from hstmosaic.tasks.user_options import use_grids, use_parameters
+from hstmosaic.tasks.upstream.user_options import use_grids, use_parameters
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from hstmosaic.tasks.upstream import (
     sky_matching,
     source_finding,
     steps,
+    user_options,
 )
 
 if TYPE_CHECKING:
@@ -181,6 +182,20 @@ REPAIRS = (
         _SLOW + "footprints, weights and S_REGION need arrays of the size of the mosaic (see Replaced functions)",
         _DRIZZLEPAC,
         (Stage.DRIZZLE,),
+    ),
+    Repair(
+        user_options.use_parameters,
+        "mosaics accept no parameters of the user",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
+        user_options.use_grids,
+        "mosaics are always cut out of a projection cell, never on a grid of the user",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
     ),
     Repair(
         steps.record_steps,
