@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.task_names import Stage
+from hstmosaic.tasks.boxes import prepare
 from hstmosaic.tasks.exact import replace
 from hstmosaic.tasks.upstream import (
     dependencies,
@@ -36,7 +37,7 @@ class Repair:
     """A change of a library in the process of a task."""
 
     function: Callable[..., Any]
-    """Makes the change."""
+    """Makes the change; a class whose `install` makes it."""
     fault: str
     """What is wrong without it, one clause."""
     upstream: str
@@ -193,6 +194,13 @@ REPAIRS = (
     Repair(
         user_options.use_grids,
         "mosaics are always cut out of a projection cell, never on a grid of the user",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
+        prepare.Recorder,
+        _SLOW + "one call of the kernel drizzles a mosaic; recorded calls are repeated box by box",
         _DRIZZLEPAC,
         (Stage.DRIZZLE,),
         caller="drizzle.py",
