@@ -35,7 +35,7 @@ def shell(command, folder, **environment):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("verb", ["plan {}", "--help", "verify {}/..", "completion bash", "run {} -s --show-jobs"])
+@pytest.mark.parametrize("verb", ["plan {}", "--help", "verify .", "completion bash", "run {} -s --show-jobs"])
 def test_a_full_standard_output_is_an_error(listed, tmp_path, verb, unbuffered):
     done = shell(f'"$1" {verb.format(listed)} > /dev/full', tmp_path, PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == (ExitCode.NOT_AS_RECORDED if "verify" in verb else ExitCode.OUTPUT)

@@ -298,7 +298,7 @@ def test_the_verb_makes_it_again(run, monkeypatch, capsys):
 
 
 def test_what_is_no_run_directory_is_an_error(tmp_path):
-    with pytest.raises(OutputError, match="no run directory"):
+    with pytest.raises(OutputError, match="is not a run directory"):
         write_report(tmp_path)
 
 
