@@ -123,12 +123,6 @@ class FallbackError(HstMosaicError):
     exit_code = ExitCode.ALIGNMENT
 
 
-class NothingLeftError(HstMosaicError):
-    """Screening rejected every exposure."""
-
-    exit_code = ExitCode.NOTHING_LEFT
-
-
 class RunBusyError(HstMosaicError):
     """Another driver is using the run directory."""
 
