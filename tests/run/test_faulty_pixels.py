@@ -191,4 +191,4 @@ def test_a_layer_whose_screening_crashed_failed(crashing, tmp_path):
     (failure,) = outcome.failures
     assert f"{crashing[1].name}: screening crashed: PixelArrayError: DQ,1" in failure.cause
     assert failure.log.endswith("screen-icab01a1q_flc/log.txt")
-    assert "nothing is known against it" in (outcome.directory / "failures.txt").read_text()
+    assert "no evidence against the exposure" in (outcome.directory / "failures.txt").read_text()
