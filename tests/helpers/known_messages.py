@@ -16,6 +16,7 @@ HARMLESS = {
     r"Using a Gaussian 2D Kernel for source detection": "the same",
     r"One or more fit\(s\) may not have converged": "an odd width of a star is replaced by the usual one",
     r"The find_fwhm\(\) failed|The PHOT_RESULTS table": "the next star is tried for the width of the PSF",
+    r"No local peaks were found": "an exposure without sources follows its visit, or keeps its WCS with a warning",
     r"may not have converged": "a width out of range is not used, and the next star is tried",
     r"No cte correction will be made for this SBC": "SBC has no CCD, hence no losses of charge transfer",
     r"Not enough reference sources for": "the alignment reports the geometry it used, or that it failed",

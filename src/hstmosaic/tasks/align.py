@@ -81,8 +81,9 @@ def _best(
 ) -> tuple[str, Table, Solution, dict[str, int]]:
     """Return the first catalogue that fits, its stars as a table, the solution, and how many stars each one has."""
     counts = {}
+    middle = float(np.mean([exposure.epoch for exposure in exposures]))
     for catalog, path in spec.replies:
-        stars, rows = read_stars(Path(path).read_bytes().decode(), catalog, plane)
+        stars, rows = read_stars(Path(path).read_bytes().decode(), catalog, plane, middle)
         counts[catalog] = _stars_inside(exposures, stars)
         solution = solve(exposures, stars)
         if solution.absolute:

@@ -99,7 +99,7 @@ def read_detections(exposure: Exposure, tables: Mapping[int, Table], plane: Plan
     )
 
 
-def read_stars(text: str, catalog: str, plane: Plane) -> tuple[Stars, list[dict[str, str]]]:
+def read_stars(text: str, catalog: str, plane: Plane, epoch: float) -> tuple[Stars, list[dict[str, str]]]:
     """Return the stars of a stored reply and its rows.
 
     Parameters
@@ -110,6 +110,8 @@ def read_stars(text: str, catalog: str, plane: Plane) -> tuple[Stars, list[dict[
         Name of the catalogue.
     plane : Plane
         Where to project them.
+    epoch : float
+        Epoch of stars that have none in the catalogue, decimal years.
     """
     rows = list(csv.DictReader([line for line in text.split(_LINE_END)[1:] if line]))
     names = _columns(catalog)
@@ -129,7 +131,7 @@ def read_stars(text: str, catalog: str, plane: Plane) -> tuple[Stars, list[dict[
     return (
         Stars(
             places=places,
-            epochs=epochs,
+            epochs=np.where(np.isfinite(epochs), epochs, epoch),
             motions=np.where(moving[:, None], motions, 0.0),
             errors=np.maximum(np.where(np.isfinite(errors) & (errors > 0), errors, fallback), 1e-4),
             motion_errors=np.where(np.isfinite(drift) & moving, drift, 0.0),
