@@ -7,7 +7,7 @@ import pytest
 from drizzlepac import sky
 
 from hstmosaic.store.task_specs import ANSWER_FILE, SPEC_FILE, StubSpec, read_result, spec_to_json
-from hstmosaic.tasks import align, execute
+from hstmosaic.tasks import execute
 from hstmosaic.tasks.upstream import memory
 
 pytestmark = pytest.mark.upstream
@@ -36,17 +36,6 @@ def test_a_memory_error_in_sky_matching_ends_the_task(match_skies):
     with pytest.raises(memory.OutOfMemoryError, match="3 GiB"):
         match_skies()
     assert not issubclass(memory.OutOfMemoryError, Exception)
-
-
-def test_a_memory_error_in_a_fit_ends_the_task(monkeypatch):
-    def perform_fit(*_, **__):
-        raise MemoryError("3 GiB")
-
-    monkeypatch.setattr(align.align_utils.AlignmentTable, "perform_fit", perform_fit)
-    table = align.JointTable.__new__(align.JointTable)
-    table.attempts = []
-    with pytest.raises(memory.OutOfMemoryError, match="3 GiB"):
-        table.perform_fit("relative", "GAIAeDR3")
 
 
 def test_what_drizzlepac_let_pass_is_answered_as_a_memory_error(tmp_path, monkeypatch):
