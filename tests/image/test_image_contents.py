@@ -129,6 +129,6 @@ def test_layers_are_of_a_size(image):
     # what container/README.md says
     base, python, packages, *ours = [size for size in reversed(sizes) if size]
     page = (ROOT / "container" / "README.md").read_text()
-    told = [*re.findall(r"^\| .* \| (\d+) \|$", page, re.MULTILINE), *re.findall(r"SIF of it has (\d+) MB", page)]
+    told = [*re.findall(r"^\| .* \| (\d+) \|$", page, re.MULTILINE), *re.findall(r"SIF file has (\d+) MB", page)]
     found = [base, python, packages, sum(ours), image.sif.stat().st_size]
     assert [int(size) * 1e6 for size in told] == pytest.approx(found, rel=0.05, abs=1e6)

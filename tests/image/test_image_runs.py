@@ -96,7 +96,7 @@ def test_sigterm_passes_through(kind, image, fuse, demo, place):
 def test_the_doctor_compares_inside_and_outside(image, tmp_path):
     outside = (sys.executable, "-m", "hstmosaic.cli", "doctor", "--output-dir", tmp_path)
     for where in image.sif, image.name:
-        assert f"{where} has the same versions as are here" in said(*outside, "--image", where)
+        assert f"{where} has the same versions" in said(*outside, "--image", where)
     inside = said(*image.podman("doctor", "--output-dir", "/tmp"))
     here = said(*outside).splitlines()[0]
     assert inside.splitlines()[0].startswith(f"{here}; image {image.name}@sha256:")
@@ -108,7 +108,9 @@ def test_another_version_in_the_image_fails(image, tmp_path, monkeypatch):
 
     here = doctor.versions() | {"dask": "2020.1.0"}
     monkeypatch.setattr(doctor, "versions", lambda: here)
-    (finding,) = [found for found in doctor.examine(load_profile("local"), tmp_path, str(image.sif)) if not found.good]
+    (finding,) = [
+        found for found in doctor.examine(load_profile("local"), tmp_path, str(image.sif)) if not found.passed
+    ]
     assert finding.message.startswith("dask 2020.1.0 here, ")
     assert finding.message.endswith(" in the image")
 
@@ -118,6 +120,6 @@ def test_a_missing_image_fails(tmp_path):
     from hstmosaic.run.profiles.profile import load_profile
 
     (finding,) = [
-        found for found in examine(load_profile("local"), tmp_path, "localhost/no-such:image") if not found.good
+        found for found in examine(load_profile("local"), tmp_path, "localhost/no-such:image") if not found.passed
     ]
     assert "cannot start localhost/no-such:image" in finding.message
