@@ -189,9 +189,11 @@ def test_a_process_that_cannot_be_made_is_an_error_of_the_cluster(monkeypatch, t
 
 def test_only_variables_that_say_where_packages_are_reach_children():
     given = dict.fromkeys(UNWANTED_VARIABLES, "1") | {"PYTHONPATH": "/packages", "HOME": "/home/me"}
+    given["ASTROPY_CONFIG_DIR"] = "/home/me/settings"
     wanted = {"PYTHONPATH": "/packages", "HOME": "/home/me", "PYTHONSAFEPATH": "1", "MPLBACKEND": "Agg"}
     assert child_environment(given).items() >= wanted.items()
     assert not child_environment(given).keys() & set(UNWANTED_VARIABLES)
+    assert not list(Path(child_environment(given)["ASTROPY_CONFIG_DIR"]).glob("*.cfg"))
 
 
 def test_every_python_process_is_started_in_one_place():
