@@ -10,10 +10,11 @@ SETUP := $(if $(IMAGE),,.venv/.stamp)
 HSTMOSAIC := $(if $(IMAGE),container/run.sh "$$IMAGE",$(BIN)/hstmosaic)
 # Simulated exposures need no alignment, so the demo always skips it.
 RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $(if $(PREFIX),-o "$$PREFIX") \
-    $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS"))
+    $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS") \
+    $(if $(filter-out 0,$(REPLACE)),--replace))
 
 # A misspelt variable would be ignored without a word.
-KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN PROFILE LOG_LEVEL WORKERS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
+KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN REPLACE PROFILE LOG_LEVEL WORKERS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
 GIVEN := $(foreach name,$(filter-out MAKE% -% .%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN): use one of $(KNOWN)))
@@ -26,7 +27,7 @@ help:  ## list the targets
 
 venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses the Python)
 
-mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 PROFILE= LOG_LEVEL= WORKERS= IMAGE=], or a demo
+mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 REPLACE=1 PROFILE= LOG_LEVEL= WORKERS= IMAGE=], or a demo
 	$(HSTMOSAIC) run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
 
 image:  ## build the image with podman or docker (settings: container/build.sh)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,7 @@ from hstmosaic.simulate import (
     sky_cell_corner,
     three_camera_field,
 )
+from hstmosaic.simulate.fields import check_folder
 
 SMALL = (96, 128)
 
@@ -273,3 +275,20 @@ def test_ready_made_fields_cover_a_corner_of_four_sky_cells():
         assert len({plan.filter for plan in field.exposures}) == 3
         for plan in field.exposures:
             assert (plan.pointing.ra, plan.pointing.dec) == pytest.approx((ra, dec), abs=0.002)
+
+
+@pytest.mark.parametrize("name", ["list.txt", "ib6o21raq_flc.fits"])
+def test_a_folder_with_files_of_the_user_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("of the user")
+    with pytest.raises(OutputError, match=f"contains {re.escape(name)}, which hstmosaic simulate did not write"):
+        check_folder(tmp_path, demo_field())
+
+
+def test_a_simulated_folder_can_be_simulated_again_until_its_list_changes(tmp_path):
+    field = Field("one", (small_plan(),), one_star(0, 0))
+    check_folder(tmp_path / "new", field)
+    simulate_field(field, tmp_path)
+    check_folder(tmp_path, field)
+    (tmp_path / "list.txt").write_text("of the user")
+    with pytest.raises(OutputError, match=r"list\.txt"):
+        check_folder(tmp_path, field)

@@ -10,7 +10,7 @@ import click
 
 from hstmosaic import __version__
 from hstmosaic.child import prepare_environment
-from hstmosaic.cli import catalog, completion, doctor, plan, report, run, simulate, status, verify
+from hstmosaic.cli import catalog, clean, completion, doctor, plan, report, run, simulate, status, verify
 from hstmosaic.cli.options import CONTEXT
 from hstmosaic.cli.streams import prepare_streams, print_error, stream_error
 from hstmosaic.errors import NO_CURRENT_DIRECTORY, ExitCode, HstMosaicError, OutputError
@@ -41,6 +41,7 @@ for verb in (
     status.status,
     report.report,
     verify.verify,
+    clean.clean,
     doctor.doctor,
     catalog.catalog,
     simulate.simulate,

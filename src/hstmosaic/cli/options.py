@@ -32,6 +32,7 @@ _LIKE_HELP = (
     "Repeat a run: an output directory, a run directory, or a _provenance.json file. Options given here replace the "
     "recorded ones."
 )
+_REPLACE_HELP = "Replace the products of another run (other exposures, options or grid) in the output directory."
 _LEARNING_HELP = "Ignore measurements of earlier runs and record none."
 
 
@@ -112,6 +113,7 @@ _RUN_OPTIONS = (
         help="Align to this catalogue (ECSV, CSV, FITS or VOTable) instead of querying the catalogue service.",
     ),
     click.option("--require-alignment", is_flag=True, help="Stop with an error if an exposure cannot be aligned."),
+    click.option("--replace", is_flag=True, help=_REPLACE_HELP),
     click.option(
         "--keep", multiple=True, metavar="NAME", help="Use this exposure even if screening rejects it. Repeatable."
     ),

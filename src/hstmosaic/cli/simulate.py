@@ -44,9 +44,11 @@ _CAMERA_HELP = (
 def simulate(context: click.Context, /, directory: Path, **given: Any) -> None:
     """Write simulated exposures, their list and true positions.
 
-    DIRECTORY gets the exposures (with real distortion), list.txt and truth.ecsv.
+    DIRECTORY gets the exposures (with real distortion), list.txt and truth.ecsv. It must be new, empty, or from an
+    earlier simulation.
     """
     from hstmosaic.simulate import simulate_field
+    from hstmosaic.simulate.fields import check_folder
     from hstmosaic.simulate.request import requested_field
 
     typed = [n for n in _CAMERA_OPTIONS if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
@@ -56,5 +58,7 @@ def simulate(context: click.Context, /, directory: Path, **given: Any) -> None:
     def progress(done: int, total: int, name: str) -> None:
         click.echo(f"{done}/{total} {directory / name}")
 
-    simulate_field(requested_field(**given), directory, progress)
+    field = requested_field(**given)
+    check_folder(directory, field)
+    simulate_field(field, directory, progress)
     click.echo(f"next: hstmosaic run {directory / 'list.txt'} -s")

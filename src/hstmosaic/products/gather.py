@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.layers import Layer
 
-_GATHERED_FILE = "gathered.json"
+GATHERED_FILE = "gathered.json"
+"""Record of the files of a task in the output directory."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def move_products(
     )
     for name in kinds:
         _place(name, task, output).replace(output / name)
-    write_whole(task / _GATHERED_FILE, json.dumps([asdict(file) for file in gathered], indent=1))
+    write_whole(task / GATHERED_FILE, json.dumps([asdict(file) for file in gathered], indent=1))
     return gathered
 
 
@@ -115,7 +116,7 @@ def product_names(layer: Layer) -> tuple[str, ...]:
 def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:
     """Return the files of a task in the output directory if all are unchanged, else None."""
     try:
-        recorded = tuple(gathered_from_dict(file) for file in json.loads((task / _GATHERED_FILE).read_text(ENCODING)))
+        recorded = tuple(gathered_from_dict(file) for file in json.loads((task / GATHERED_FILE).read_text(ENCODING)))
     except FileNotFoundError:
         return None
     unchanged = all(

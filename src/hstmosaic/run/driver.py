@@ -13,6 +13,7 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.outlines import write_outlines
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.run.disk_space import check_room, room_needed, unusable
+from hstmosaic.run.earlier_run import Comparison, compare_with_earlier, write_options
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.heartbeat import heartbeat, planned
 from hstmosaic.run.history import learned_for, learning, place_of
@@ -70,7 +71,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = N
     BadInputError
         If an input cannot be used, with all problems; nothing has been written then.
     OutputError
-        If the output directory is not writable or too small; nothing has been written then.
+        If the output directory is not writable or too small, or holds other products of the same prefix and
+        ``options.replace`` is not set; nothing has been written then.
     RunBusyError
         If another driver works on the same run.
     """
@@ -101,11 +103,13 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
     place = place_of(options.profile)
     plan = _plan(options, events, learned_for(place, wanted=options.learning))
     directory = run_directory(options.output.absolute(), plan.prefix)
+    earlier = compare_with_earlier(plan, options, directory)
+    earlier.check(directory, replace=options.replace)
     check_room(directory.output, room_needed(plan, directory, options))
     directory.create()
     with directory.locked(), library_log(directory.library_log):
         events.add_listener(log_to(directory.log_file))
-        progress = _Progress(plan, directory, started)
+        progress = _Progress(plan, directory, started, earlier)
         events.add_listener(progress.note_fallback)
         taught = learning(plan.estimates, place, events, wanted=options.learning and not options.stub)
         try:
@@ -159,6 +163,7 @@ class _Progress:
     plan: Plan
     directory: RunDirectory
     started: float
+    earlier: Comparison
     results: Results = field(default_factory=Results)
     fallbacks: dict[str, list[str]] = field(default_factory=dict)
 
@@ -189,9 +194,13 @@ class _Progress:
 def _make(progress: _Progress, options: RunOptions, events: EventLog, client: Client | None) -> None:
     """Report the plan, open the pool, and run the stages."""
     plan, directory = progress.plan, progress.directory
+    progress.earlier.remove_orphans(directory)
     directory.plan_file.write_text(plan.to_json(), ENCODING)
+    write_options(directory, options)
     write_outlines(directory.outlines_file, plan)
     _emit_plan(plan, options, events)
+    for addition in progress.earlier.additions:
+        events.emit(Note(), addition, "info")
     profile = options.profile.seeing(folders_of(plan, directory.output))
     with open_pool(profile, directory, events, options.workers, client, keep_work=options.keep_work) as pool:
         pool.check(plan.tasks(aligned=options.aligned).values())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.disk_space import room_needed
+from hstmosaic.run.earlier_run import Comparison, compare_with_earlier
 from hstmosaic.run.history import learned_for, place_of
 from hstmosaic.run.pool.machine_limits import cores, usable_memory
 from hstmosaic.store.run_directory import RunDirectory, run_directory
@@ -28,6 +29,8 @@ class DryRun:
     options: RunOptions
     plan: Plan
     directory: RunDirectory
+    earlier: Comparison
+    """What it would change of an earlier run in the same place."""
     finished_tasks: int
     """Number of tasks with results of an earlier run."""
     disk_mb: int
@@ -42,6 +45,10 @@ class DryRun:
         if self.finished_tasks:
             unchanged = "they are reused if exposures, options and software are unchanged"
             yield f"earlier results: {self.finished_tasks} of {count_of(tasks, 'task')}; {unchanged}"
+        yield from (f"earlier run: {addition}" for addition in self.earlier.additions)
+        if self.earlier.is_conflict:
+            way = "they are, as --replace says" if self.options.replace else "a run stops without --replace"
+            yield f"earlier run: {self.directory.path} {self.earlier}; {way}"
         yield f"disk: {self.disk_mb} MB needed in {self.directory.output}, {self.free_mb} MB free"
         yield from self._workers()
 
@@ -93,7 +100,8 @@ def dry_run(options: RunOptions) -> DryRun:
     tasks = [directory.task(name) for name in plan.tasks(aligned=options.aligned)]
     finished = sum(task.is_finished for task in tasks)
     free = shutil.disk_usage(_existing(directory.output)).free // 1_000_000
-    return DryRun(options, plan, directory, finished, room_needed(plan, directory, options), free)
+    earlier = compare_with_earlier(plan, options, directory)
+    return DryRun(options, plan, directory, earlier, finished, room_needed(plan, directory, options), free)
 
 
 def _existing(folder: Path) -> Path:

@@ -52,6 +52,8 @@ class RunOptions:
     """Where tasks run."""
     request: MosaicRequest = DOCUMENTED
     """Options that determine the pixels and files of mosaics."""
+    replace: bool = False
+    """Replace the products of another run with the same prefix in the output directory."""
     learning: bool = True
     """Use measurements of earlier runs in estimates, and record those of this run."""
 

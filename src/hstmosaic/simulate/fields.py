@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LIST_NAME = "list.txt"
 TRUTH_NAME = "truth.ecsv"
 POINTINGS_NAME = "pointings.ecsv"
+PART = ".part"
+"""Ending of incomplete files."""
 
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 _OVERHEAD = 120.0
@@ -194,6 +196,37 @@ def simulate_field(
     return [directory / name for name in names]
 
 
+def check_folder(directory: Path, field: Field) -> None:
+    """Check that a folder may get the exposures of a field: it is new, empty, or was made by `simulate_field`.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder.
+    field : Field
+        The field.
+
+    Raises
+    ------
+    OutputError
+        If it contains other files, or a list that `simulate_field` did not write.
+    """
+    if not directory.is_dir():
+        return
+    present = {path.name.removesuffix(PART) for path in directory.iterdir()}
+    if POINTINGS_NAME not in present:
+        # a simulation that was interrupted has left only exposures
+        foreign = sorted(present - {plan.filename for plan in field.exposures} - {TRUTH_NAME})
+    else:
+        simulated = list(Table.read(directory / POINTINGS_NAME, format="ascii.ecsv")["filename"])
+        names = directory / LIST_NAME
+        foreign = [LIST_NAME] if names.is_file() and names.read_text("utf-8").split() != simulated else []
+    if foreign:
+        raise OutputError(
+            f"{directory} contains {foreign[0]}, which hstmosaic simulate did not write", "choose another directory"
+        )
+
+
 def pointings(field: Field) -> Table:
     """Return a table of pointings: per exposure the true one, the one in the header, and the error.
 
@@ -216,7 +249,7 @@ def pointings(field: Field) -> Table:
 @contextmanager
 def _written_atomically(path: Path) -> Iterator[Path]:
     """Yield a name to write to, and rename it to `path` at the end; an incomplete file is removed."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(path.name + PART)
     try:
         yield part
         part.replace(path)

@@ -145,6 +145,11 @@ class RunDirectory:
         return self.path / "plan.json"
 
     @property
+    def options_file(self) -> Path:
+        """Options of the last start that determine the products."""
+        return self.path / "options.json"
+
+    @property
     def outlines_file(self) -> Path:
         """Outlines of the exposures on the sky."""
         return self.path / "footprints.json"
@@ -203,6 +208,13 @@ class RunDirectory:
     def failures_file(self) -> Path:
         """Failures of the last run and their remedies; missing if nothing failed."""
         return self.path / "failures.txt"
+
+    @property
+    def contents(self) -> tuple[Path, ...]:
+        """All files and folders that runs make in the run directory."""
+        files = (self.plan_file, self.options_file, self.outlines_file, self.alignment_file, self.pictures_file)
+        folders = (self.pictures, self.catalogs, self.tasks, self.keys, self.log_file.parent)
+        return (*files, self.failures_file, self.lock_file, *folders)
 
     def task(self, name: str) -> TaskDirectory:
         """Return the directory of a task."""

@@ -1,0 +1,143 @@
+"""No start replaces the products of another run unnoticed."""
+
+import shutil
+import sys
+
+import pytest
+
+from hstmosaic.cli import main
+from hstmosaic.errors import ExitCode
+from hstmosaic.products.manifest import manifest_from_json
+from hstmosaic.store.events import event_from_line
+
+PREFIX = "stub-foo"
+
+
+@pytest.fixture(scope="module")
+def field(simulated, tmp_path_factory):
+    folder = simulated.demo(200).copy_to(tmp_path_factory.mktemp("exposures")).folder
+    names = (folder / "list.txt").read_text().split()
+    (folder / "four.txt").write_text("\n".join(names[:4]))
+    (folder / "others.txt").write_text("\n".join(names[4:]))
+    return folder
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hstmosaic", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out + printed.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def first(field, tmp_path_factory):
+    """A finished run of four of the six exposures; its tasks only pretend."""
+    from hstmosaic.run.driver import run_mosaic
+    from hstmosaic.run.options import RunOptions
+
+    output = tmp_path_factory.mktemp("first") / "out"
+    options = RunOptions(str(field / "four.txt"), "foo", stub=True, skip_alignment=True, output=output)
+    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+    return output
+
+
+@pytest.fixture
+def output(first, tmp_path):
+    return shutil.copytree(first, tmp_path / "out")
+
+
+def state(output):
+    return {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.name != "lock" and path.is_file()}
+
+
+def start(call, field, output, source, *options):
+    return call("run", field / source, "--stub", "-s", "-o", "foo", "--output-dir", output, *options)
+
+
+def mosaics(output):
+    listed = manifest_from_json((output / f"{PREFIX}_manifest.json").read_text())
+    return {file.name for file in listed.products if file.kind == "mosaic"}
+
+
+OTHERS = {
+    "exposures": ("others.txt", (), "4 exposures of it are missing here: idem01a0q_flc.fits"),
+    "grid": ("four.txt", ("--scale", "0.06"), "its grid: as documented; here: scale=0.06 arcsec"),
+    "drizzle": ("four.txt", ("--sky", "none"), "its drizzle options: as documented; here: sky=none"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_the_plan_names_what_another_run_would_replace(call, field, first, other):
+    source, options, told = OTHERS[other]
+    code, planned = call("plan", field / source, "--stub", "-s", "-o", "foo", "--output-dir", first, *options)
+    assert (code, told in planned, "without --replace" in planned) == (ExitCode.OK, True, True)
+
+
+def test_another_run_stops_before_it_changes_a_file(call, field, output):
+    before = state(output)
+    code, printed = start(call, field, output, "others.txt")
+    assert code == ExitCode.OUTPUT
+    assert OTHERS["exposures"][2] in printed
+    assert all(name in printed for name in mosaics(output))
+    assert "--replace" in printed
+    assert state(output) == before
+
+
+def test_another_alignment_stops_before_it_changes_a_file(call, field, output):
+    before = state(output)
+    code, printed = call("run", field / "four.txt", "--stub", "-o", "foo", "--output-dir", output)
+    assert (code, state(output)) == (ExitCode.OUTPUT, before)
+    assert "its alignment: none (-s); here: to the catalogue service" in printed
+
+
+def test_replacing_leaves_no_file_of_the_earlier_run(call, field, output):
+    earlier = mosaics(output)
+    code, _ = start(call, field, output, "others.txt", "--replace")
+    assert code == ExitCode.OK
+    assert mosaics(output).isdisjoint(earlier)
+    assert not [name for name in earlier if (output / name).exists()]
+    assert call("verify", output)[0] == ExitCode.OK
+
+
+def test_added_exposures_are_allowed_and_reported(call, field, output):
+    code, _ = start(call, field, output, "list.txt")
+    assert code == ExitCode.OK
+    log = (output / f"{PREFIX}_run" / "logs" / "run.jsonl").read_bytes()
+    messages = [event_from_line(line).message for line in log.splitlines()]
+    assert [message for message in messages if message.startswith("2 exposures added to the earlier run")]
+
+
+def test_products_without_a_run_directory_are_kept(call, field, output):
+    shutil.rmtree(output / f"{PREFIX}_run")
+    (output / f"{PREFIX}_manifest.json").unlink()
+    before = state(output)
+    code, printed = start(call, field, output, "four.txt")
+    assert (code, state(output)) == (ExitCode.OUTPUT, before)
+    assert "its run directory is missing" in printed
+
+
+def test_clean_lists_first_and_removes_only_what_the_run_made(call, output):
+    mosaic, *others = sorted(mosaics(output))
+    (output / mosaic).write_bytes(b"the user's own")
+    (output / "notes.txt").write_text("also the user's")
+    (output / f"{PREFIX}_run" / "notes.txt").write_text("and this")
+    before = state(output)
+    code, printed = call("clean", output)
+    assert (code, state(output)) == (ExitCode.OK, before)
+    assert all(str(output / name) in printed for name in others)
+    assert "--yes removes them" in printed
+    code, printed = call("clean", output, "--yes")
+    assert code == ExitCode.OK
+    assert f"kept: {output / mosaic}: changed since the run" in printed
+    left = {str(path.relative_to(output)) for path in output.rglob("*") if path.is_file()}
+    assert left == {mosaic, "notes.txt", f"{PREFIX}_run/notes.txt"}
+
+
+def test_clean_leaves_nothing_of_a_run(call, output):
+    assert call("clean", output / f"{PREFIX}_run", "--yes")[0] == ExitCode.OK
+    assert list(output.iterdir()) == []
