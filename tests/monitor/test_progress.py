@@ -92,7 +92,7 @@ def written(folder, lines):
 def shown(events, width=100):
     """Return what a terminal of a width shows after events."""
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    console.print(view(add_up(events), events[-1].time))
+    console.print(view(add_up(events), events[-1].time, width))
     return console.file.getvalue()
 
 

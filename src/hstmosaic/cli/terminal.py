@@ -83,7 +83,7 @@ class LiveView:
         """Return the current view."""
         from hstmosaic.monitor.view import view
 
-        return view(self.state, time.time())
+        return view(self.state, time.time(), self.live.console.width if self.live is not None else 80)
 
 
 @contextmanager

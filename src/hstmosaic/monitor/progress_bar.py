@@ -65,7 +65,8 @@ def _terminal_bar() -> Iterator[Callable[[Event], None]]:
         def listener(event: Event) -> None:
             nonlocal state
             state = advance(state, event)
-            progress.update(bar, completed=share_done(state), left=in_words(time_left(state, time.time())))
+            now = time.time()
+            progress.update(bar, completed=share_done(state, now), left=in_words(time_left(state, now)))
             _log_problems(event)
 
         yield listener
@@ -94,10 +95,11 @@ class _NotebookBar:
         self._handle.update(self)
 
     def __repr__(self) -> str:
-        return f"{share_done(self._state):.0%} done"
+        return f"{share_done(self._state, time.time()):.0%} done"
 
     def _repr_html_(self) -> str:
-        share, left = share_done(self._state), in_words(time_left(self._state, time.time()))
+        now = time.time()
+        share, left = share_done(self._state, now), in_words(time_left(self._state, now))
         return f"<progress max='1' value='{share:.3f}'></progress> {share:.0%} {escape(left)}"
 
 

@@ -125,6 +125,7 @@ def _pending(state: ProgressState, _: JobsPending, event: Event) -> ProgressStat
 
 
 def _progress(state: ProgressState, progress: Progress, event: Event) -> ProgressState:
+    state = replace(state, share=max(state.share, progress.share))
     return with_cpu(state, progress.cpu, event.time)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hstmosaic.store.task_names import Stage, stage_of
 
 WAITING, RUNNING, DONE, FAILED, DROPPED = "waiting", "running", "done", "failed", "dropped"
+DRAWING = "drawing"
+"""Name of the last stage, which is not a task of the pool."""
 _OVER = frozenset({DONE, FAILED, DROPPED})
 
 
@@ -54,6 +56,8 @@ class ProgressState:
     """State of each layer: ``waiting``, ``running``, ``done`` (its products are gathered) or ``failed``."""
     pace: float = 1.0
     """Wall time for a second of CPU time, as estimated."""
+    share: float = 0.0
+    """Largest share of the work that was reported as done."""
     recent: tuple[float, float] = (0.0, 0.0)
     """Recent wall time and CPU time of running tasks."""
     pictures_seconds: float = 0.0
@@ -84,6 +88,15 @@ class ProgressState:
         for name, task in self.tasks.items():
             found[stage_of(name).label].append(task)
         return {stage: tasks for stage, tasks in found.items() if tasks}
+
+    @property
+    def drawing(self) -> str | None:
+        """State of the drawing of pictures; None for a run that draws none."""
+        if not self.pictures_seconds:
+            return None
+        if self.drawing_since is None:
+            return WAITING
+        return RUNNING if self.ended is None else DONE
 
     @property
     def claimed_mb(self) -> int:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.monitor.eta import share_done, time_left
+from hstmosaic.monitor.eta import layer_shares, share_done, time_left
 from hstmosaic.monitor.reducer import advance
-from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
+from hstmosaic.monitor.state import DONE, DRAWING, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words
 from hstmosaic.store.events import event_from_line
 from hstmosaic.store.files import ENCODING
@@ -46,7 +46,11 @@ class Status:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Counts of each stage, in their order."""
-        return tuple(_stage(name, tasks) for name, tasks in self.progress.stages().items())
+        drawing = self.progress.drawing
+        stages = [_stage(name, tasks) for name, tasks in self.progress.stages().items()]
+        if drawing is not None:
+            stages.append(Stage(DRAWING, 1, int(drawing == DONE), 0, int(drawing == RUNNING)))
+        return tuple(stages)
 
     @property
     def finished(self) -> bool:
@@ -60,12 +64,13 @@ class Status:
             "driver": self.driver,
             "finished": self.finished,
             "exit_code": progress.exit_code,
-            "share_done": round(share_done(progress), 4),
+            "share_done": round(share_done(progress, self.now), 4),
             "seconds_left": time_left(progress, self.now),
             "started": progress.begun or None,
             "ended": progress.ended,
             "stages": [asdict(stage) for stage in self.stages],
             "layers": dict(progress.layers),
+            "layer_shares": {name: round(share, 4) for name, share in layer_shares(progress, self.now).items()},
             "workers": progress.workers,
             "slots": progress.slots,
             "jobs": list(progress.jobs),
@@ -82,6 +87,7 @@ class Status:
         return [
             ("driver", self.driver or self._idle()),
             *((name, stage_words(tasks)) for name, tasks in self.progress.stages().items()),
+            *([(DRAWING, self.progress.drawing)] if self.progress.drawing is not None else []),
             *notes(self.progress, self.now),
             *(("warning", words) for words in self.progress.warnings),
             ("last", self.progress.last or "nothing yet"),
@@ -166,7 +172,7 @@ def _stopped(state: ProgressState) -> ProgressState:
         name: replace(task, state=WAITING) if task.state == RUNNING else task for name, task in state.tasks.items()
     }
     layers = {layer: WAITING if what == RUNNING else what for layer, what in state.layers.items()}
-    return replace(state, tasks=tasks, layers=layers, workers=0, slots=0, pending="")
+    return replace(state, tasks=tasks, layers=layers, workers=0, slots=0, pending="", share=0.0)
 
 
 def _driver(run: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -9,8 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hstmosaic.monitor.eta import in_words, progress_words, share_done
-from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING
+from hstmosaic.monitor.eta import drawing_share, in_words, layer_shares, progress_words, share_done
+from hstmosaic.monitor.state import DONE, DRAWING, DROPPED, FAILED, RUNNING, WAITING
+from hstmosaic.store.task_names import Stage
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
 _NAMED = 6
 """Number of layers in one state that are named."""
-_BAR = 28
+_BAR, _SHORT_BAR = 28, 8
+_WIDE = 90
+"""Width of a terminal, columns, from which bars are long."""
 
 
 def stage_words(tasks: Sequence[Task]) -> str:
@@ -28,6 +33,12 @@ def stage_words(tasks: Sequence[Task]) -> str:
     counts = {state: sum(task.state == state for task in tasks) for state in (DONE, RUNNING, FAILED, DROPPED)}
     wanted = len(tasks) - counts[DROPPED]
     return f"{counts[DONE]} of {wanted} finished, {counts[RUNNING]} running, {counts[FAILED]} failed"
+
+
+def _short_stage_words(tasks: Sequence[Task]) -> str:
+    counts = {state: sum(task.state == state for task in tasks) for state in (DONE, RUNNING, FAILED, DROPPED)}
+    some = [f"{counts[state]} {state}" for state in (RUNNING, FAILED) if counts[state]]
+    return ", ".join([f"{counts[DONE]} of {len(tasks) - counts[DROPPED]}", *some])
 
 
 def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
@@ -48,7 +59,7 @@ def _time_words(state: ProgressState, now: float) -> str:
     if not state.begun:
         return in_words(None)
     if state.ended is not None:
-        return f"{100 * share_done(state):.0f} % done, took {_clock(state.ended - state.begun)}"
+        return f"{int(100 * share_done(state, now))} % done, took {_clock(state.ended - state.begun)}"
     return f"{progress_words(state, now)}, {_clock(now - state.begun)} so far"
 
 
@@ -70,7 +81,11 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def view(state: ProgressState, now: float) -> Group:
+def _bar(share: float, width: int) -> ProgressBar:
+    return ProgressBar(total=1.0, completed=share, width=width)
+
+
+def view(state: ProgressState, now: float, width: int = _WIDE) -> Group:
     """Return the live view of a run.
 
     Parameters
@@ -79,11 +94,20 @@ def view(state: ProgressState, now: float) -> Group:
         How far it is.
     now : float
         Seconds since 1970.
+    width : int
+        Width of the terminal, columns.
     """
+    words_of = stage_words if width >= _WIDE else _short_stage_words
+    bar = partial(_bar, width=_BAR if width >= _WIDE else _SHORT_BAR)
     stages = Table.grid(padding=(0, 2))
     for name, tasks in state.stages().items():
-        over = sum(task.over for task in tasks)
-        stages.add_row(name, ProgressBar(total=len(tasks), completed=over, width=_BAR), stage_words(tasks))
+        stages.add_row(name, bar(sum(task.over for task in tasks) / len(tasks)), words_of(tasks))
+        if name == Stage.DRIZZLE.label:
+            for layer, share in islice(layer_shares(state, now).items(), _NAMED):
+                stages.add_row(f"  {layer}", bar(share), f"{int(100 * share)} %")
+    if state.drawing is not None:
+        share = drawing_share(state, now)
+        stages.add_row(DRAWING, bar(share), f"{int(100 * share)} %" if state.drawing == RUNNING else state.drawing)
     beside = Table.grid(padding=(0, 2))
     for heading, words in notes(state, now):
         beside.add_row(heading, Text(words))

@@ -33,9 +33,11 @@ def watch_run(run: Path) -> None:
 
     log, console = RunLog(run), Console()
     status = log.status(time.time())
-    with Live(view(status.progress, status.now), console=console, auto_refresh=False, transient=True) as live:
+    with Live(
+        view(status.progress, status.now, console.width), console=console, auto_refresh=False, transient=True
+    ) as live:
         while status.driver:
             if console.is_terminal:
-                live.update(view(status.progress, status.now), refresh=True)
+                live.update(view(status.progress, status.now, console.width), refresh=True)
             time.sleep(_PERIOD)
             status = log.status(time.time())

@@ -69,7 +69,7 @@ class Heartbeat:
             return
         cpu = cpu_of_tasks()
         state = with_cpu(self.state, cpu, now)  # the listener itself gets them later
-        left, share = time_left(state, now), share_done(state)
+        left, share = time_left(state, now), share_done(state, now)
         done = sum(task.over for task in state.tasks.values())
         milestone = int(_MILESTONES * share)
         is_stalled = bool(stalled(state, now))
