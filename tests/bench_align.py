@@ -49,18 +49,16 @@ import json, sys, time
 started = time.time()
 from pathlib import Path
 from hstmosaic.plan.build import make_plan
-from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
-from hstmosaic.run.stages.catalog import Service
 from hstmosaic.run.pool.local import local_cluster
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.events import EventLog
 plan = make_plan(sys.argv[1])
 directory = run_directory(Path.cwd(), "bench")
 directory.create()
-names = [e.name for e in plan.exposures]
+sys.path.insert(0, sys.argv[2])
+from helpers.aligned_stage import align_all, run_of
 with local_cluster() as client:
-    run = align_exposures(plan, names, directory, client, AlignOptions(service=Service(cache=None)), EventLog())
-assert run.aligned, run.cause
+    found = align_all(run_of(plan, directory, client)).result
+assert found.aligned, found.cause
 seconds = time.time() - started
 measured = [json.loads(path.read_text()) for path in directory.path.glob("tasks/*/measured.json")]
 print(json.dumps({"seconds": seconds, "memory_mb": max(m["max_rss_mb"] for m in measured)}))
@@ -71,7 +69,7 @@ def once(code: str, source: Path, url: str) -> dict[str, float]:
     """Run one side in a fresh directory."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, "-c", code, str(source)],
+            [sys.executable, "-c", code, str(source), str(Path(__file__).parent)],
             cwd=folder,
             env=os.environ | {"ASTROMETRIC_CATALOG_URL": url},
             capture_output=True,

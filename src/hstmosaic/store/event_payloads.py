@@ -6,11 +6,14 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from hstmosaic.store.alignment_results import ExposureFit
 from hstmosaic.store.measured import Measured
 from hstmosaic.store.pixel_repair import PixelRepair
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from hstmosaic.store.alignment_results import AlignmentResult
 
 
 class EventKind(StrEnum):
@@ -30,7 +33,6 @@ class EventKind(StrEnum):
     NOT_ALIGNED = "not aligned"
     CARRIED = "carried"
     LARGE_MOVE = "large move"
-    FITTED_ALONE = "fitted alone"
     DRIZZLING = "drizzling"
     GATHERED = "gathered"
     REUSED = "reused"
@@ -222,12 +224,6 @@ class CatalogFailed(Payload):
     catalog: str
 
 
-class CatalogRemark(Payload):
-    """A remark on a catalogue."""
-
-    kind = EventKind.CATALOG
-
-
 @dataclass(frozen=True)
 class Aligned(Payload):
     """Exposures were aligned."""
@@ -238,9 +234,14 @@ class Aligned(Payload):
     fitgeom: str
     matches: int
     rms_mas: tuple[float, float]
-    exposures: dict[str, Any]
+    exposures: dict[str, ExposureFit]
     left_out: dict[str, str]
     chance_log10: float | None = None
+
+    @classmethod
+    def of(cls, result: AlignmentResult) -> Self:
+        """Return the payload of an alignment."""
+        return cls(**{name: getattr(result, name) for name in cls.names()})
 
 
 @dataclass(frozen=True)
@@ -289,12 +290,6 @@ class MovedFar(Payload):
     """Exposures moved farther than errors of pointing explain."""
 
     kind = EventKind.LARGE_MOVE
-
-
-class FittedAlone(Payload):
-    """Each exposure was fitted separately."""
-
-    kind = EventKind.FITTED_ALONE
 
 
 @dataclass(frozen=True)
@@ -597,6 +592,8 @@ def _typed(name: str, value: Any) -> Any:
         return Measured.from_dict(value)
     if name == "repair":
         return PixelRepair.from_dict(value)
+    if name == "exposures" and isinstance(value, dict):
+        return {exposure: ExposureFit.from_dict(fit) for exposure, fit in value.items()}
     if name == "tasks" and isinstance(value, dict):
         return {task: tuple(estimate) for task, estimate in value.items()}
     return tuple(value) if name in ("lines", "rms_mas") else value

@@ -87,12 +87,9 @@ class EventLog:
         """Add a listener."""
         self._listeners.append(listener)
 
-    def emit(self, payload: Payload | str, message: str, level: str = "info", **data: Any) -> None:
-        """Emit one event; see `Event` for the arguments.
-
-        The alignment stage still passes kind and data instead of a payload.
-        """
-        event = Event(payload_from(payload, data) if isinstance(payload, str) else payload, message, level)
+    def emit(self, payload: Payload, message: str, level: str = "info") -> None:
+        """Emit one event; see `Event` for the arguments."""
+        event = Event(payload, message, level)
         with self._lock:
             for listener in list(self._listeners):
                 try:

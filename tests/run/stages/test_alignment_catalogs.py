@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from helpers.aligned_stage import align_all, run_of
 from helpers.catalog_service import Stars, catalog_service
+from helpers.idle_pool import IdlePool
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST
 from hstmosaic.run.stages import alignment
-from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
 from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult
-from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import run_directory
 
 GOOD = AlignmentResult(
@@ -37,18 +37,22 @@ class Fits:
         self.plan, self.good, self.tried = plan, good, []
         self.directory = run_directory(folder, "foo")
         self.directory.create()
-        monkeypatch.setattr(alignment, "_fit", self.fit)
+        monkeypatch.setattr(alignment, "_await_sources", self.sources)
+        monkeypatch.setattr(alignment, "fit", self.fit)
         monkeypatch.setattr(alignment, "replan", lambda plan, _: plan)
 
-    def fit(self, stage, order, replies, options, events):
+    async def sources(self, *_):
+        return {}
+
+    async def fit(self, run, plan, order, found, replies):
         self.tried.append([name for name, _ in replies])
         return (GOOD if self.good & set(self.tried[-1]) else FAILED), self.directory.path
 
     def run(self, service):
-        events, names = [], [exposure.name for exposure in self.plan.exposures]
-        how = AlignOptions(service=Service(url=service.url, cache=None, attempts=1, timeout=60.0))
-        run = align_exposures(self.plan, names, self.directory, None, how, EventLog(events.append))
-        return run, [event.kind for event in events if event.level == "warning"]
+        events = []
+        how = Service(url=service.url, cache=None, attempts=1, timeout=60.0)
+        run = run_of(self.plan, self.directory, IdlePool(), service=how, listener=events.append)
+        return align_all(run), [event.kind for event in events if event.level == "warning"]
 
 
 def test_nobody_waits_for_catalogues_that_are_not_needed(plan, tmp_path, monkeypatch):
@@ -56,7 +60,7 @@ def test_nobody_waits_for_catalogues_that_are_not_needed(plan, tmp_path, monkeyp
     with catalog_service(stars(FEWEST), "good", "500") as service:
         run, warnings = fits.run(service)
         assert len(service.asked) == 1
-    assert run.aligned
+    assert run.result.aligned
     assert not warnings
     assert fits.tried == [["GAIAeDR3"]]
 
@@ -66,11 +70,11 @@ def test_the_others_are_tried_where_the_fit_fails_and_taken_at_once_the_next_tim
     with catalog_service(stars(FEWEST)) as service:
         run, _ = fits.run(service)
         assert [path.partition("CAT=")[2].partition("&")[0] for path in service.asked] == list(CATALOGS)
-    assert run.aligned
+    assert run.result.aligned
     assert fits.tried == [["GAIAeDR3"], list(CATALOGS)]
     fits.tried.clear()
     run, warnings = fits.run(service)  # which is down by now
-    assert run.aligned
+    assert run.result.aligned
     assert not warnings
     assert fits.tried == [list(CATALOGS)]
 
@@ -79,7 +83,7 @@ def test_one_that_has_too_few_stars_is_not_the_only_one(plan, tmp_path, monkeypa
     fits = Fits(plan, tmp_path, monkeypatch, {"2MASS"})
     with catalog_service(stars(FEWEST - 1)) as service:
         run, _ = fits.run(service)
-    assert run.aligned
+    assert run.result.aligned
     assert fits.tried == [list(CATALOGS)]
 
 

@@ -3,7 +3,9 @@
 import pytest
 
 from hstmosaic.errors import FallbackError
-from hstmosaic.run.stages.alignment import AlignOptions, _report_fallbacks
+from hstmosaic.run.options import RunOptions
+from hstmosaic.run.stages.finding_sources import report_fallbacks
+from hstmosaic.run.stages.run_state import Run
 from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.task_specs import CRASHED, STATUS, TaskResult
@@ -25,9 +27,13 @@ def test_crashes_are_told_from_verdicts(result, crashed):
     assert result.crashed is crashed
 
 
+def run_with(events, **options):
+    return Run(None, RunOptions("list.txt", **options), None, None, EventLog(events.append))
+
+
 def test_a_crash_is_a_warning():
     events = []
-    _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(), EventLog(events.append))
+    report_fallbacks(run_with(events), "icab01a0q_flc.fits", CRASH)
     (event,) = events
     assert (event.kind, event.level) == (EventKind.FALLBACK, "warning")
     assert event.message == "icab01a0q_flc.fits: finding stars crashed: KeyError: 'x'"
@@ -35,4 +41,4 @@ def test_a_crash_is_a_warning():
 
 def test_a_crash_is_an_error_if_strict():
     with pytest.raises(FallbackError, match="finding stars crashed"):
-        _report_fallbacks("icab01a0q_flc.fits", CRASH, AlignOptions(strict=True), EventLog())
+        report_fallbacks(run_with([], strict=True), "icab01a0q_flc.fits", CRASH)

@@ -4,28 +4,27 @@ from concurrent.futures import Future
 
 import pytest
 
+from helpers.aligned_stage import align_all, run_of
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages import order
-from hstmosaic.run.stages.aligner import Aligner
-from hstmosaic.run.stages.alignment import AlignOptions
-from hstmosaic.store.events import EventLog
+from hstmosaic.run.stages.finding_sources import find_sources
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.task_specs import TaskResult
+from hstmosaic.store.task_names import sources_task
+from hstmosaic.store.task_specs import SPEC_FILE, TaskResult
 
 
-class Queue:
-    """A pool that only takes down what it is asked for; every search finds nothing."""
+class FailingPool:
+    """A pool that records its tasks; every search finds nothing."""
 
     def __init__(self):
-        self.asked = []
-        self.events = EventLog()
+        self.submitted = []
 
     def submit(self, folder, estimate, priority=0.0):
-        self.asked.append((folder.name, priority))
+        self.submitted.append((folder.name, priority))
         answer = Future()
         answer.set_result((TaskResult(ok=False, error="no stars"), None))
         return answer
@@ -37,31 +36,28 @@ def plan(simulated):
 
 
 @pytest.fixture
-def aligner(tmp_path):
+def run(plan, tmp_path):
     directory = run_directory(tmp_path, "foo")
     directory.create()
     own = tmp_path / "stars.csv"
     own.write_text("ra,dec\n150.1,2.2\n")
-    return Aligner(directory, Queue(), AlignOptions(catalog=own), EventLog())
+    return run_of(plan, directory, FailingPool(), catalog=own)
 
 
-def name_of(exposure):
-    return f"sources-{exposure.name.removesuffix('.fits')}"
-
-
-def test_searches_wait_for_screening_only_and_are_done_once(plan, aligner):
+def test_searches_wait_for_screening_only_and_are_done_once(plan, run):
     order = fit_order(plan.exposures)
-    aligner.start_ahead(plan)
-    assert [name for name, _ in aligner.pool.asked] == [name_of(exposure) for exposure in order]
-    assert all(priority < 0 for _, priority in aligner.pool.asked), "screening comes first"
-    aligner(plan, [exposure.name for exposure in plan.exposures])
-    assert len(aligner.pool.asked) == len(order)
+    find_sources(run)
+    submitted = run.scheduler.pool.submitted
+    assert [name for name, _ in submitted] == [sources_task(exposure.name) for exposure in order]
+    assert all(priority < 0 for _, priority in submitted), "screening comes first"
+    align_all(run)
+    assert len(submitted) == len(order)
 
 
-def test_each_detector_has_its_own_parameters(plan, aligner):
-    aligner.start_ahead(plan)
+def test_each_detector_has_its_own_parameters(plan, run):
+    find_sources(run)
     for exposure in plan.exposures:
-        spec = aligner.directory.task(name_of(exposure)).path / "spec.json"
+        spec = run.directory.task(sources_task(exposure.name)).path / SPEC_FILE
         assert f'"{exposure.detector}"' in spec.read_text()
 
 

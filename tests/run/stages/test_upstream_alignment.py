@@ -13,13 +13,13 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from helpers.aligned_stage import align_all, run_of
 from helpers.alignment_fields import OBSERVED, distances_from_truth, product_offsets, three_cameras
 from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.pool.local import local_cluster
-from hstmosaic.run.stages.alignment import AlignOptions, align_exposures
 from hstmosaic.run.stages.catalog import Service
 from hstmosaic.run.stages.order import make_mosaics
 from hstmosaic.run.stages.run_state import Run
@@ -49,10 +49,9 @@ class Bench:
         self.client = client
 
     def align(self, plan=None, **options):
-        plan, events = plan or self.plan, []
-        used = [exposure.name for exposure in plan.exposures]
-        run = align_exposures(plan, used, self.directory, self.client, AlignOptions(**options), EventLog(events.append))
-        return run, events
+        events = []
+        run = run_of(plan or self.plan, self.directory, self.client, listener=events.append, **options)
+        return align_all(run), events
 
     def aligned(self, **changes):
         stars = Stars(**{**vars(self.stars), **changes})
@@ -73,7 +72,7 @@ def first(bench):
 
 def test_every_exposure_is_where_it_was_taken(bench, first):
     run, _ = first
-    assert run.aligned
+    assert run.result.aligned
     assert set(run.exposures) == {path.name for path in bench.paths}
     for plan in bench.field.exposures:
         before = distances_from_truth(plan, next(p for p in bench.paths if p.name == plan.filename))
@@ -207,7 +206,7 @@ def test_a_users_catalogue_needs_no_network(bench, tmp_path):
     table.meta["epoch"] = stars.epoch
     table.write(tmp_path / "own.ecsv")
     run, _ = bench.align(catalog=tmp_path / "own.ecsv", service=NOWHERE)
-    assert run.aligned
+    assert run.result.aligned
     for plan in bench.field.exposures:
         path = run.exposures[plan.filename]
         assert fits.getheader(path, "SCI", 1)["WCSNAME"].endswith("-FIT_MVM_USER")
@@ -218,13 +217,13 @@ def test_a_users_catalogue_of_another_field_is_named(bench, tmp_path):
     path = tmp_path / "own.ecsv"
     Table({"ra": bench.stars.ra / 15, "dec": bench.stars.dec}).write(path)
     run, _ = bench.align(catalog=path, service=NOWHERE)
-    assert not run.aligned
+    assert not run.result.aligned
     assert run.result.cause.startswith(f"{path} has no source within")
 
 
 def test_without_a_catalogue_exposures_are_registered_to_each_other(bench):
     run, events = bench.align(service=NOWHERE)
-    assert not run.aligned
+    assert not run.result.aligned
     assert "http://127.0.0.1:9" in run.result.cause
     (warning,) = [event for event in events if event.kind == "not aligned"]
     assert (warning.level, "relative only" in warning.message) == ("warning", True)
@@ -235,7 +234,7 @@ def test_without_a_catalogue_exposures_are_registered_to_each_other(bench):
         offsets.append(distances_from_truth(plan, path).mean(axis=0))
     assert np.hypot(*(np.array(offsets) - offsets[0]).T).max() < 3
     with pytest.raises(AlignmentError, match="cannot be aligned"):
-        bench.align(service=NOWHERE, required=True)
+        bench.align(service=NOWHERE, require_alignment=True)
 
 
 def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_path):
@@ -265,7 +264,7 @@ def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_pa
 def test_a_service_that_is_no_use(bench, mode, cause):
     with catalog_service(bench.stars, mode) as service:
         run, events = bench.align(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
-    assert not run.aligned
+    assert not run.result.aligned
     assert re.search(cause, run.result.cause)
     (event,) = [event for event in events if event.kind == "not aligned"]
     assert (event.level, run.result.cause in event.message) == ("warning", True)
@@ -276,7 +275,7 @@ def test_few_stars_in_the_catalogue(bench, count, aligned):
     middle = np.argsort(np.hypot(bench.stars.ra - 150.1, bench.stars.dec - 2.2))[:count]
     few = {key: getattr(bench.stars, key)[middle] for key in ("ra", "dec", "mag", "pmra", "pmdec", "error")}
     run, _ = bench.aligned(**few)
-    assert run.aligned == aligned
+    assert run.result.aligned == aligned
     if not aligned:
         assert f"{count} in" in run.result.cause
         return
@@ -287,7 +286,7 @@ def test_few_stars_in_the_catalogue(bench, count, aligned):
 
 def test_stars_of_another_field(bench):
     run, _ = bench.aligned(ra=bench.stars.ra, dec=2.2 - (bench.stars.dec - 2.2))
-    assert not run.aligned
+    assert not run.result.aligned
     assert run.result.cause
 
 
@@ -328,13 +327,13 @@ def test_a_bad_exposure_follows_its_visit(bench, tmp_path, rootname, change, rea
         how = Service(url=service.url, cache=None)
         run, events = bench.align(plan=plan, service=how)
         if required:
-            assert bench.align(plan=plan, service=how, required=True)[0].aligned
+            assert bench.align(plan=plan, service=how, require_alignment=True)[0].result.aligned
         else:
             with pytest.raises(
                 AlignmentError, match=f"not all exposures can be aligned: {name} .*could not be matched"
             ):
-                bench.align(plan=plan, service=how, required=True)
-    assert run.aligned
+                bench.align(plan=plan, service=how, require_alignment=True)
+    assert run.result.aligned
     assert not run.result.left_out
     assert run.result.exposures[name].status == CARRIED
     assert re.search(reason, run.result.exposures[name].reason)
@@ -351,7 +350,7 @@ def test_exposures_that_do_not_overlap_are_as_good(bench, tmp_path):
     with catalog_service(stars) as service:
         how = Service(url=service.url, cache=None)
         run, events = bench.align(plan=make_plan(str(tmp_path / "list.txt")), service=how)
-    assert run.aligned
+    assert run.result.aligned
     assert run.result.groups == 3
     assert not [event for event in events if event.level == "warning"]
     for plan in field.exposures:

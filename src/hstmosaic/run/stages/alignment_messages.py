@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hstmosaic.store.alignment_results import CARRIED, LARGE_MOVE, AlignmentResult, ExposureFit
+from hstmosaic.store.event_payloads import (
+    Aligned,
+    Carried,
+    ExposureAligned,
+    ExposureMovedFar,
+    ExposureNotAligned,
+    MovedFar,
+    NotAligned,
+)
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -15,21 +24,18 @@ if TYPE_CHECKING:
 PLACED_MOVE = 50.0
 """Mas from which the correction of an exposure is remarkable that was aligned to Gaia before."""
 _GAIA = "GAIA"
-_SUMMARY = ("catalog", "method", "fitgeom", "matches", "rms_mas", "exposures", "left_out", "chance_log10")
 
 
 def emit_fit(found: AlignmentResult, events: EventLog) -> None:
-    """Report what came out of the alignment."""
+    """Report the outcome of the alignment."""
     if found.aligned:
         ra, dec = found.rms_mas
-        told = found.to_dict()
         groups = f", {found.groups} groups that do not overlap" if found.groups > 1 else ""
         fitted = sum(fit.absolute for fit in found.exposures.values())
         events.emit(
-            "aligned",
+            Aligned.of(found),
             f"aligned {count_of(fitted, 'exposure')} to {found.catalog}: {count_of(found.matches, 'star')}, "
             f"RMS {ra:.1f} and {dec:.1f} mas ({found.method} fit, {found.fitgeom}{groups})",
-            **{key: told[key] for key in _SUMMARY},
         )
     else:
         otherwise = (
@@ -37,11 +43,11 @@ def emit_fit(found: AlignmentResult, events: EventLog) -> None:
             if found.exposures
             else "continuing with the input WCS"
         )
-        events.emit("not aligned", f"Alignment failed ({found.cause}); {otherwise}", "warning", cause=found.cause)
+        events.emit(NotAligned(found.cause), f"Alignment failed ({found.cause}); {otherwise}", "warning")
     for name, fit in found.exposures.items():
         _emit_exposure(name, fit, events)
     for name, reason in found.left_out.items():
-        events.emit("not aligned", f"{name} keeps its WCS: {reason}", "warning", exposure=name, reason=reason)
+        events.emit(ExposureNotAligned(name, reason), f"{name} keeps its WCS: {reason}", "warning")
     _warn_of_moves(found, events)
 
 
@@ -50,16 +56,14 @@ def _emit_exposure(name: str, fit: ExposureFit, events: EventLog) -> None:
     rms = "" if fit.rms_mas is None else ", RMS {:.1f} and {:.1f} mas".format(*fit.rms_mas)
     error = "formal errors {:.1f} and {:.1f} mas".format(*fit.error_mas)
     events.emit(
-        "aligned",
+        ExposureAligned(name),
         f"{name}: moved {east:+.1f} mas east, {north:+.1f} mas north, turned {fit.rotation_deg:+.4f} deg, "
         f"scale {fit.scale:.6f}, {error}; {fit.matches} of {count_of(fit.sources, 'source')} match the catalogue{rms}, "
         f"{fit.fit_matches} the catalogue or other exposures",
-        "info",
-        exposure=name,
     )
     if fit.status == CARRIED:
         words = f"{name} is moved as the other exposures of its visit: {fit.reason}"
-        events.emit("carried", words, "warning", exposure=name, reason=fit.reason)
+        events.emit(Carried(name, fit.reason), words, "warning")
 
 
 def _warn_of_moves(found: AlignmentResult, events: EventLog) -> None:
@@ -70,7 +74,7 @@ def _warn_of_moves(found: AlignmentResult, events: EventLog) -> None:
     if large:
         east, north = np.median(large, axis=0)
         events.emit(
-            "large move",
+            MovedFar(),
             f"{count_of(len(large), 'exposure')} of {len(moves)} moved by more than {LARGE_MOVE / 1000:g} arcsec, "
             f"{east:+.0f} mas east and {north:+.0f} mas north in the median: errors of pointing are rarely as large, "
             f"and a catalogue of another frame would do the same",
@@ -79,9 +83,8 @@ def _warn_of_moves(found: AlignmentResult, events: EventLog) -> None:
     for name, fit in found.exposures.items():
         if fit.absolute and _GAIA in fit.wcsname_before.upper() and np.hypot(*fit.shift_mas) > PLACED_MOVE:
             events.emit(
-                "large move",
+                ExposureMovedFar(name),
                 f"{name} moved by {np.hypot(*fit.shift_mas):.0f} mas, though its WCS {fit.wcsname_before} was fitted "
                 f"to Gaia before",
                 "warning",
-                exposure=name,
             )

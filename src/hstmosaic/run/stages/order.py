@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.checks import apply_strict
-from hstmosaic.products.gather import publish
 from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.run.pictures import draw_on_worker
-from hstmosaic.run.stages.aligner import Aligner
-from hstmosaic.run.stages.alignment import AlignOptions
+from hstmosaic.run.stages.aligned_files import gather_alignment
+from hstmosaic.run.stages.alignment import align
 from hstmosaic.run.stages.drizzling import drizzle, gather, usable_exposures
+from hstmosaic.run.stages.finding_sources import find_sources
 from hstmosaic.run.stages.scheduler import all_of
 from hstmosaic.run.stages.screening import screen
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from hstmosaic.plan.layers import Layer
-    from hstmosaic.plan.plan import Plan
+    from hstmosaic.run.stages.alignment import Alignment
     from hstmosaic.run.stages.run_state import Run
     from hstmosaic.run.stages.scheduler import Pending
     from hstmosaic.run.stages.screening import Verdict
@@ -43,57 +43,37 @@ async def make_mosaics(run: Run) -> None:
     ClusterError
         If tasks cannot run.
     """
-    aligner = find_sources_early(run) if run.options.aligned else None
+    sources = find_sources(run) if run.options.aligned else None
     screening = screen(run)
     if run.options.strict:
         await all_of(screening.values())
         apply_strict(run.results.left_out, "exposures were screened, nothing was drizzled")
-    aligned = None if aligner is None else await align(run, aligner, screening)
-    layers = run.plan.layers if aligned is None else aligned[0].layers
+    alignment = None
+    if sources is not None and (used := await screened(run, screening)):
+        alignment = await align(run, used, sources)
+    layers = run.plan.layers if alignment is None else alignment.plan.layers
     longest_first = sorted(layers, key=lambda layer: -layer.estimate.seconds)
-    await all_of([run.scheduler.start(make_layer(run, layer, screening, aligned)) for layer in longest_first])
-    if aligner is not None and run.results.gathered:
-        run.results.gathered += publish(aligner.files(), run.directory.output)
+    await all_of([run.scheduler.start(make_layer(run, layer, screening, alignment)) for layer in longest_first])
+    if alignment is not None and run.results.gathered:
+        gather_alignment(run, alignment)
     if run.options.draws_on_worker:
         run.results.pictures = draw_on_worker(run.plan, run.directory, run.scheduler.pool, run.events)
 
 
-def find_sources_early(run: Run) -> Aligner:
-    """Start to find sources, for when screening leaves a core idle."""
-    options = run.options
-    how = AlignOptions(
-        options.catalog,
-        required=options.require_alignment,
-        strict=options.strict,
-        service=run.service,
-        log_level=options.log_level,
-    )
-    aligner = Aligner(run.directory, run.scheduler.pool, how, run.events)
-    aligner.start_ahead(run.plan)
-    return aligner
-
-
-async def align(
-    run: Run, aligner: Aligner, screening: Mapping[str, Pending[Verdict]]
-) -> tuple[Plan, HeaderNotes] | None:
-    """Align the exposures that screening left; None if it left none."""
+async def screened(run: Run, screening: Mapping[str, Pending[Verdict]]) -> list[str]:
+    """Wait for all verdicts, and return the names of the exposures that can be used, by layer."""
     verdicts = {verdict.exposure: verdict for verdict in await all_of(screening.values())}
-    used = [name for layer in run.plan.layers for name in layer.exposures if verdicts[name].used]
-    if not used:
-        return None
-    aligned = aligner(run.repaired_plan(), used)
-    run.results.alignment = aligner.result
-    return aligned
+    return [name for layer in run.plan.layers for name in layer.exposures if verdicts[name].used]
 
 
 async def make_layer(
-    run: Run, layer: Layer, screening: Mapping[str, Pending[Verdict]], aligned: tuple[Plan, HeaderNotes] | None
+    run: Run, layer: Layer, screening: Mapping[str, Pending[Verdict]], alignment: Alignment | None
 ) -> None:
     """Drizzle a layer once its exposures are screened, and gather its products."""
     used = usable_exposures(run, layer, await all_of(screening[name] for name in layer.exposures))
     if not used:
         return
-    plan, notes = aligned or (run.repaired_plan(), HeaderNotes())
-    drizzled = await drizzle(run, plan, layer, used, notes)
+    plan, result = (alignment.plan, alignment.result) if alignment else (run.repaired_plan(), None)
+    drizzled = await drizzle(run, plan, layer, used, HeaderNotes(result))
     if drizzled is not None:
         gather(run, drizzled)

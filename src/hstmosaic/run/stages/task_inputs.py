@@ -1,4 +1,4 @@
-"""States of the files that tasks read, which are part of their keys."""
+"""States of the files that tasks read, which are part of their keys, and of those that they made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.store.run_directory import TaskDirectory
+    from hstmosaic.store.task_specs import TaskResult
 
 
 def file_states(exposures: Iterable[Exposure]) -> dict[str, tuple[int, int]]:
@@ -21,3 +23,8 @@ def content_state(path: Path) -> tuple[int, int]:
     """Return size and checksum of a file: the same content is the same input, whenever it was written."""
     content = path.read_bytes()
     return len(content), zlib.crc32(content)
+
+
+def work_is_intact(directory: TaskDirectory, result: TaskResult) -> bool:
+    """Return whether the working directory of a finished task still has all files of its result."""
+    return directory.work.is_dir() and directory.whole(result)
