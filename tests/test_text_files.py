@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 
 SOURCES = Path(__file__).parents[1] / "src" / "hstmosaic"
 TEXT_METHODS = {"read_text": 0, "write_text": 1}
@@ -37,7 +37,7 @@ def test_no_text_file_depends_on_the_locale(path):
 
 
 def test_bytes_that_are_no_text_are_written_as_escapes(tmp_path):
-    write_whole(tmp_path / "file.txt", os.fsdecode(b"caf\xc3\xa9 \xff"))
+    write_atomically(tmp_path / "file.txt", os.fsdecode(b"caf\xc3\xa9 \xff"))
     assert (tmp_path / "file.txt").read_bytes() == "caf\u00e9 \\udcff".encode()
 
 

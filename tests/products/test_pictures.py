@@ -240,7 +240,7 @@ def picture(name):
 def start_again(directory, *events):
     with (directory / "logs" / "run.jsonl").open("a") as log:
         for kind, layer in (("planned", None), *events):
-            told = {"kind": kind, "time": 2e9, "level": "info", "message": "", "asked": {}}
+            told = {"kind": kind, "time": 2e9, "level": "info", "message": "", "command": {}}
             log.write(json.dumps(told | ({} if layer is None else {"layer": layer})) + "\n")
 
 

@@ -11,12 +11,22 @@ from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Manifest, UsedExposure
 from hstmosaic.products.provenance import RunFacts, provenance_json, read_provenance
+from hstmosaic.products.recorded_options import RecordedOptions
 from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
 from hstmosaic.store.files import sha256
 from hstmosaic.store.task_specs import TaskResult, write_result
 
 IMAGE = {"name": "hstmosaic:0.1.0", "digest": "sha256:" + "ab" * 32}
-OPTIONS = {"prefix": "foo", "skip_alignment": False, "keep": [], "catalog": None}
+OPTIONS = RecordedOptions(
+    prefix="foo",
+    skip_alignment=False,
+    catalog=None,
+    require_alignment=False,
+    log_level="info",
+    keep=(),
+    strict=False,
+    stub=False,
+)
 ALIGNMENT = AlignmentResult(aligned=True, catalog="GAIAeDR3")
 
 

@@ -37,7 +37,7 @@ def directory(pretended, tmp_path):
     log = made.log_file
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     log.write_text(
-        "".join(json.dumps(line | ({"asked": {}} if line["kind"] == "planned" else {})) + "\n" for line in lines)
+        "".join(json.dumps(line | ({"command": {}} if line["kind"] == "planned" else {})) + "\n" for line in lines)
     )
     return made
 
@@ -98,8 +98,8 @@ def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, er
 
 def test_what_was_asked_is_in_the_run_log(pretended):
     record = read_record(pretended.directory)
-    assert record.asked["stub"] is True
-    assert record.asked["options"] == {"stub": True, "profile": "local"}
+    assert record.command.stub
+    assert record.command.options == {"stub": True, "profile": "local"}
     assert plan_from_json((pretended.directory / "plan.json").read_text()) == pretended.plan
 
 

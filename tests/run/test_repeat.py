@@ -184,8 +184,8 @@ def test_who_needs_no_recorded_catalogue_is_not_asked_for_it(catalog_run, tmp_pa
     code, told = call("--like", provenance, *options, "--output-dir", tmp_path / "again")
     assert (code, "finished" in told) == (ExitCode.OK, True)
     recorded = read_provenance((tmp_path / "again" / "stub-foo_provenance.json").read_text()).options
-    assert recorded["skip_alignment"] == (typed == "-s")
-    assert (recorded["catalog"] or {}).get("path") == (str(other) if typed == "--catalog" else None)
+    assert recorded.skip_alignment == (typed == "-s")
+    assert (recorded.catalog and recorded.catalog.path) == (str(other) if typed == "--catalog" else None)
 
 
 def test_other_software_is_a_warning_that_names_both(stub_run, tmp_path, call, monkeypatch):

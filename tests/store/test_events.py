@@ -6,6 +6,7 @@ import pytest
 
 from hstmosaic.store import event_payloads
 from hstmosaic.store.event_payloads import (
+    CommandRecord,
     Ended,
     EventKind,
     HeaderRejected,
@@ -25,7 +26,9 @@ from hstmosaic.store.pixel_repair import PixelRepair
 
 MEASURED = Measured(wall_seconds=2.0, cpu_seconds=1.5, max_rss_mb=300.0, host="node1", started=17.0, job="3")
 EXAMPLES = [
-    Planned({"command": "hstmosaic run"}, {"align": (3.0, 500, "align")}, {"wfc3_ir_f160w": ["a_flt.fits"]}, 1.2, 4.0),
+    Planned(
+        CommandRecord("hstmosaic run"), {"align": (3.0, 500, "align")}, {"wfc3_ir_f160w": ["a_flt.fits"]}, 1.2, 4.0
+    ),
     Ended("align", ok=True, measured=MEASURED),
     Ended("align", ok=False, measured=None),
     Repaired("a_flt.fits", PixelRepair({"SCI,1": 3}, ("DQ,1",), ())),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from hstmosaic.products.canvas import save_whole
 from hstmosaic.products.gather import Gathered, publish
-from hstmosaic.store.files import whole, write_whole
+from hstmosaic.store.files import atomic_draft, write_atomically
 
 LIMIT = 4096
 
@@ -36,7 +36,7 @@ def _publish(path):
 
 def _text(path):
     with little_room():
-        write_whole(path, "x" * 2 * LIMIT)
+        write_atomically(path, "x" * 2 * LIMIT)
 
 
 def _picture(path):
@@ -57,7 +57,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path, write):
 
 def test_an_interrupt_leaves_no_draft(tmp_path):
     def interrupted():
-        with whole(tmp_path / "foo.txt") as draft:
+        with atomic_draft(tmp_path / "foo.txt") as draft:
             draft.write_text("half")
             raise KeyboardInterrupt
 
@@ -68,7 +68,7 @@ def test_an_interrupt_leaves_no_draft(tmp_path):
 
 def test_a_draft_of_a_killed_process_is_in_nobodys_way(tmp_path):
     (tmp_path / ".foo.txt.part").write_text("half of an older one")
-    with whole(tmp_path / "foo.txt") as draft:
+    with atomic_draft(tmp_path / "foo.txt") as draft:
         assert not draft.exists()
         draft.write_text("new")
     assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]

@@ -48,12 +48,12 @@ def requested_options(
     given, recorded_request = _without_conflicts(context, given), DOCUMENTED
     if like is not None:
         from hstmosaic.cli.bars import byte_bar
-        from hstmosaic.run.repeat import repeated
+        from hstmosaic.run.repeat import REPEATED, repeated_options
 
         typed = {name for name in given if _is_typed(context, name)}
-        recorded = repeated(_provenance(like), one_or_all(sources) if sources else None, byte_bar, typed)
-        recorded_request = recorded.pop("request")
-        given |= {name: value for name, value in recorded.items() if name not in typed}
+        recorded = repeated_options(_provenance(like), one_or_all(sources) if sources else None, byte_bar, typed)
+        recorded_request = recorded.request
+        given |= {name: getattr(recorded, name) for name in REPEATED - typed}
     elif sources:
         given["source"] = one_or_all(sources)
     else:

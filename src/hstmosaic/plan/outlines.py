@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hstmosaic.plan.footprints import SAMPLE_STEP, chip_outline, perimeter
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ def write_outlines(path: Path, plan: Plan) -> None:
     plan : Plan
         With its exposures' chips.
     """
-    write_whole(path, json.dumps([_to_dict(exposure) for exposure in _all(plan)]))
+    write_atomically(path, json.dumps([_to_dict(exposure) for exposure in _all(plan)]))
 
 
 def read_outlines(path: Path) -> tuple[Outline, ...]:

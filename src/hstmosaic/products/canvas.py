@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from hstmosaic.store.files import whole
+from hstmosaic.store.files import atomic_draft
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,7 +162,7 @@ def save_whole(path: Path, image: Image.Image, **options: int | bool | str) -> N
     kind = path.suffix.removeprefix(".").upper()
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    with whole(path) as draft:
+    with atomic_draft(path) as draft:
         draft.write_bytes(buffer.getvalue())
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.product_check import ProductError, check_product
-from hstmosaic.store.files import ENCODING, MadeFile, sha256, whole, write_whole
+from hstmosaic.store.files import ENCODING, MadeFile, atomic_draft, sha256, write_atomically
 from hstmosaic.store.task_specs import WORK_FOLDER
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def move_products(
     )
     for name in kinds:
         _place(name, task, output).replace(output / name)
-    write_whole(task / GATHERED_FILE, json.dumps([asdict(file) for file in gathered], indent=1))
+    write_atomically(task / GATHERED_FILE, json.dumps([asdict(file) for file in gathered], indent=1))
     return gathered
 
 
@@ -144,7 +144,7 @@ def publish(files: Iterable[tuple[Gathered, Path]], output: Path) -> tuple[Gathe
     """
     published = []
     for file, source in files:
-        with whole(output / file.name) as draft:
+        with atomic_draft(output / file.name) as draft:
             try:
                 draft.hardlink_to(source)
             except OSError:  # a file system without hard links

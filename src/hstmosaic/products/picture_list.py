@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.measurements import Measurements
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ class PictureList:
 
 def write_picture_list(path: Path, pictures: PictureList) -> None:
     """Write a list of pictures atomically."""
-    write_whole(path, json.dumps({"schema": SCHEMA} | asdict(pictures), indent=1))
+    write_atomically(path, json.dumps({"schema": SCHEMA} | asdict(pictures), indent=1))
 
 
 def read_picture_list(path: Path) -> PictureList:

@@ -24,7 +24,7 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 from hstmosaic.store.event_payloads import FailureDigested, Gathered, LayerFailed, Reused
-from hstmosaic.store.files import CHECKSUM_COMMENT, whole, write_whole
+from hstmosaic.store.files import CHECKSUM_COMMENT, atomic_draft, write_atomically
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def make_pictures(run: Path) -> tuple[Path, ...]:
     mpl.rcdefaults()  # a matplotlibrc of the user changes nothing
     record = read_record(run)
     studio = _Studio(record)
-    if not record.asked.get("stub"):
+    if not record.command.stub:
         for layer in record.made:
             studio.show_layer(layer)
         studio.show_colours()
@@ -98,7 +98,7 @@ class _Studio:
         hdus = coverage_map(small).serialize("fits")
         for hdu in hdus:
             hdu.add_checksum(when=CHECKSUM_COMMENT)
-        with whole(self.output / name) as draft:
+        with atomic_draft(self.output / name) as draft:
             hdus.writeto(draft)
         self.extras.append(Extra(name, "coverage", layer.name, product.name))
 
@@ -108,7 +108,7 @@ class _Studio:
         if not outlines:
             return
         left_out = {exclusion.name for exclusion in self.record.left_out}
-        write_whole(self.output / name, ds9_text(exposure_regions(outlines, self.colors, left_out)))
+        write_atomically(self.output / name, ds9_text(exposure_regions(outlines, self.colors, left_out)))
         self.extras.append(Extra(name, about.kind, about.layer, about.product))
 
     def _preview(self, layer: Layer, product: Product, small: Decimated) -> None:

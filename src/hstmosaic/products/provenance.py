@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
+from hstmosaic.products.recorded_options import RecordedOptions
 from hstmosaic.store.files import sha256
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
 from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
@@ -31,8 +32,7 @@ class RunFacts:
     """Of this run among all runs."""
     command: str
     """As it was typed."""
-    options: dict[str, Any]
-    """Options that determine the products."""
+    options: RecordedOptions
     started: float
     """Seconds since 1970."""
     ended: float
@@ -59,7 +59,7 @@ class RecordedExposure:
 class Recorded:
     """Everything needed to repeat a run."""
 
-    options: dict[str, Any]
+    options: RecordedOptions
     prefix: str
     versions: dict[str, str]
     image: str
@@ -102,27 +102,27 @@ def read_provenance(text: str) -> Recorded:
 
     Raises
     ------
-    ValueError
+    ValueError, KeyError
         If it is not the provenance of a run.
     """
     runs = records(text, "hm:Run")
     if len(runs) != 1:
         raise ValueError("it is not the provenance of a run")
     exposures = sorted(records(text, "hm:Exposure"), key=lambda exposure: exposure["hm:order"])
-    (told,) = runs
+    (recorded,) = runs
     return Recorded(
-        options=json.loads(told["hm:options"]),
-        prefix=told["hm:prefix"],
-        versions=json.loads(told["hm:versions"]),
-        image=told.get("hm:image", ""),
+        options=RecordedOptions.from_dict(json.loads(recorded["hm:options"])),
+        prefix=recorded["hm:prefix"],
+        versions=json.loads(recorded["hm:versions"]),
+        image=recorded.get("hm:image", ""),
         exposures=tuple(RecordedExposure(e["prov:label"], e["prov:location"], e.get("hm:sha256")) for e in exposures),
     )
 
 
 def _add_run(document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) -> None:
-    told = {
+    values = {
         "hm:command": facts.command,
-        "hm:options": json.dumps(facts.options, sort_keys=True),
+        "hm:options": json.dumps(facts.options.to_dict(), sort_keys=True),
         "hm:prefix": plan.prefix,
         "hm:exitCode": manifest.exit_code,
         "hm:host": facts.host,
@@ -130,7 +130,7 @@ def _add_run(document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFa
         "hm:image": " ".join(facts.image.values()) if facts.image is not None else None,
         "hm:versions": json.dumps(plan.versions, sort_keys=True),
     }
-    document.task("run", "hm:Run", facts.started, facts.ended, told)
+    document.task("run", "hm:Run", facts.started, facts.ended, values)
     document.software("run", plan.versions, facts.image)
     plan_file = RunDirectory(run).plan_file
     document.file(plan_file.name, "hm:Plan", str(plan_file), _content(plan_file))
@@ -140,7 +140,7 @@ def _add_run(document: RunDocument, plan: Plan, manifest: Manifest, facts: RunFa
 def _add_exposures(document: RunDocument, manifest: Manifest) -> None:
     left_out = {exclusion.name: exclusion.reason for exclusion in manifest.left_out}
     for number, exposure in enumerate(manifest.exposures):
-        told = {
+        values = {
             "hm:order": number,
             "hm:size": exposure.size,
             "hm:sha256": exposure.sha256,
@@ -148,7 +148,7 @@ def _add_exposures(document: RunDocument, manifest: Manifest) -> None:
             "hm:leftOut": left_out.get(exposure.name),
             "hm:repair": str(exposure.repair) if exposure.repair is not None else None,
         }
-        document.file(exposure.name, "hm:Exposure", exposure.path, told)
+        document.file(exposure.name, "hm:Exposure", exposure.path, values)
         document.used("run", exposure.name)
 
 
@@ -162,9 +162,9 @@ def _add_tasks(
             _add_task(document, directory.task(sources_task(exposure.name)).path, "hm:SourceFinding", [exposure.name])
     aligned = False
     if facts.alignment:
-        told = {key: value for key, value in facts.alignment.to_dict().items() if key not in ("files", "exposures")}
+        values = {key: value for key, value in facts.alignment.to_dict().items() if key not in ("files", "exposures")}
         used = [*facts.alignment.exposures, *catalogs]
-        result = {"hm:result": json.dumps(told, sort_keys=True)}
+        result = {"hm:result": json.dumps(values, sort_keys=True)}
         aligned = _add_task(document, directory.task(ALIGN_TASK).path, "hm:Alignment", used, result)
     for layer in plan.layers:
         made = [product for product in manifest.products if product.layer == layer.name]
@@ -183,7 +183,7 @@ def _add_task(
     measured = TaskDirectory(folder).read_measured()
     if result is None or measured is None:
         return False
-    told = {
+    values = {
         "hm:ok": result.ok,
         "hm:error": result.error,
         "hm:host": measured.host,
@@ -192,8 +192,8 @@ def _add_task(
         "hm:peakMemoryMB": measured.max_rss_mb,
     }
     ended = measured.started + measured.wall_seconds
-    document.task(folder.name, kind, measured.started, ended, told | dict(more or {}))
-    software = TaskSoftware.from_dict(result.data)
+    document.task(folder.name, kind, measured.started, ended, values | dict(more or {}))
+    software = result.read(TaskSoftware)
     image = None if software.image is None else asdict(software.image)
     document.software(folder.name, software.versions, image)
     for file in used:
@@ -207,11 +207,11 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
         if product.layer is not None:
             task = drizzle_task(product.layer)
             result = read_result(RunDirectory(run).task(task).path) or TaskResult(ok=False)
-            parameters = DrizzleResult.from_dict(result.data).parameters.get(product.name)
+            parameters = result.read(DrizzleResult).parameters.get(product.name)
         elif product.kind in ALIGNED_KINDS:
             task = ALIGN_TASK
             moved = fitted.get(product.exposures[0]) if product.exposures else None
-        told = {
+        values = {
             "hm:kind": product.kind,
             "hm:size": product.size,
             "hm:sha256": product.sha256,
@@ -219,7 +219,7 @@ def _add_products(document: RunDocument, manifest: Manifest, fitted: Mapping[str
             "hm:parameters": json.dumps(parameters, sort_keys=True) if parameters else None,
             "hm:moved": json.dumps(asdict(moved), sort_keys=True) if moved else None,
         }
-        document.file(product.name, "hm:Product", str(run.parent / product.name), told)
+        document.file(product.name, "hm:Product", str(run.parent / product.name), values)
         document.made(product.name, task)
         for name in product.exposures:
             document.derived(product.name, name)

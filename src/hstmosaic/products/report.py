@@ -10,7 +10,7 @@ from hstmosaic.plan.names import report_name
 from hstmosaic.products.charts import duration
 from hstmosaic.products.report_content import report_content
 from hstmosaic.products.run_record import read_record
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def write_report(run: Path) -> Path:
     environment.filters |= {"bytes": size_text, "duration": duration, "number": number_text}
     text = environment.get_template("report.html").render(vars(report_content(record)))
     path = record.output / report_name(record.plan.prefix)
-    write_whole(path, text)
+    write_atomically(path, text)
     return path
 
 

@@ -17,6 +17,7 @@ from hstmosaic.products.manifest import Failure, Manifest, read_manifest
 from hstmosaic.products.picture_list import PictureList, read_picture_list
 from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.event_payloads import (
+    CommandRecord,
     EventKind,
     FailureDigested,
     Finished,
@@ -89,9 +90,9 @@ class RunRecord:
         return (event.payload for event in self.events if isinstance(event.payload, shape))
 
     @cached_property
-    def asked(self) -> dict[str, Any]:
+    def command(self) -> CommandRecord:
         """Command and options in the run log."""
-        return next((planned.asked for planned in self.payloads(Planned)), {})
+        return next((planned.command for planned in self.payloads(Planned)), CommandRecord())
 
     @cached_property
     def exit_code(self) -> int | None:

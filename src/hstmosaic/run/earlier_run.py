@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.names import json_manifest_name
@@ -12,12 +12,13 @@ from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
 from hstmosaic.products.gather import product_names
 from hstmosaic.products.manifest import LISTED_KINDS, PICTURE_KINDS, Manifest, manifest_from_json
-from hstmosaic.run.options import RunOptions, options_record
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.products.recorded_options import RecordedOptions
+from hstmosaic.run.options import RunOptions, recorded_options
+from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from hstmosaic.store.run_directory import RunDirectory
 
@@ -100,7 +101,7 @@ def compare_with_earlier(plan: Plan, options: RunOptions, directory: RunDirector
         differences=(
             *_missing_exposures(exposures, plan),
             *(_grid_differences(earlier_plan, plan) if earlier_plan is not None else ()),
-            *_option_differences(_read_options(directory), options_record(options)),
+            *_option_differences(_read_options(directory), recorded_options(options)),
         ),
         additions=tuple(_additions(exposures, earlier_plan, plan)),
         replaced=tuple(name for name in replaced if kinds[name] not in PICTURE_KINDS),
@@ -110,7 +111,7 @@ def compare_with_earlier(plan: Plan, options: RunOptions, directory: RunDirector
 
 def write_options(directory: RunDirectory, options: RunOptions) -> None:
     """Write the options that later starts are compared with."""
-    write_whole(directory.options_file, json.dumps(options_record(options), indent=1) + "\n")
+    write_atomically(directory.options_file, json.dumps(recorded_options(options).to_dict(), indent=1) + "\n")
 
 
 def _existing(directory: RunDirectory, names: Collection[str]) -> tuple[str, ...]:
@@ -141,22 +142,22 @@ def _described(request: MosaicRequest) -> str:
     return "as documented" if chosen == DOCUMENTED else str(chosen)
 
 
-def _option_differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _option_differences(earlier: RecordedOptions | None, now: RecordedOptions) -> Iterator[str]:
     """Compare the options that change pixels and are not in the plan."""
-    if not earlier:
+    if earlier is None:
         return
     was_aligned, is_aligned = _alignment(earlier), _alignment(now)
     if was_aligned != is_aligned:
         yield f"its alignment: {was_aligned}; here: {is_aligned}"
-    for name in sorted(set(earlier.get("keep", ())) - set(now["keep"])):
+    for name in sorted(set(earlier.keep) - set(now.keep)):
         yield f"it has --keep {name}"
 
 
-def _alignment(record: Mapping[str, Any]) -> str:
-    if record.get("skip_alignment"):
+def _alignment(options: RecordedOptions) -> str:
+    if options.skip_alignment:
         return "none (-s)"
-    catalog = record.get("catalog")
-    return f"to {catalog['path']}, SHA-256 {str(catalog['sha256'])[:12]}" if catalog else "to the catalogue service"
+    catalog = options.catalog
+    return f"to {catalog.path}, SHA-256 {str(catalog.sha256)[:12]}" if catalog else "to the catalogue service"
 
 
 def _additions(earlier_names: Collection[str], earlier: Plan | None, plan: Plan) -> Iterator[str]:
@@ -194,10 +195,9 @@ def _read_manifest(directory: RunDirectory) -> Manifest | None:
         return None
 
 
-def _read_options(directory: RunDirectory) -> dict[str, Any]:
-    """Return the recorded options; empty in run directories of older versions."""
+def _read_options(directory: RunDirectory) -> RecordedOptions | None:
+    """Return the recorded options; None in run directories of other versions."""
     try:
-        recorded = json.loads(directory.options_file.read_text(ENCODING))
-    except (OSError, ValueError):
-        return {}
-    return recorded if isinstance(recorded, dict) else {}
+        return RecordedOptions.from_dict(json.loads(directory.options_file.read_text(ENCODING)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

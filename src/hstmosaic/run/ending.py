@@ -26,11 +26,11 @@ from hstmosaic.products.manifest import (
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.products.report import write_report
-from hstmosaic.run.options import options_record
+from hstmosaic.run.options import recorded_options
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.pictures import REMADE, draw_pictures
 from hstmosaic.store.event_payloads import FailureDigested, Finished, ReportFailed, ReportWritten, Stopped, Warnings
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
 from hstmosaic.text import count_of
@@ -94,7 +94,7 @@ def _write_files(
     pictures: Sequence[Gathered],
 ) -> None:
     if digests:
-        write_whole(directory.failures_file, digests_text(digests))
+        write_atomically(directory.failures_file, digests_text(digests))
     elif outcome.error is None:
         directory.failures_file.unlink(missing_ok=True)
     final = directory.output / json_manifest_name(outcome.plan.prefix)
@@ -105,12 +105,12 @@ def _write_files(
     listed = [product.name for product in manifest.products if product.kind in LISTED_KINDS]
     if listed:
         path = directory.output / manifest_name(outcome.plan.prefix)
-        write_whole(path, manifest_text(listed))
+        write_atomically(path, manifest_text(listed))
         manifest = manifest.with_products([described(path, "list of products")])
     path = directory.output / provenance_name(outcome.plan.prefix)
-    write_whole(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
+    write_atomically(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
     manifest = manifest.with_products([described(path, "provenance"), *pictures])
-    write_whole(final, replace(manifest, products=left).with_products(manifest.products).to_json())
+    write_atomically(final, replace(manifest, products=left).with_products(manifest.products).to_json())
 
 
 def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
@@ -133,7 +133,7 @@ def run_facts(outcome: Outcome, options: RunOptions) -> RunFacts:
     return RunFacts(
         identifier=str(uuid.uuid4()),
         command=shlex.join(sys.argv),
-        options=options_record(options),
+        options=recorded_options(options),
         started=outcome.started,
         ended=outcome.ended,
         host=platform.node(),

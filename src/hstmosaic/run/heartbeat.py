@@ -40,7 +40,7 @@ def planned(plan: Plan, options: RunOptions) -> Planned:
     """
     grids = [product.grid for layer in plan.layers for product in layer.products]
     return Planned(
-        asked=command_record(options),
+        command=command_record(options),
         tasks={
             task: (1.0 if options.stub else estimate.seconds, estimate.memory_mb, estimate.group)
             for task, estimate in plan.tasks(aligned=options.aligned).items()

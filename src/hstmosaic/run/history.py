@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
 from hstmosaic.store.event_payloads import Ended
-from hstmosaic.store.files import whole
+from hstmosaic.store.files import atomic_draft
 from hstmosaic.store.user_cache import user_cache
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def add_records(path: Path, records: Sequence[Record]) -> None:
             if old and not old.endswith(b"\n"):
                 old += b"\n"  # the last writer was killed
             lines = (old + new).splitlines(keepends=True)
-            with whole(path) as draft:
+            with atomic_draft(path) as draft:
                 draft.write_bytes(b"".join(lines[-KEPT:]))
     except OSError as error:
         _log.debug("measurements cannot be kept in %s: %s", path, error)

@@ -1,4 +1,4 @@
-"""Options of a run, and how the run log and the provenance record them."""
+"""Options of a run, and their records in the run log and the provenance."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import shlex
 import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
+from hstmosaic.products.recorded_options import RecordedCatalog, RecordedOptions
 from hstmosaic.run.profiles.profile import Profile, load_profile
+from hstmosaic.store.event_payloads import CommandRecord
 from hstmosaic.store.files import sha256
 
 _SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}
@@ -83,36 +84,27 @@ class RunOptions:
         return f"stub-{self.prefix}" if self.prefix else "stub"
 
 
-def options_record(options: RunOptions) -> dict[str, Any]:
+def recorded_options(options: RunOptions) -> RecordedOptions:
     """Return the options that determine the products, for provenance."""
     catalog = None
     if options.catalog is not None and not options.skip_alignment:
         path = options.catalog.absolute()
-        catalog = {"path": str(path), "sha256": sha256(path) if path.is_file() else None}
-    return {
-        "prefix": options.prefix,
-        "skip_alignment": options.skip_alignment,
-        "catalog": catalog,
-        "require_alignment": options.require_alignment,
-        "log_level": options.log_level,
-        "keep": list(options.keep),
-        "strict": options.strict,
-        "stub": options.stub,
-        "request": options.request.to_dict(),
-    }
+        catalog = RecordedCatalog(str(path), sha256(path) if path.is_file() else None)
+    same = {item.name: getattr(options, item.name) for item in fields(RecordedOptions)}
+    return RecordedOptions(**same | {"catalog": catalog})
 
 
-def command_record(options: RunOptions) -> dict[str, Any]:
+def command_record(options: RunOptions) -> CommandRecord:
     """Return the command and every option that differs from its default, for the run log."""
     chosen = {item.name: getattr(options, item.name) for item in fields(options) if item.name not in _SHOWN_ELSEWHERE}
     usual = {item.name: item.default for item in fields(options)}
-    told = {name: _plain(value) for name, value in chosen.items() if value != usual[name]}
-    told["profile"] = options.profile.name
+    changed = {name: _plain(value) for name, value in chosen.items() if value != usual[name]}
+    changed["profile"] = options.profile.name
     command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
-    return {"command": command, "stub": options.stub, "options": told}
+    return CommandRecord(command, options.stub, changed)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> bool | int | float | str:
     if isinstance(value, bool | int | float | str):
         return value
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -16,7 +16,7 @@ from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.run_record import read_record
 from hstmosaic.store.event_payloads import Drawing, PicturesFailed
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.task_results import PicturesFailure
 from hstmosaic.store.task_specs import PicturesSpec
 
@@ -74,7 +74,7 @@ def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: Even
     except (TimeoutError, ClusterError):
         return None
     if not result.ok:
-        emit_undrawn(directory, events, result.error, PicturesFailure.from_dict(result.data).details)
+        emit_undrawn(directory, events, result.error, result.read(PicturesFailure).details)
         return []
     if not pool.task_options.keep_work:
         task.remove_work()
@@ -162,6 +162,6 @@ def list_pictures(run: Path) -> None:
         file for file in manifest.products if file.kind not in PICTURE_KINDS or (record.output / file.name).is_file()
     )
     time = path.stat().st_mtime_ns
-    write_whole(path, replace(manifest, products=tuple(there)).with_products(_drawn(record)).to_json())
+    write_atomically(path, replace(manifest, products=tuple(there)).with_products(_drawn(record)).to_json())
     # the time of a manifest distinguishes it from those of later starts
     os.utime(path, ns=(time, time))

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.image_identity import image_identity
 
 if TYPE_CHECKING:
@@ -98,4 +98,4 @@ if __name__ == "__main__":
         print(json.dumps(versions()))
         sys.exit()
     where = Path(sys.argv[1])
-    write_whole(where / PROBE_FILE, json.dumps(probe(where, sys.argv[2], int(sys.argv[3]), *sys.argv[4:])))
+    write_atomically(where / PROBE_FILE, json.dumps(probe(where, sys.argv[2], int(sys.argv[3]), *sys.argv[4:])))

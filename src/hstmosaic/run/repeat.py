@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.inputs import resolve_inputs
 from hstmosaic.plan.plan import installed_versions
-from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.products.provenance import Recorded, read_provenance
+from hstmosaic.products.recorded_options import RecordedOptions
+from hstmosaic.run.options import RunOptions
 from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.image_identity import image_identity
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 _THREADS = 8
 _ELSEWHERE = "restore it, or name the present exposures: hstmosaic run LIST --like PROVENANCE"
 _OTHER_CATALOG = "restore the one that was used, name another with --catalog FILE, or add -s to skip the alignment"
-_RECORDED = {"prefix", "skip_alignment", "catalog", "require_alignment", "log_level", "keep", "strict", "stub"}
+REPEATED = {item.name for item in fields(RecordedOptions)} - {"request"} | {"source", "notes"}
+"""Fields of `RunOptions`, besides the request, that a repeated run takes from the recorded one."""
 _CHANGED = "restore the file that was used, or start a new run without --like"
 
 
-def repeated(
+def repeated_options(
     provenance: Path, source: str | tuple[str, ...] | None, bar: Bar, typed: Collection[str] = ()
-) -> dict[str, Any]:
+) -> RunOptions:
     """Return the options that repeat a run, after comparing its inputs with the recorded checksums.
 
     Parameters
@@ -47,8 +49,8 @@ def repeated(
 
     Returns
     -------
-    dict
-        Fields of `hstmosaic.run.options.RunOptions`.
+    RunOptions
+        With the options in the provenance.
 
     Raises
     ------
@@ -57,30 +59,25 @@ def repeated(
     """
     recorded = _read(provenance)
     paths = _places(recorded, source)
-    options = dict(recorded.options)
-    catalog = options.pop("catalog")
-    request = MosaicRequest.from_dict(options.pop("request", {}))
+    catalog = recorded.options.catalog
     if not {"catalog", "skip_alignment"}.isdisjoint(typed):
         catalog = None
     files = [_File(Path(paths[e.name]), e.sha256, if_gone=_ELSEWHERE, if_changed=_CHANGED) for e in recorded.exposures]
     if catalog is not None:
-        files.append(_File(Path(catalog["path"]), catalog["sha256"], _OTHER_CATALOG, _OTHER_CATALOG))
+        files.append(_File(Path(catalog.path), catalog.sha256, _OTHER_CATALOG, _OTHER_CATALOG))
     _check(files, bar)
-    return options | {
+    same = {item.name: getattr(recorded.options, item.name) for item in fields(RecordedOptions)}
+    changed = {
         "source": tuple(paths[exposure.name] for exposure in recorded.exposures),
-        "catalog": None if catalog is None else Path(catalog["path"]),
-        "keep": tuple(options["keep"]),
-        "request": request,
+        "catalog": None if catalog is None else Path(catalog.path),
         "notes": tuple(_differences(recorded)),
     }
+    return RunOptions(**same | changed)
 
 
 def _read(provenance: Path) -> Recorded:
     try:
-        recorded = read_provenance(provenance.read_text(ENCODING))
-        if not isinstance(recorded.options, dict) or recorded.options.keys() - {"request"} != _RECORDED:
-            raise ValueError("its hm:options are damaged, or of another version of hstmosaic")
-        return recorded
+        return read_provenance(provenance.read_text(ENCODING))
     except (OSError, ValueError, KeyError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
         cause = f"it lacks {cause}" if isinstance(error, KeyError) else cause
@@ -134,7 +131,7 @@ def _check(files: list[_File], bar: Bar) -> None:
 def _differences(recorded: Recorded) -> list[str]:
     """Return differences between the recorded software and the present one."""
     now = installed_versions()
-    told = [
+    notes = [
         f"{name} was {recorded.versions.get(name, 'absent')} in the run to repeat, it is {now.get(name, 'absent')} now"
         for name in sorted(recorded.versions.keys() | now.keys())
         if recorded.versions.get(name) != now.get(name)
@@ -142,5 +139,5 @@ def _differences(recorded: Recorded) -> list[str]:
     identity = image_identity()
     image = f"{identity.name} {identity.digest}".strip() if identity is not None else ""
     if image != recorded.image:
-        told.append(f"the image was {recorded.image or 'none'} in the run to repeat, it is {image or 'none'} now")
-    return told
+        notes.append(f"the image was {recorded.image or 'none'} in the run to repeat, it is {image or 'none'} now")
+    return notes

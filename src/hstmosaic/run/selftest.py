@@ -74,7 +74,7 @@ def check_steps(outcome: Outcome, field: Field) -> list[Finding]:
     covered = {name: int((fits.getdata(output / name, "WHT") > 0).sum()) for name in headers}
     words = ", ".join(f"{name} ({pixels} pixels with data)" for name, pixels in covered.items())
     result = read_result(RunDirectory(outcome.directory).task(drizzle_task(layer.name)).path)
-    steps = DrizzleResult.from_dict(result.data).steps if result is not None else DrizzleSteps()
+    steps = result.read(DrizzleResult).steps if result is not None else DrizzleSteps()
     trailers = [path.read_text(ENCODING, errors="replace") for path in output.glob(TRAILERS)]
     chips = len(field.exposures) * len(headers)
     unrefined = [name for name, header in headers.items() if header.get("HAPLEVEL") != _MOSAIC_LEVEL]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
-from hstmosaic.store.files import whole
+from hstmosaic.store.files import atomic_draft
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def compress_images(path: Path) -> None:
     path : pathlib.Path
         The file, replaced atomically. Its primary HDU has no pixels. Checksums must be written afterwards.
     """
-    with whole(path) as draft, fits.open(path, memmap=True) as hdus, draft.open("wb") as output:
+    with atomic_draft(path) as draft, fits.open(path, memmap=True) as hdus, draft.open("wb") as output:
         for hdu in hdus:
             if isinstance(hdu, fits.ImageHDU) and hdu.header["NAXIS"] == 2 and hdu.size >= _SMALLEST:
                 _write_compressed(hdu, output)

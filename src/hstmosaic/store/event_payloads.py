@@ -121,12 +121,28 @@ class Reading(_Count):
 
 
 @dataclass(frozen=True)
+class CommandRecord:
+    """The command of a run."""
+
+    command: str = ""
+    """As typed."""
+    stub: bool = False
+    """Whether its tasks are placeholders."""
+    options: dict[str, bool | int | float | str] = field(default_factory=dict)
+    """Options that differ from their defaults, and the profile."""
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> CommandRecord:
+        """Read what `dataclasses.asdict` returned."""
+        return cls(raw.get("command", ""), raw.get("stub", False), dict(raw.get("options", {})))
+
+
+@dataclass(frozen=True)
 class Planned(Payload):
     """A run begins."""
 
     kind = EventKind.PLANNED
-    asked: dict[str, Any] = field(default_factory=dict)
-    """The command and its options."""
+    command: CommandRecord = field(default_factory=CommandRecord)
     tasks: dict[str, tuple[float, int, str]] = field(default_factory=dict)
     """Estimated seconds and memory (10^6 bytes), and group of alike tasks, by name of the task."""
     layers: dict[str, list[str]] = field(default_factory=dict)
@@ -592,6 +608,8 @@ def _typed(name: str, value: Any) -> Any:
         return Measured.from_dict(value)
     if name == "repair":
         return PixelRepair.from_dict(value)
+    if name == "command" and isinstance(value, dict):
+        return CommandRecord.from_dict(value)
     if name == "exposures" and isinstance(value, dict):
         return {exposure: ExposureFit.from_dict(fit) for exposure, fit in value.items()}
     if name == "tasks" and isinstance(value, dict):

@@ -36,8 +36,8 @@ class MadeFile:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Let a file appear whole or not at all: what is written to the draft gets its name at the end.
+def atomic_draft(path: Path) -> Iterator[Path]:
+    """Let a file appear complete or not at all: the draft gets its name at the end.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def whole(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all; bytes of file names that are no text are written as escapes."""
-    with whole(path) as draft:
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file completely or not at all; undecodable bytes of file names are written as escapes."""
+    with atomic_draft(path) as draft:
         draft.write_text(text, ENCODING, errors="backslashreplace")
 
 

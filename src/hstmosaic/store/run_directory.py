@@ -74,7 +74,7 @@ class TaskDirectory:
         result = read_result(self.path) if same else None
         return result if result is not None and result.ok else None
 
-    def whole(self, result: TaskResult, moved_to: Path | None = None) -> bool:
+    def is_intact(self, result: TaskResult, moved_to: Path | None = None) -> bool:
         """Return whether all files of a finished task are unchanged.
 
         Parameters

@@ -47,7 +47,7 @@ class ScreenResult:
             If there is no verdict.
         """
         repair = PixelRepair.from_dict(raw["repair"]) if "repair" in raw else None
-        return cls(raw["usable"], raw["reason"], raw.get("sha256"), repair)
+        return cls(raw["usable"], raw.get("reason", ""), raw.get("sha256"), repair)
 
 
 @dataclass(frozen=True)

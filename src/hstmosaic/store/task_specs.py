@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,8 +171,16 @@ class StubSpec:
 TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | PicturesSpec | StubSpec
 
 
-CRASHED, STATUS = "crashed", "status"
-"""Keys of the data of results: of an exception, and of the exit code of a process that left no result."""
+CRASHED, STATUS, OUT_OF_MEMORY = "crashed", "status", "short_of_memory"
+"""Keys of the data of results: of an exception, of the exit code of a process without a result, of a lack of memory."""
+
+
+class _Readable(Protocol):
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any]) -> Self: ...
+
+
+Findings = TypeVar("Findings", bound=_Readable)
 
 
 @dataclass(frozen=True)
@@ -197,13 +205,38 @@ class TaskResult:
     ok: bool
     """Whether the task succeeded."""
     data: dict[str, Any] = field(default_factory=dict)
-    """Values that each task documents."""
+    """Findings as JSON has them; other rooms get them by `read`."""
     error: str = ""
     """Cause of the failure, one line."""
     retry: bool = False
     """Whether another attempt may succeed, because the data are not the cause."""
     warnings: tuple[TaskWarning, ...] = ()
     """Fallbacks of the libraries that did the task."""
+
+    def read(self, shape: type[Findings]) -> Findings:
+        """Return the findings, or those of another kind that every task has.
+
+        Parameters
+        ----------
+        shape : type
+            One of `hstmosaic.store.task_results`, or `AlignmentResult`.
+
+        Raises
+        ------
+        KeyError
+            If the task has no such findings.
+        """
+        return shape.from_dict(self.data)
+
+    @property
+    def status(self) -> int | None:
+        """Exit code of a process that left no result, or minus its signal."""
+        return self.data.get(STATUS)
+
+    @property
+    def ran_out_of_memory(self) -> bool:
+        """Whether the log of the task shows a lack of memory."""
+        return bool(self.data.get(OUT_OF_MEMORY, False))
 
     @property
     def crashed(self) -> bool:
@@ -279,7 +312,7 @@ def spec_from_json(text: str) -> TaskSpec:
 
 def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> None:
     """Write a task's result (or with `ANSWER_FILE` its answer) atomically."""
-    write_whole(folder / name, json.dumps(asdict(result), indent=1))
+    write_atomically(folder / name, json.dumps(asdict(result), indent=1))
 
 
 def read_result(folder: Path, name: str = RESULT_FILE) -> TaskResult | None:

@@ -10,7 +10,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ClusterError, HstMosaicError
-from hstmosaic.store.task_specs import STATUS
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import TaskResult
@@ -19,8 +18,6 @@ _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OSError: [Errno 12]")
 _MEMORY_LINE = re.compile(
     r"^(?:[\w.]*MemoryError\b|OSError: \[Errno 12\]|.*Cannot allocate memory|.*std::bad_alloc).*", re.MULTILINE
 )
-OUT_OF_MEMORY = "short_of_memory"
-"""Key of a result's data: the log of the task shows a lack of memory, whatever drizzlepac returned."""
 _LASTING_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """The file system of the run is shared, so another worker would meet the same error."""
 
@@ -84,7 +81,7 @@ def retry_cause(result: TaskResult) -> Cause | None:
     """Return why a task with a result may be tried again, None if it succeeded or its data are at fault."""
     if result.ok:
         return None
-    if OUT_OF_MEMORY in result.data or is_memory_error(result.data.get(STATUS), result.error):
+    if result.ran_out_of_memory or is_memory_error(result.status, result.error):
         return Cause.MEMORY
     return Cause.WORKER if result.retry else None
 

@@ -20,7 +20,7 @@ from hstmosaic.run.stages.stored_catalogs import store_catalogs
 from hstmosaic.run.stages.task_inputs import content_state, file_states, work_is_intact
 from hstmosaic.store.alignment_results import CARRIED, AlignmentResult
 from hstmosaic.store.event_payloads import FindingSources, Fitting
-from hstmosaic.store.files import write_whole
+from hstmosaic.store.files import write_atomically
 from hstmosaic.store.task_names import ALIGN_TASK
 from hstmosaic.store.task_specs import AlignSpec
 from hstmosaic.text import count_of
@@ -84,7 +84,7 @@ async def align(run: Run, used: Collection[str], sources: Mapping[str, Pending[E
     outcome.unlink(missing_ok=True)  # of an earlier start
     alignment = await _align(run, run.repaired_plan(), used, sources)
     run.results.alignment = alignment.result
-    write_whole(outcome, json.dumps(alignment.result.to_dict(), indent=1))
+    write_atomically(outcome, json.dumps(alignment.result.to_dict(), indent=1))
     write_outlines(run.directory.outlines_file, alignment.plan)
     return alignment
 
@@ -197,7 +197,7 @@ async def fit(
     if not ended.result.ok:
         raise AlignmentError(f"the fit failed: {ended.result.error} (log: {ended.directory.log})", _NEXT_STEP)
     report_fallbacks(run, "alignment", ended.result)
-    result = AlignmentResult.from_dict(ended.result.data)
+    result = ended.result.read(AlignmentResult)
     lost = {name: one.error for name, one in found.items() if one.error}
     reasons = {name: lost.get(name, reason) for name, reason in result.left_out.items()}
     moved = {name: replace(one, reason=lost.get(name, one.reason)) for name, one in result.exposures.items()}

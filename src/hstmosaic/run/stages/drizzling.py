@@ -15,7 +15,7 @@ from hstmosaic.run.stages.task_inputs import file_states
 from hstmosaic.store import event_payloads
 from hstmosaic.store.event_payloads import Drizzling, Reused
 from hstmosaic.store.events import report_warnings
-from hstmosaic.store.files import MadeFile
+from hstmosaic.store.task_results import DrizzleResult
 from hstmosaic.store.task_specs import StubSpec
 from hstmosaic.text import count_of
 
@@ -129,7 +129,7 @@ def gather(run: Run, drizzled: DrizzledLayer) -> None:
         run.events.emit(Reused(layer.name, box.directory.name), words)
         return
     move = move_products if run.options.stub else gather_layer
-    made = [MadeFile(**file) for file in box.result.data["files"]]
+    made = box.result.read(DrizzleResult).files
     try:
         run.results.gathered += move(layer, drizzled.used, made, box.directory.path, run.directory.output)
     except (ProductError, OSError) as error:
@@ -158,7 +158,7 @@ def _task(run: Run, plan: Plan, layer: Layer, box: Box, used: Sequence[str], not
 
 
 def _is_intact(run: Run, directory: TaskDirectory, result: TaskResult) -> bool:
-    return bool(result.files) and directory.whole(result, run.directory.output)
+    return bool(result.files) and directory.is_intact(result, run.directory.output)
 
 
 def _checked(run: Run, drizzled: DrizzledLayer) -> DrizzledLayer | None:

@@ -102,7 +102,7 @@ def sources_of(run: Run, name: str, ended: EndedTask) -> FoundSources:
     report_fallbacks(run, name, result)
     if not result.ok:
         return FoundSources(error=result.error, retry=result.retry)
-    tables = SourcesResult.from_dict(result.data).tables
+    tables = result.read(SourcesResult).tables
     return FoundSources(tuple(str(ended.directory.work / table) if table else "" for table in tables))
 
 

@@ -11,8 +11,8 @@ from hstmosaic.run.stages.task_inputs import file_states
 from hstmosaic.store import event_payloads
 from hstmosaic.store.event_payloads import Kept, Repaired, Screened, ScreeningRejected
 from hstmosaic.store.events import is_milestone, report_warnings
-from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.task_names import screen_task
+from hstmosaic.store.task_results import ScreenResult
 from hstmosaic.store.task_specs import ScreenSpec, StubSpec
 from hstmosaic.text import count_of
 
@@ -90,9 +90,12 @@ def _record(run: Run, exposure: Exposure, ended: EndedTask) -> None:
     result, results = ended.result, run.results
     if (grave := report_warnings(exposure.name, result.warnings, run.events)) and run.options.strict:
         results.left_out.append(Exclusion(exposure.name, "; ".join(map(str, grave)), WITHOUT_STRICT))
-    if "sha256" in result.data:
-        results.sha256[exposure.name] = result.data["sha256"]
-    repair = PixelRepair.from_dict(result.data["repair"]) if "repair" in result.data else None
+    if not result.ok:
+        return
+    screened = result.read(ScreenResult)
+    if screened.sha256 is not None:
+        results.sha256[exposure.name] = screened.sha256
+    repair = screened.repair
     if repair is not None and repair.needed:
         results.repairs[exposure.name] = repair
         level = "warning" if repair.not_finite else "info"
@@ -102,8 +105,9 @@ def _record(run: Run, exposure: Exposure, ended: EndedTask) -> None:
 def _verdict(run: Run, exposure: Exposure, ended: EndedTask) -> Verdict:
     """Return the verdict on an exposure, and report it."""
     result, name, emit = ended.result, exposure.name, run.events.emit
-    reason = result.data.get("reason", "") if result.ok else f"{_CRASHED}: {result.error}"
-    usable = result.ok and bool(result.data["usable"])
+    crash = ScreenResult(usable=False, reason=f"{_CRASHED}: {result.error}")
+    screened = result.read(ScreenResult) if result.ok else crash
+    reason, usable = screened.reason, screened.usable
     kept = not {name, exposure.rootname}.isdisjoint(run.options.keep)
     data = (name, ended.measured, reason, result.crashed)
     if usable and not reason:

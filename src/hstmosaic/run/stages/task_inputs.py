@@ -27,4 +27,4 @@ def content_state(path: Path) -> tuple[int, int]:
 
 def work_is_intact(directory: TaskDirectory, result: TaskResult) -> bool:
     """Return whether the working directory of a finished task still has all files of its result."""
-    return directory.work.is_dir() and directory.whole(result)
+    return directory.work.is_dir() and directory.is_intact(result)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.store.files import ENCODING, write_whole
+from hstmosaic.store.files import ENCODING, write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,7 +111,7 @@ class BoxResult:
 
 def write_record(path: Path, record: MosaicRecord | BoxResult) -> None:
     """Write a record."""
-    write_whole(path, json.dumps(asdict(record), indent=1))
+    write_atomically(path, json.dumps(asdict(record), indent=1))
 
 
 def read_mosaic(path: Path) -> MosaicRecord:
