@@ -140,7 +140,7 @@ def test_perform_returns_1_for_what_cannot_be_done(tmp_path, monkeypatch, caplog
         assert make_custom_mosaic.perform("absent.txt", skip_gaia_alignment=True) == 1
         assert make_custom_mosaic.perform("absent.txt", log_level="loud", skip_gaia_alignment=True) == 1
     assert "absent.txt" in caplog.text
-    assert "'loud' is no log level" in caplog.text
+    assert "invalid log level 'loud'" in caplog.text
     assert list(tmp_path.iterdir()) == []
 
 

@@ -52,7 +52,7 @@ class HstMosaicError(Exception):
     message : str
         What happened, naming the file or the task.
     next_step : str, optional
-        What the user can do about it.
+        Remedy for the user.
     """
 
     exit_code = ExitCode.FAILED
@@ -75,7 +75,7 @@ class Problem:
     cause: str
     """The cause, in one clause."""
     next_step: str
-    """What the user can do about it."""
+    """Remedy for the user."""
 
     def __str__(self) -> str:
         return f"{self.name}: {self.cause}; {self.next_step}"

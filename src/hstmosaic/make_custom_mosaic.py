@@ -200,7 +200,7 @@ def perform(
     input_image_source : str
         Search pattern, or name of a text file with one image a line.
     log_level : {'critical', 'error', 'warning', 'info', 'debug'}
-        How much is said, on the screen and in the trailers.
+        Level of messages on the screen and in the trailers.
     output_file_prefix : str, optional
         Begin product names with it instead of the documented default.
     skip_gaia_alignment : bool
@@ -212,7 +212,7 @@ def perform(
         0 if every product was made, else 1.
     """
     if log_level not in LOG_LEVELS:
-        log.critical("%r is no log level; use one of %s", log_level, ", ".join(LOG_LEVELS))
+        log.critical("invalid log level %r; use one of %s", log_level, ", ".join(LOG_LEVELS))
         return 1
     log.setLevel(log_level.upper())
     if not log.hasHandlers():
@@ -261,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "input_image_source", help="search pattern in quotes, or name of a text file with a list of images"
     )
-    parser.add_argument("-l", "--log_level", default="info", choices=LOG_LEVELS, help="how much is said")
+    parser.add_argument("-l", "--log_level", default="info", choices=LOG_LEVELS, help="level of messages")
     parser.add_argument("-o", "--output_file_prefix", help="begin product names with this text")
     parser.add_argument(
         "-s", "--skip_gaia_alignment", action="store_true", help="use the alignment that the images have"

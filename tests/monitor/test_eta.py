@@ -155,7 +155,7 @@ def test_it_is_never_negative_and_more_places_never_make_it_longer_than_one(some
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (None, "time left not known yet"),
+        (None, "time left unknown"),
         (0.0, "about 0 s left"),
         (0.2, "about 1 s left"),
         (61.0, "about 61 s left"),
@@ -184,7 +184,7 @@ def test_a_stopped_task_promises_no_time():
 def test_words_promise_no_end_while_a_task_is_stalled():
     stopped = replace(waiting(0.1), state=RUNNING, started=NOW - 300)
     nearly = run_of(*[done(100, 100)] * 10, stopped)
-    assert progress_words(nearly, NOW) == "99 % done, time left not known yet: drizzle-10 does not advance"
+    assert progress_words(nearly, NOW) == "99 % done, time left unknown: drizzle-10 does not advance"
     two = run_of(*[done(100, 100)] * 10, stopped, stopped)
     assert progress_words(two, NOW).endswith("drizzle-10 and 1 more do not advance")
     assert progress_words(nearly, NOW - 299) == "99 % done, about 1 s left"

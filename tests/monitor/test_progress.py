@@ -212,7 +212,7 @@ def test_status_of_a_run_that_was_killed(tmp_path):
         ("screening", 6, 6, 0, 0), ("finding stars", 6, 6, 0, 0), ("aligning", 1, 0, 0, 0), ("drizzling", 3, 0, 0, 0)
     ]  # fmt: skip
     assert "none; rerun the same command to resume" in str(status)
-    assert "time left not known yet" in str(status)
+    assert "time left unknown" in str(status)
 
 
 def test_status_of_a_run_with_a_failed_layer(tmp_path):
@@ -263,7 +263,7 @@ def test_what_is_no_run_directory_is_an_error(tmp_path):
 def test_a_run_whose_log_is_empty_has_not_begun_in_1970(tmp_path):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "run.jsonl").touch()
-    assert str(read_status(tmp_path)).splitlines()[-2] == "time           time left not known yet"
+    assert str(read_status(tmp_path)).splitlines()[-2] == "time           time left unknown"
 
 
 @pytest.mark.parametrize("total", [1, 9, 10, 12, 19, 100, 1009])

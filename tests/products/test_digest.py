@@ -53,7 +53,7 @@ def test_the_last_line_of_a_traceback_and_its_place_are_shown_with_their_numbers
     found = failed(f"{LOG}\n{raised(too_large)}")
     assert found.cause == "memory"
     said, place, error = found.lines
-    assert said == "said: hapmultisequencer returned 1"
+    assert said == "error: hapmultisequencer returned 1"
     assert re.fullmatch(r'log.txt:\d+: File ".*numeric.py", line \d+, in ones', place)
     assert re.fullmatch(r"log.txt:\d+: numpy.*MemoryError: Unable to allocate .*", error)
     number = int(error.split(":")[1])

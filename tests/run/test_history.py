@@ -159,7 +159,7 @@ def test_a_run_teaches_what_its_tasks_took_beyond_the_model_not_beyond_what_was_
     (record,) = read_records(tmp_path / "measured.jsonl")
     assert (record.memory, record.time, record.pace) == (0.9, 2.0, 2.0)
     assert learned_for(HERE).tasks == 1
-    assert learned_for(HERE, wanted=False) == Learned()
+    assert learned_for(HERE, enabled=False) == Learned()
 
 
 def test_what_is_learned_is_kept_where_only_the_user_writes(tmp_path):

@@ -88,5 +88,5 @@ def test_a_listener_that_cannot_write_is_removed_and_reported():
     events = EventLog(full, heard.append)
     events.emit(HeaderRejected(), "words", "warning")
     events.emit(HeaderRejected(), "more", "warning")
-    assert [event.kind for event in heard] == ["deaf", "left out", "left out"]
+    assert [event.kind for event in heard] == ["listener lost", "left out", "left out"]
     assert "disk full" in heard[0].message

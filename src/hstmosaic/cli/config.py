@@ -81,9 +81,9 @@ def _converted(option: click.Option, value: Any, path: Path) -> Any:
     if option.multiple != isinstance(value, list):
         wanted = "a list" if option.multiple else "a single value"
         raise OptionError(f"{path}: {option_name(option)} must be {wanted}, not {value!r}")
-    beside = path.parent / str(value)
-    if isinstance(option.type, click.Path) or (option.name == "profile" and beside.is_file()):
-        return str(beside)
+    next_to_it = path.parent / str(value)
+    if isinstance(option.type, click.Path) or (option.name == "profile" and next_to_it.is_file()):
+        return str(next_to_it)
     return value
 
 

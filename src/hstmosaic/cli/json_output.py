@@ -27,7 +27,7 @@ def json_errors(enabled: bool) -> Iterator[None]:
     Parameters
     ----------
     enabled : bool
-        Whether the user asked for JSON.
+        Whether to print JSON.
     """
     try:
         yield

@@ -38,7 +38,7 @@ _IN_VIEW = frozenset(
 """Kinds of events that the live view shows in its tables."""
 
 
-def wanted(event: Event, log_level: str) -> bool:
+def is_shown(event: Event, log_level: str) -> bool:
     """Return whether an event has this level or a higher one."""
     return LOG_LEVELS.index(event.level) <= LOG_LEVELS.index(log_level)
 
@@ -47,7 +47,7 @@ def printer(log_level: str) -> Callable[[Event], None]:
     """Return a listener that prints events of a level and above; warnings and errors go to standard error."""
 
     def listener(event: Event) -> None:
-        if wanted(event, log_level):
+        if is_shown(event, log_level):
             click.echo(event.message, err=event.level in ("warning", "error"))
 
     return listener
@@ -74,7 +74,7 @@ class LiveView:
     def __call__(self, event: Event) -> None:
         """Handle an event."""
         self.state = advance(self.state, event)
-        if self.live is None or not wanted(event, self.log_level) or event.kind in _IN_VIEW:
+        if self.live is None or not is_shown(event, self.log_level) or event.kind in _IN_VIEW:
             return
         style = {"warning": "yellow", "error": "bold red", "debug": "dim"}.get(event.level, "")
         self.live.console.print(event.message, style=style, markup=False, highlight=False, soft_wrap=True)

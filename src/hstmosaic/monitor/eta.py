@@ -31,7 +31,7 @@ _ALMOST = 0.999
 """Largest share before a run ends."""
 _A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
 _STILL, _LATE = 60.0, 5
-"""A running task is stalled after so many seconds without CPU time, or so many seconds beyond a multiple of its
+"""A running task is stalled after this time (seconds) without CPU time, or beyond a multiple of its
 estimate."""
 _DOUBT = 4
 """Weight of the estimates, in tasks that took as long as estimated."""
@@ -187,7 +187,7 @@ def _part(done: float, wanted: float) -> float:
 def in_words(seconds: float | None) -> str:
     """Return a time remaining as text."""
     if seconds is None:
-        return "time left not known yet"
+        return "time left unknown"
     if seconds < 90:
         return f"about {max(round(seconds), 1) if seconds else 0} s left"
     minutes = round(seconds / 60)

@@ -130,7 +130,7 @@ def _progress(state: ProgressState, progress: Progress, event: Event) -> Progres
 
 
 def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> ProgressState:
-    """Return a state in which running tasks have taken so much CPU time, by their names."""
+    """Return a state in which running tasks have used some CPU time, by name."""
     running = {name: state.tasks[name] for name in cpu if name in state.tasks and state.tasks[name].state == RUNNING}
     again = {name: task for name, task in running.items() if task.cpu is not None and task.looked_at > task.started}
     wall, work = state.recent

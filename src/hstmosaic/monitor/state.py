@@ -42,7 +42,7 @@ class Task:
 
     @property
     def over(self) -> bool:
-        """Whether it has ended or is not needed."""
+        """Return whether it has ended or is not needed."""
         return self.state in _OVER
 
 

@@ -54,7 +54,7 @@ class Status:
 
     @property
     def finished(self) -> bool:
-        """Whether every layer was made and nothing is left to do."""
+        """Return whether every layer was made and nothing is left to do."""
         return self.progress.ended is not None and all(what == DONE for what in self.progress.layers.values())
 
     def to_dict(self) -> dict[str, object]:
@@ -90,7 +90,7 @@ class Status:
             *([(DRAWING, self.progress.drawing)] if self.progress.drawing is not None else []),
             *notes(self.progress, self.now),
             *(("warning", words) for words in self.progress.warnings),
-            ("last", self.progress.last or "nothing yet"),
+            ("last", self.progress.last or "none"),
         ]
 
     def _idle(self) -> str:
@@ -122,7 +122,7 @@ class RunLog:
         OutputError
             If there is no such run.
         """
-        # a driver that ends between the two has told of its end
+        # a driver that ends between the two has recorded its end
         driver = _driver(self.run)
         try:
             with RunDirectory(self.run).log_file.open("rb") as log:

@@ -67,13 +67,13 @@ def _layer_words(state: ProgressState) -> str:
     names: dict[str, list[str]] = {}
     for layer, what in state.layers.items():
         names.setdefault(what, []).append(layer)
-    told = []
+    words = []
     for what, word in ((DONE, "made"), (RUNNING, "running"), (FAILED, "failed"), (WAITING, "waiting")):
         found = names.get(what, [])
         if found:
             more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-            told.append(f"{len(found)} {word} ({', '.join(found[:_NAMED])}{more})")
-    return ", ".join(told) or "none"
+            words.append(f"{len(found)} {word} ({', '.join(found[:_NAMED])}{more})")
+    return ", ".join(words) or "none"
 
 
 def _clock(seconds: float) -> str:
@@ -110,5 +110,5 @@ def view(state: ProgressState, now: float, width: int = _WIDE) -> Group:
         stages.add_row(DRAWING, bar(share), f"{int(100 * share)} %" if state.drawing == RUNNING else state.drawing)
     beside = Table.grid(padding=(0, 2))
     for heading, words in notes(state, now):
-        beside.add_row(heading, Text(words))
-    return Group(stages, beside) if state.tasks else Group(Text("reading headers"))
+        line.add_row(heading, Text(words))
+    return Group(stages, line) if state.tasks else Group(Text("reading headers"))

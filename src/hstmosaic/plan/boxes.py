@@ -19,7 +19,7 @@ class Box:
     layer: str
     """Name of the layer."""
     limits: Limits
-    """Where it lies, fine pixels of the projection cell."""
+    """Its limits, fine pixels of the projection cell."""
     number: int = 0
     """Number among the boxes of its layer, from 0."""
     count: int = 1

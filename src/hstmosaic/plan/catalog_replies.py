@@ -1,4 +1,4 @@
-"""Astrometric catalogues: what to ask the service, and what its replies must look like."""
+"""Astrometric catalogues: requests to the service, and checks of its replies."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ReplyError(ValueError):
 
 @dataclass(frozen=True)
 class Cone:
-    """What the service is asked for."""
+    """Part of the sky for which a catalogue is requested."""
 
     ra: float
     """Right ascension of the centre, degrees."""
@@ -117,7 +117,7 @@ def check_reply(text: str, catalog: str) -> int:
             if None in row.values():
                 raise ValueError(f"the row of {row['ra']}, {row['dec']} breaks off")
             if not np.isfinite([float(row["ra"]), float(row["dec"])]).all():
-                raise ValueError(f"{row['ra']}, {row['dec']} is no position")
+                raise ValueError(f"{row['ra']}, {row['dec']} is not a position")
     except (TypeError, ValueError) as error:
         raise ReplyError(f"answers a broken table ({error})") from error
     return len(lines) - 1

@@ -59,7 +59,7 @@ def _filters(exposure: Exposure) -> str:
 
 
 def _is_charge_injected(exposure: Exposure) -> bool:
-    """Whether charge was injected; upstream ignores that for gyro and coarse guiding."""
+    """Return whether charge was injected; upstream ignores that for gyro and coarse guiding."""
     guided = not any(mode in exposure.fgslock for mode in ("GY", "COARSE"))
     return exposure.chinject != "NONE" and guided
 

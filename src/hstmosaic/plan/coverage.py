@@ -34,7 +34,7 @@ class Coverage:
 
     @property
     def is_close_call(self) -> bool:
-        """Whether the parameter set could come out otherwise on real pixels."""
+        """Return whether the parameter set could come out otherwise on real pixels."""
         return abs(self.mean_chips - 1.5) < _MARGIN
 
 

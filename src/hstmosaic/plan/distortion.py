@@ -19,7 +19,7 @@ _NONE = ("", "N/A")
 
 
 def has_polynomial(wcs: WCS) -> bool:
-    """Whether a WCS has SIP coefficients other than zero."""
+    """Return whether a WCS has SIP coefficients other than zero."""
     return wcs.sip is not None and bool(wcs.sip.a.any() or wcs.sip.b.any())
 
 

@@ -31,7 +31,7 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
 
     Notes
     -----
-    Exposures are the same if the first eight letters of ``ROOTNAME`` are: the ninth tells how the data
+    Exposures are the same if the first eight letters of ``ROOTNAME`` are: the ninth depends on how the data
     were transmitted, and the names of single-visit files lack it.
     """
     chosen: dict[str, Exposure] = {}

@@ -165,7 +165,7 @@ def header_text(header: fits.Header, key: str) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Whether the value of a card is a number."""
+    """Return whether the value of a card is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -249,7 +249,7 @@ def _lookup(name: str, folders: list[Path]) -> list[InputFile]:
 
 
 def _made_by_run(path: Path) -> bool:
-    """Whether a file is an aligned copy among products, or in a run directory."""
+    """Return whether a file is an aligned copy among products, or in a run directory."""
     return is_aligned_copy(path.name) or any(map(is_run_directory, path.parents))
 
 

@@ -71,14 +71,14 @@ class Layer:
 
     @property
     def sky_matched(self) -> bool:
-        """Whether these parameters match skies; for ACS/SBC only in filters that transmit geocoronal light."""
+        """Return whether these parameters match skies; for ACS/SBC only in filters that transmit geocoronal light."""
         chosen = dict(self.parameters)
         usual = self.parameter_set == SKIES_MATCHED and (self.detector != "sbc" or self.filter in _SBC_WITH_SKY)
         return bool(chosen.get(_SKYSUB, usual)) and "match" in str(chosen.get(_SKYMETHOD, "match"))
 
     @property
     def sky_chosen(self) -> bool:
-        """Whether the user decided about the sky."""
+        """Return whether the user decided about the sky."""
         return bool({_SKYSUB, _SKYMETHOD} & dict(self.parameters).keys())
 
 

@@ -20,7 +20,7 @@ _ALIGNED_COPY = re.compile(r".+_(?:coarse-)?all-.+_fl[ct]\.fits")
 
 
 def is_aligned_copy(file_name: str) -> bool:
-    """Whether a file name is that of an aligned copy among the products of a run."""
+    """Return whether a file name is that of an aligned copy among the products of a run."""
     return _ALIGNED_COPY.fullmatch(file_name) is not None
 
 

@@ -1,4 +1,4 @@
-"""Pollers: the tables by which drizzlepac knows the exposures of a mosaic."""
+"""Pollers: drizzlepac's tables of the exposures of a mosaic."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def _check_whole(hdus: fits.HDUList, size: int, name: str) -> None:
 
 
 def _has_linear_terms(header: fits.Header) -> bool:
-    """Whether reference point and scale are in the header; wcslib replaces missing ones by 0 and 1."""
+    """Return whether reference point and scale are in the header; wcslib replaces missing ones by 0 and 1."""
     points = [header.get(key) for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2")]
     cd = [header_number(header.get(key)) for key in ("CD1_1", "CD1_2", "CD2_1", "CD2_2")]
     return all(isinstance(value, int | float) for value in points) and cd[0] * cd[3] != cd[1] * cd[2]
@@ -153,7 +153,7 @@ def _primary_wcs_cards(header: fits.Header) -> fits.Header:
 
 
 def _raised_by_astropy(error: BaseException) -> bool:
-    """Whether an exception comes from astropy, or from a library that astropy called, and not from our own code."""
+    """Return whether astropy raised an exception, or a library that it called, and not our own code."""
     rooms = [frame.f_globals.get("__name__", "").partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
     last_own = max((place for place, room in enumerate(rooms) if room == _OWN), default=-1)
     return "astropy" in rooms[last_own + 1 :]

@@ -61,7 +61,7 @@ class MosaicRequest:
 
     @property
     def changes_grid(self) -> bool:
-        """Whether mosaics have another grid than the documented one."""
+        """Return whether mosaics have another grid than the documented one."""
         return not (self.grid is None and self.scale is None and self.bounds is None)
 
     def layer_parameters(self, instrument: str, detector: str, filter_name: str) -> dict[str, Value]:

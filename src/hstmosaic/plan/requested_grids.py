@@ -1,4 +1,4 @@
-"""Pixels of mosaics on the grid that the user asks for."""
+"""Pixels of mosaics on a requested grid."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def exclude_off_grid(
 
 
 def _overlaps(exposure: Exposure, grid: Grid) -> bool:
-    """Whether a chip overlaps a grid; the bounding box of its outline decides, as in drizzlepac."""
+    """Return whether a chip overlaps a grid; the bounding box of its outline decides, as in drizzlepac."""
     height, width = grid.shape
     for outline in exposure_outlines(exposure):
         pixels = to_pixels(grid.wcs, outline)

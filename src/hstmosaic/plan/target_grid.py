@@ -1,4 +1,4 @@
-"""Grids that the user asks for: that of an image, another pixel scale, or other bounds."""
+"""Requested grids: that of an image, another pixel scale, or other bounds."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TargetGrid:
 
     @property
     def square(self) -> bool:
-        """Whether pixels are square to a thousandth."""
+        """Return whether pixels are square to a thousandth."""
         a, b, c, d = self.cd
         area = abs(a * d - b * c)
         return abs(a * a + c * c - area) <= _SQUARE * area and abs(b * b + d * d - area) <= _SQUARE * area

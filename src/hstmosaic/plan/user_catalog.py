@@ -1,4 +1,4 @@
-"""Catalogues that users bring, and those fetched ahead of time for them."""
+"""Catalogues that users bring, and those fetched in advance for them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
     Parameters
     ----------
     path : pathlib.Path
-        ECSV, CSV, FITS or VOTable, told by its suffix. Columns, in any case of letters: ``ra``, ``dec`` (degrees),
+        ECSV, CSV, FITS or VOTable, by its suffix. Columns, in any case of letters: ``ra``, ``dec`` (degrees),
         ``ra_error``, ``dec_error`` (mas), ``pmra`` (mas/yr, with the cosine of the declination as Gaia has it),
         ``pmdec`` (mas/yr), their errors ``pmra_error`` and ``pmdec_error``, ``mag``, ``epoch``
         (decimal years, of the positions; a table's ``epoch`` in its meta data
@@ -77,7 +77,7 @@ def read_catalog(path: Path) -> dict[str, np.ndarray]:
     Raises
     ------
     AlignmentError
-        If it cannot be read, has no positions, proper motions without an epoch, an epoch that is no year, or several
+        If it cannot be read, has no positions, proper motions without an epoch, an epoch that is not a year, or several
         columns of one name.
     """
     table = _read(path)
@@ -129,7 +129,7 @@ def _written(value: float) -> str:
 
 
 def reply_table(text: str, catalog: str) -> Table:
-    """Return a reply of the service, asked for without epoch, as a table that `read_catalog` reads back."""
+    """Return a reply of the service to a request without epoch as a table that `read_catalog` reads back."""
     lines = [line for line in text.split("\r\n")[1:] if line]
     rows = list(csv.DictReader(lines))
     table = Table(meta={"catalog": catalog})

@@ -1,1 +1,1 @@
-"""What the user came for: gathering, verifying and listing finished products."""
+"""Gathering, verification and description of finished products."""

@@ -1,4 +1,4 @@
-"""What all pictures have in common: colours, letters, compass, scale bar, files."""
+"""Common parts of all pictures: colours, letters, compass, scale bar, files."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class MemoryBar:
 
 
 def memory_bars(tasks: Sequence[TaskBar], titles: Mapping[str, str]) -> tuple[MemoryBar, ...]:
-    """Return asked and used memory: a bar for each layer, and for every other kind its largest task.
+    """Return requested and used memory: a bar for each layer, and for every other kind its largest task.
 
     Parameters
     ----------

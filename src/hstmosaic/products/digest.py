@@ -52,7 +52,7 @@ def digest(failure: Failure, logs: Iterable[Path]) -> FailureDigest:
     Parameters
     ----------
     failure : Failure
-        The failure as the driver knows it.
+        The failure as the driver recorded it.
     logs : iterable of pathlib.Path
         Logs that may show it: that of the task, and its trailers, which mostly repeat it.
 
@@ -69,7 +69,7 @@ def digest(failure: Failure, logs: Iterable[Path]) -> FailureDigest:
         layer=failure.layer or "the mosaic",
         cause=known.name if known else "unknown",
         sentence=known.sentence if known else f"{failure.cause[:1].upper()}{failure.cause[1:]}.",
-        lines=tuple([f"said: {failure.cause}"] if known else []) + tuple(shown.values())[-_LINES:],
+        lines=tuple([f"error: {failure.cause}"] if known else []) + tuple(shown.values())[-_LINES:],
         next_step=known.next_step if known else _UNKNOWN,
         log=failure.log,
     )

@@ -51,7 +51,7 @@ _NESTED = 3.0
 """Pixels of the picture by which each layer's outlines lie within those of the layer before."""
 _ROOM = 0.08
 _FAR = 3.0
-"""Exposures farther from the mosaic than so many of its sizes do not shape the picture."""
+"""Exposures farther from the mosaic than this multiple of its size do not shape the picture."""
 
 
 def draw_footprints(plan: Plan, outlines: Sequence[Outline], left_out: Collection[str]) -> Image.Image:
@@ -70,7 +70,7 @@ def draw_footprints(plan: Plan, outlines: Sequence[Outline], left_out: Collectio
     -------
     PIL.Image.Image
         Exposures in the colours of their layers, each layer's lines a little within those of the one before; what the
-        limits of the mosaic clip hatched in red; beside it the whole projection cell with its sky cells.
+        limits of the mosaic clip hatched in red; next to it the whole projection cell with its sky cells.
     """
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     chips = {outline.name: [to_pixels(cell.wcs, chip) for chip in outline.chips] for outline in outlines}
@@ -154,7 +154,7 @@ def _draw_exposures(
     left_out: Collection[str],
     limits: Limits,
 ) -> bool:
-    """Draw the chips, and tell whether the limits clip any that is used."""
+    """Draw the chips, and return whether the limits clip any that is used."""
     layers = list(dict.fromkeys(outline.layer for outline in outlines))
     left, right = axes.get_xlim()
     pixel = (right - left) / _MAIN
@@ -210,14 +210,14 @@ def _all_but(limits: Limits) -> Outer:
 
 
 def _draw_limits(axes: Axes, limits: Limits, view: tuple[float, float, float, float]) -> bool:
-    """Draw the limits of the mosaic, and tell whether they can be seen."""
+    """Draw the limits of the mosaic, and return whether they can be seen."""
     size = limits.xmax - limits.xmin, limits.ymax - limits.ymin
     axes.add_patch(Rectangle((limits.xmin, limits.ymin), *size, fill=False, edgecolor=INK, linewidth=1.8))
     return limits.xmin > view[0] or limits.xmax < view[1] or limits.ymin > view[2] or limits.ymax < view[3]
 
 
 def _draw_cell(axes: Axes, cell: ProjectionCell, plan: Plan, view: tuple[float, float, float, float]) -> None:
-    """Draw the whole projection cell, its sky cells, those with data, and where the picture beside it lies."""
+    """Draw the whole projection cell, its sky cells, those with data, and where the picture next to it lies."""
     nx, ny = cell.naxis
     room = 0.03 * max(nx, ny)
     axes.set(xlim=(-3 * room, nx + 3 * room), ylim=(-room, ny + 5 * room))

@@ -26,8 +26,8 @@ class HeaderNotes:
     def keywords(self, exposures: Collection[str]) -> tuple[Card, ...]:
         """Return the cards of a product that holds some exposures.
 
-        ``ALIGNED`` is true where a catalogue says of each of them where it is. Numbers are those of the product's own
-        exposures.
+        ``ALIGNED`` is true where each of them is fitted to a catalogue, directly or through other exposures. Numbers
+        are those of the product's own exposures.
         """
         if self.alignment is None:
             return ()

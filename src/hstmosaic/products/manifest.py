@@ -116,7 +116,7 @@ def _used_exposure(raw: dict[str, Any]) -> UsedExposure:
 
 
 def _is_sound(product: Gathered) -> bool:
-    """Whether the entry of a product can be compared with a file next to the manifest."""
+    """Return whether the entry of a product can be compared with a file next to the manifest."""
     words = (product.name, product.sha256, product.kind)
     # a name with folders would lead elsewhere
     return (
@@ -140,7 +140,7 @@ def read_manifest(path: Path) -> Manifest:
         return manifest_from_json(path.read_text(ENCODING))
     except ValueError as error:
         raise OutputError(
-            f"{path} cannot be read: {error}", "run the same command again: it is written anew"
+            f"{path} cannot be read: {error}", "rerun the same command; it is written again"
         ) from error
 
 

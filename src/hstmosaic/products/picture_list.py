@@ -59,7 +59,7 @@ class PictureList:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no pictures were made."""
+        """Return whether no pictures were made."""
         return not (self.files or self.kept or self.embedded or self.measured)
 
 

@@ -184,7 +184,7 @@ class _Studio:
         return (*self.record.pictures.files, *self.record.pictures.kept)
 
     def _still_shows(self, old: Extra) -> bool:
-        """Whether an earlier picture shows existing mosaics that the last start did not reach."""
+        """Return whether an earlier picture shows existing mosaics that the last start did not reach."""
         payloads = [event.payload for event in self.record.events]
         ended = {found.layer for found in payloads if isinstance(found, Gathered | LayerFailed | FailureDigested)}
         reused = {found.layer for found in self.record.payloads(Reused)}

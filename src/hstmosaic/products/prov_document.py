@@ -77,8 +77,8 @@ class RunDocument:
         self._document.wasInformedBy(_id(task), _id(earlier))
 
     def _attributes(self, label: str, kind: str, fixed: Mapping[Any, Any], facts: Mapping[str, Any]) -> dict[Any, Any]:
-        told = {name: value for name, value in facts.items() if value not in (None, "")}
-        return {PROV_TYPE: self._document.valid_qualified_name(kind), PROV_LABEL: label, **fixed, **told}
+        present = {name: value for name, value in facts.items() if value not in (None, "")}
+        return {PROV_TYPE: self._document.valid_qualified_name(kind), PROV_LABEL: label, **fixed, **present}
 
 
 def _id(name: str, namespace: str = "run") -> str:

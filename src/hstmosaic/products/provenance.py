@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Facts of a run that only the driver knows."""
+    """Facts of a run that the driver provides."""
 
     identifier: str
     """Of this run among all runs."""
@@ -78,9 +78,9 @@ def provenance_json(plan: Plan, manifest: Manifest, facts: RunFacts, run: Path) 
     manifest : Manifest
         Inputs and products.
     facts : RunFacts
-        Facts that only the driver knows.
+        Facts from the driver.
     run : pathlib.Path
-        The run directory, with the tasks that have ended.
+        The run directory, with the finished tasks.
 
     Returns
     -------

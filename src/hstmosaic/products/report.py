@@ -61,7 +61,7 @@ def size_text(count: float) -> str:
 
 
 def number_text(value: float | None, digits: int = 3) -> str:
-    """Write a number with so many significant digits; a dash for None."""
+    """Write a number with a number of significant digits; a dash for None."""
     if value is None:
         return "\N{EN DASH}"
     rounded = f"{value:.{digits}g}"

@@ -59,7 +59,7 @@ class Shown:
     width: int
     height: int
     whole: str
-    """Name of the PNG beside the report."""
+    """Name of the PNG next to the report."""
     layer: str
     kind: str
 
@@ -220,7 +220,7 @@ def verdict(record: RunRecord) -> tuple[str, str]:
 
 
 def read_tasks(record: RunRecord) -> list[TaskBar]:
-    """Read what tasks have taken, those of earlier starts too, in the order in which they began."""
+    """Read the measurements of tasks, also of earlier starts, in the order in which they began."""
     runs = {running.task: running for running in record.payloads(Running)}
     estimates = {drizzle_task(layer.name): layer.estimate.memory_mb for layer in record.plan.layers}
     found = []

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hstmosaic.store.pixel_repair import PixelRepair
 
 P = TypeVar("P", bound=Payload)
-_WRITTEN_ANEW = "run the same command again: it is written anew"
+_WRITTEN_ANEW = "rerun the same command; it is written again"
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _events(log: bytes) -> Iterator[Event]:
 
 
 def _failed(failed: LayerFailed | FailureDigested, message: str, run: Path) -> Failed:
-    """Return the failure of a layer, with its digest if it has one yet."""
+    """Return the failure of a layer, with its digest if it has one."""
     if isinstance(failed, FailureDigested):
         return Failed(failed.layer, failed.sentence, failed.log, failed.lines, failed.next_step)
     log = RunDirectory(run).task(drizzle_task(failed.layer)).log

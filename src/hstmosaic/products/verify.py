@@ -111,7 +111,7 @@ def read_manifests(folder: Path, prefix: str = "*") -> Manifests:
             readable.append(manifest_from_json(path.read_text(ENCODING)))
         except (OSError, ValueError) as error:
             faults.append(
-                Fault(path.name, f"cannot be read: {error}", "run the same command again: it is written anew")
+                Fault(path.name, f"cannot be read: {error}", "rerun the same command; it is written again")
             )
     return Manifests(tuple(path.name for path in found), tuple(readable), tuple(faults))
 
@@ -147,7 +147,7 @@ def find_manifests(path: Path) -> tuple[Path, Manifests]:
 
 
 def verify_products(folder: Path, manifests: Manifests, on_bytes: Callable[[int], object]) -> Verified:
-    """Check sizes, SHA-256 and FITS checksums of products, and look for files that no manifest knows.
+    """Check sizes, SHA-256 and FITS checksums of products, and look for files that no manifest lists.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def check_room(output: Path, needed_mb: int) -> None:
-    """Check that an output directory, which need not exist yet, can take the products.
+    """Check that an output directory, which need not exist, can take the products.
 
     Parameters
     ----------

@@ -53,13 +53,13 @@ class Finding:
     good: bool
     message: str
     next_step: str = ""
-    """What to do if the check failed."""
+    """Remedy if the check failed."""
     optional: bool = False
     """Whether runs work without it, with some option."""
 
     @property
     def passed(self) -> bool:
-        """Whether runs can work."""
+        """Return whether runs can work."""
         return self.good or self.optional
 
     def __str__(self) -> str:
@@ -129,7 +129,7 @@ def check_service(service: Service) -> Finding:
     Parameters
     ----------
     service : Service
-        To be checked; without a cache it is really asked.
+        To be checked; without a cache, so that a request is sent.
     """
     try:
         reply = fetch(service, _SOME_CONE, _SOME_CATALOG)

@@ -69,10 +69,10 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = N
     ClusterError
         If the batch system refuses the run's jobs or a task is too large for any.
     BadInputError
-        If an input cannot be used, with all problems; nothing has been written then.
+        If an input cannot be used, with all problems; nothing is written then.
     OutputError
         If the output directory is not writable or too small, or holds other products of the same prefix and
-        ``options.replace`` is not set; nothing has been written then.
+        ``options.replace`` is not set; nothing is written then.
     RunBusyError
         If another driver works on the same run.
     """
@@ -101,7 +101,7 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
     if options.catalog is not None and not options.skip_alignment:
         read_catalog(options.catalog)  # report its errors before anything starts
     place = place_of(options.profile)
-    plan = _plan(options, events, learned_for(place, wanted=options.learning))
+    plan = _plan(options, events, learned_for(place, enabled=options.learning))
     directory = run_directory(options.output.absolute(), plan.prefix)
     earlier = compare_with_earlier(plan, options, directory)
     earlier.check(directory, replace=options.replace)
@@ -111,7 +111,7 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
         events.add_listener(log_to(directory.log_file))
         progress = _Progress(plan, directory, started, earlier)
         events.add_listener(progress.note_fallback)
-        taught = learning(plan.estimates, place, events, wanted=options.learning and not options.stub)
+        taught = learning(plan.estimates, place, events, enabled=options.learning and not options.stub)
         try:
             with heartbeat(events), taught:
                 _make(progress, options, events, client)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run with some options would do."""
+    """Effects of a run with some options."""
 
     options: RunOptions
     plan: Plan
@@ -87,7 +87,7 @@ def dry_run(options: RunOptions) -> DryRun:
     BadInputError
         If the run would not start because of its inputs.
     """
-    learned = learned_for(place_of(options.profile), wanted=options.learning)
+    learned = learned_for(place_of(options.profile), enabled=options.learning)
     plan = make_plan(
         options.source,
         prefix=options.product_prefix,

@@ -56,9 +56,9 @@ def end_run(
     Parameters
     ----------
     outcome : Outcome
-        How it ended.
+        Its outcome.
     options : RunOptions
-        What the user has asked for.
+        Options of the run.
     directory : RunDirectory
         The run directory.
     events : EventLog

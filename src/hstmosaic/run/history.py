@@ -61,10 +61,10 @@ class Record:
 
 def learning_file(environment: dict[str, str] | None = None) -> Path | None:
     """Return the file of measurements, None if learning is switched off."""
-    told = (os.environ if environment is None else environment).get(VARIABLE, "")
-    if told.lower() == "off":
+    path = (os.environ if environment is None else environment).get(VARIABLE, "")
+    if path.lower() == "off":
         return None
-    return Path(told) if told else user_cache() / "measured.jsonl"
+    return Path(path) if path else user_cache() / "measured.jsonl"
 
 
 def learn(records: Iterable[Record], place: str) -> Learned:
@@ -176,9 +176,9 @@ def place_of(profile: Profile) -> str:
     return this_machine() if profile.cluster == "local" else profile.name
 
 
-def learned_for(place: str, *, wanted: bool = True) -> Learned:
+def learned_for(place: str, *, enabled: bool = True) -> Learned:
     """Return the corrections that earlier runs of the user give for a place."""
-    path = learning_file() if wanted else None
+    path = learning_file() if enabled else None
     return NOTHING_LEARNED if path is None else learn(read_records(path), place)
 
 
@@ -227,7 +227,9 @@ class Learner:
 
 
 @contextmanager
-def learning(estimates: Mapping[str, Estimate], place: str, events: EventLog, *, wanted: bool = True) -> Iterator[None]:
+def learning(
+    estimates: Mapping[str, Estimate], place: str, events: EventLog, *, enabled: bool = True
+) -> Iterator[None]:
     """Record measurements of the tasks of a run, however it ends.
 
     Parameters
@@ -238,10 +240,10 @@ def learning(estimates: Mapping[str, Estimate], place: str, events: EventLog, *,
         Where they run.
     events : EventLog
         Reports their ends.
-    wanted : bool
+    enabled : bool
         Whether to record; the environment can switch it off, too.
     """
-    path = learning_file() if wanted else None
+    path = learning_file() if enabled else None
     if path is None:
         yield
         return

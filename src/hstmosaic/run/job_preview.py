@@ -27,7 +27,7 @@ def shown_jobs(options: RunOptions) -> str:
     Parameters
     ----------
     options : RunOptions
-        What the user asks for.
+        Options of the run.
     """
     profile = options.profile
     if profile.cluster != "slurm":
@@ -35,7 +35,7 @@ def shown_jobs(options: RunOptions) -> str:
     # only needed to submit jobs
     from hstmosaic.run.slurm.jobs import job_limits, job_name, job_script
 
-    learned = learned_for(place_of(profile), wanted=options.learning)
+    learned = learned_for(place_of(profile), enabled=options.learning)
     plan = make_plan(
         options.source,
         prefix=options.product_prefix,

@@ -30,7 +30,7 @@ class RunOptions:
     """Prefix of the products; the documented default when None."""
     skip_alignment: bool = False
     catalog: Path | None = None
-    """Catalogue to align to; the catalogue service is asked when None."""
+    """Catalogue to align to; that of the catalogue service when None."""
     require_alignment: bool = False
     """Fail if an exposure cannot be aligned."""
     log_level: str = "info"
@@ -40,7 +40,7 @@ class RunOptions:
     workers: int | None = None
     """Tasks at a time; the number of usable cores when None."""
     keep: tuple[str, ...] = ()
-    """Names of exposures to use whatever screening says."""
+    """Names of exposures to use whatever their verdict."""
     strict: bool = False
     """Turn every exclusion and every fallback of a library into an error."""
     keep_work: bool = False
@@ -68,12 +68,12 @@ class RunOptions:
 
     @property
     def aligned(self) -> bool:
-        """Whether an alignment will be tried."""
+        """Return whether an alignment will be tried."""
         return not (self.skip_alignment or self.stub)
 
     @property
     def draws_on_worker(self) -> bool:
-        """Whether a worker draws the pictures, and not the node of the driver."""
+        """Return whether a worker draws the pictures, and not the node of the driver."""
         return self.profile.cluster == "slurm" and not self.stub
 
     @property

@@ -55,7 +55,7 @@ def repeated_options(
     Raises
     ------
     BadInputError
-        If the provenance cannot be read, or an exposure or a catalogue that will be used is missing or has changed.
+        If the provenance cannot be read, or an exposure or a catalogue that will be used is missing or changed.
     """
     recorded = _read(provenance)
     paths = _places(recorded, source)
@@ -81,7 +81,7 @@ def _read(provenance: Path) -> Recorded:
     except (OSError, ValueError, KeyError) as error:
         cause = error.strerror if isinstance(error, OSError) else str(error)
         cause = f"it lacks {cause}" if isinstance(error, KeyError) else cause
-        next_step = "name the file that ends in _provenance.json beside a run's products"
+        next_step = "name the file that ends in _provenance.json next to the products of a run"
         raise BadInputError([Problem(str(provenance), f"cannot be used: {cause}", next_step)]) from error
 
 

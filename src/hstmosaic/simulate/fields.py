@@ -53,7 +53,7 @@ class Visit:
     extver: int = 1
     """SCI extension, in the full frame, of the chip of a subarray."""
     corner: Corner = "center"
-    """Where on its chip a subarray lies."""
+    """Position of a subarray on its chip."""
     skies: tuple[float, ...] = ()
     """Sky background of each exposure, in units of the filter's; 1 for exposures without one."""
 

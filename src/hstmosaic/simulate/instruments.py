@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Corner = Literal["center", "lower-left", "lower-right", "upper-left", "upper-right"]
-"""Where on its chip a subarray lies."""
+"""Position of a subarray on its chip."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,12 @@ class Camera:
 
     @property
     def is_infrared(self) -> bool:
-        """Whether the exposure is a ramp in electrons per second."""
+        """Return whether the exposure is a ramp in electrons per second."""
         return self.detector == "IR"
 
     @property
     def is_ccd(self) -> bool:
-        """Whether exposures have cosmic rays and saturated pixels."""
+        """Return whether exposures have cosmic rays and saturated pixels."""
         return not self.is_infrared and bool(self.amplifiers)
 
     def filter(self, name: str) -> Filter:

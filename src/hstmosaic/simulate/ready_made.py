@@ -151,7 +151,7 @@ def three_camera_field(
                 error=error if pointing_errors else PointingError(),
             )
         )
-    # A subarray of WFC3/UVIS, the finest camera, shall have about 100 stars too.
+    # A subarray of WFC3/UVIS, the finest camera, shall also have about 100 stars.
     density = 60.0 if subarray is None else min(max(60.0, 100 / (subarray[0] * subarray[1]) / _UVIS_PIXEL), 1500.0)
     return build_field(
         "three cameras",

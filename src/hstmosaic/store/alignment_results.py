@@ -47,7 +47,7 @@ class ExposureFit:
     status: str = FITTED
     """`FITTED`, or `CARRIED` with the others of its visit."""
     absolute: bool = True
-    """Whether a catalogue says where the exposure is, directly or through other exposures."""
+    """Whether the exposure is fitted to a catalogue, directly or through other exposures."""
     group: int = 0
     """Number of the connected group of exposures; groups are connected by the catalogue at most."""
     reason: str = ""
@@ -92,7 +92,7 @@ class AlignmentResult:
     chance_log10: float = 0.0
     """Decimal logarithm of the probability that chance makes a match as good as that with the catalogue."""
     catalog_error_mas: float = 0.0
-    """Error of the catalogue's positions beyond what it says itself."""
+    """Error of the catalogue's positions beyond the errors that it gives."""
     files: tuple[MadeFile, ...] = ()
     """All files that the fit made."""
     tight_limits: tuple[int, ...] | None = None
@@ -104,7 +104,7 @@ class AlignmentResult:
         return len({fit.group for fit in self.exposures.values()})
 
     def is_aligned(self, exposures: Collection[str]) -> bool:
-        """Whether each of some exposures has a correction that a catalogue anchors."""
+        """Return whether each of some exposures has a correction that a catalogue anchors."""
         return all(name in self.exposures and self.exposures[name].absolute for name in exposures)
 
     def to_dict(self) -> dict[str, Any]:

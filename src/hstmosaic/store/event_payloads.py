@@ -60,12 +60,12 @@ class EventKind(StrEnum):
     PENDING = "pending"
     SILENT = "silent"
     ANSWERS = "answers"
-    DEAF = "deaf"
+    LISTENER_LOST = "listener lost"
 
 
 @dataclass(frozen=True)
 class Payload:
-    """Data of an event; the subclasses are the shapes that the run log knows."""
+    """Data of an event; the subclasses are the shapes in the run log."""
 
     kind: ClassVar[EventKind]
 
@@ -75,7 +75,7 @@ class Payload:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the payload that `to_dict` turned into `values`; fields that this version does not know are ignored.
+        """Return the payload that `to_dict` turned into `values`; unknown fields are ignored.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class Payload:
 
     @classmethod
     def needs(cls, name: str) -> bool:
-        """Whether a field has no default."""
+        """Return whether a field has no default."""
         (found,) = (item for item in fields(cls) if item.name == name)
         return found.default is MISSING and found.default_factory is MISSING
 
@@ -160,7 +160,7 @@ class HeaderRejected(Payload):
 
 
 class Note(Payload):
-    """Something that the user should know."""
+    """A note for the user."""
 
     kind = EventKind.NOTE
 
@@ -189,7 +189,7 @@ class Screened(_Verdict):
 
 
 class Kept(_Verdict):
-    """An exposure is used only because the user wants it."""
+    """An exposure is used only because of ``--keep``."""
 
     kind = EventKind.KEPT
 
@@ -577,7 +577,7 @@ class SlurmAnswers(Payload):
 class ListenerLost(Payload):
     """A listener was removed because it cannot write."""
 
-    kind = EventKind.DEAF
+    kind = EventKind.LISTENER_LOST
 
 
 def payload_from(kind: str, data: Mapping[str, Any]) -> Payload:

@@ -47,7 +47,7 @@ def atomic_draft(path: Path) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        The draft beside it, which is not there yet. Nothing is left of it after an error.
+        The draft next to it, which does not exist. It is removed after an error.
     """
     draft = path.with_name(f".{path.name}.part")
     try:

@@ -24,7 +24,7 @@ class ImageIdentity:
     name: str
     """Such as ``hstmosaic:0.1.0``."""
     digest: str = ""
-    """As the image's label ``org.hstmosaic.digest`` says: ``sha256:`` and 64 hexadecimal digits; empty without one."""
+    """From the image's label ``org.hstmosaic.digest``: ``sha256:`` and 64 hexadecimal digits; empty without one."""
 
     def cards(self) -> tuple[Card, ...]:
         """Return records for the headers of products.
@@ -46,7 +46,7 @@ def image_identity(file: Path = IMAGE_FILE) -> ImageIdentity | None:
     Parameters
     ----------
     file : pathlib.Path
-        What the image says of itself.
+        Identity in the image.
     """
     try:
         raw = json.loads(file.read_text(ENCODING))

@@ -34,7 +34,7 @@ class PixelRepair:
 
     @property
     def needed(self) -> bool:
-        """Whether working copies differ from the file."""
+        """Return whether working copies differ from the file."""
         return bool(self.not_finite or self.constant)
 
     def __str__(self) -> str:

@@ -61,7 +61,7 @@ class TaskDirectory:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the task has a result, whatever it was made from."""
+        """Return whether the task has a result, whatever it was made from."""
         result = read_result(self.path)
         return result is not None and result.ok
 

@@ -48,7 +48,7 @@ def find_run(path: Path) -> RunDirectory:
 
 def _only_run(path: Path, runs: list[Path]) -> RunDirectory:
     if not runs:
-        raise OutputError(f"{path} is no run directory and contains none", _NEXT_STEP)
+        raise OutputError(f"{path} is not a run directory and does not contain one", _NEXT_STEP)
     if len(runs) > 1:
         raise OutputError(
             f"{path} contains {len(runs)} runs: {', '.join(run.name for run in runs)}", "name one of them"

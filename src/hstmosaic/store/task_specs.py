@@ -105,7 +105,7 @@ class DrizzleSpec:
 
     @property
     def in_boxes(self) -> bool:
-        """Whether boxes are drizzled one by one: not with parameters or grids of the user, or for compressed files."""
+        """Return whether boxes are drizzled one by one: not with parameters or grids of the user, or compressed."""
         return not (self.whole or self.parameters or self.grids or self.compress)
 
 
@@ -235,12 +235,12 @@ class TaskResult:
 
     @property
     def ran_out_of_memory(self) -> bool:
-        """Whether the log of the task shows a lack of memory."""
+        """Return whether the log of the task shows a lack of memory."""
         return bool(self.data.get(OUT_OF_MEMORY, False))
 
     @property
     def crashed(self) -> bool:
-        """Whether the task ended by an exception or without a result, which says nothing about its data."""
+        """Return whether the task ended by an exception or without a result, which is no evidence about its data."""
         return not self.ok and not self.retry and (CRASHED in self.data or STATUS in self.data)
 
     @property
@@ -264,7 +264,7 @@ def spec_to_json(spec: TaskSpec) -> str:
     raw = asdict(spec)
     if isinstance(spec, DrizzleSpec):
         raw = {name: value for name, value in raw.items() if name not in _CUSTOM} | custom_fields(spec)
-        # the mosaics are the same, so that it is no option for pixels
+        # the mosaics are the same, so that this does not change pixels
         if not spec.whole:
             del raw["whole"]
     return json.dumps(raw, indent=1)

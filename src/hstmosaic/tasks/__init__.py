@@ -1,1 +1,1 @@
-"""What runs in a child process of its own; the only room that imports drizzlepac."""
+"""Tasks, which run in child processes; the only room that imports drizzlepac."""

@@ -21,7 +21,7 @@ class Fallback:
     """Regular expression, searched in a line."""
     step: ProcessingStep
     message: str
-    """What the library did, in one sentence without its full stop."""
+    """Behaviour of the library, one sentence without its full stop."""
 
 
 _UNITS = (

@@ -30,7 +30,7 @@ def finish_fits(
     path : pathlib.Path
         The file.
     cards : iterable of (keyword, value, comment)
-        What the primary header says beside what is there.
+        Records to add to the primary header.
     history : iterable of str
         HISTORY records for the primary header.
     compress : bool

@@ -70,7 +70,7 @@ def find_faults(path: Path) -> PixelRepair:
 
 
 def repair_copy(path: Path) -> None:
-    """Repair the pixels of a working copy in place; nothing changes where there is no fault.
+    """Repair the pixels of a working copy in place; nothing changes without a fault.
 
     Constant arrays are expanded. Pixels that are not finite in SCI or ERR get `FILLED_FLAG` in DQ, and numbers.
 

@@ -37,7 +37,7 @@ class Cause(Enum):
 
 @dataclass(frozen=True)
 class Loss:
-    """The end of an attempt that says nothing about the data."""
+    """The end of an attempt for a reason other than its data."""
 
     cause: Cause
     message: str
@@ -67,7 +67,7 @@ class ZygoteKilledError(ZygoteEndedError):
 
 
 def is_memory_error(status: int | None, message: str) -> bool:
-    """Whether lack of memory ended a process, by its exit code (or minus its signal) or its last output."""
+    """Return whether lack of memory ended a process, by its exit code (or minus its signal) or its last output."""
     return status == -signal.SIGKILL or message.startswith(_MEMORY_ERRORS)
 
 

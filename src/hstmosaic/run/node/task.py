@@ -36,7 +36,7 @@ _FULL_MB = 2
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """How workers run tasks."""
+    """Options of workers for tasks."""
 
     scratch: bool = False
     """Write files to the worker's local directory, on a disk of its node, instead of the run directory."""

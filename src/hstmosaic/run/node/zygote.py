@@ -41,7 +41,7 @@ _UPSTREAM_SWITCHES = ("MVM_INCLUDE_SMALL", "MVM_ONLY_CTE", "MVM_QUALITY_TESTING"
 
 @dataclass(frozen=True)
 class Ended:
-    """How the process of a task ended."""
+    """End of the process of a task."""
 
     status: int
     """Exit code, or minus the number of the signal that ended it."""
@@ -95,7 +95,7 @@ class Zygote:
 
     @property
     def alive(self) -> bool:
-        """Whether the zygote runs."""
+        """Return whether the zygote runs."""
         return self._process.poll() is None
 
     def wait(self) -> None:

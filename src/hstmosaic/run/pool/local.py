@@ -77,7 +77,7 @@ class FixedWorkers:
         if self._strict and need.memory_mb > self.largest_mb:
             raise ClusterError(
                 f"a task needs {need.memory_mb} MB, but a worker of this allocation has {self.largest_mb} MB",
-                "ask for more memory, or for fewer tasks in a node",
+                "request more memory, or fewer tasks per node",
             )
         return replace(need, memory_mb=min(need.memory_mb, self.largest_mb))
 

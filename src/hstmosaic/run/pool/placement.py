@@ -44,7 +44,7 @@ class Capacity:
     """Scratch for all tasks together, 10^6 bytes."""
 
     def fits(self, need: Need) -> bool:
-        """Whether there is room for a task."""
+        """Return whether there is room for a task."""
         enough = need.memory_mb <= self.memory_mb and need.disk_mb <= self.disk_mb
         return self.slots > 0 and enough and need.seconds <= self.seconds
 
@@ -119,7 +119,7 @@ def place(needs: Sequence[Need], capacities: Sequence[Capacity]) -> list[str | N
     needs : sequence of Need
         Of the waiting tasks.
     capacities : sequence of Capacity
-        What the workers have left.
+        Free resources of the workers.
 
     Returns
     -------
@@ -145,7 +145,7 @@ def short_of_memory(waiting: Sequence[Need], free: Sequence[Capacity]) -> Need |
     waiting : sequence of Need
         Of the tasks that no worker has room for.
     free : sequence of Capacity
-        What the workers have left.
+        Free resources of the workers.
     """
     for i in in_order(waiting):
         need = waiting[i]

@@ -59,7 +59,7 @@ class QueuedTask:
     """Dask's future of the attempt that runs."""
     lost_since: float = 0.0
     loss: Loss = _UNKNOWN
-    """How the last attempt was lost, as far as its worker reported it."""
+    """Loss of the last attempt, if its worker reported it."""
 
     @property
     def name(self) -> str:
@@ -68,7 +68,7 @@ class QueuedTask:
 
 
 def next_need(need: Need, attempt: int, loss: Loss, workers: WorkerSource) -> Need | None:
-    """Return the need of the next attempt of a task, None if it has failed: the retry policy.
+    """Return the need of the next attempt of a task, None if it failed: the retry policy.
 
     A task whose attempt was lost is tried again on any worker,
 

@@ -177,16 +177,16 @@ def _wait_for(path: Path, shown: Path, timeout: float) -> None:
         time.sleep(0.2)
 
 
-def wait_for_workers(client: Client, wanted: int, warn: Callable[[str], None], seconds: float = _START_SECONDS) -> None:
+def wait_for_workers(client: Client, count: int, warn: Callable[[str], None], seconds: float = _START_SECONDS) -> None:
     """Wait until all workers are connected; warn if some are missing, raise `ClusterError` if all are."""
     try:
-        client.wait_for_workers(wanted, timeout=seconds)
+        client.wait_for_workers(count, timeout=seconds)
     except WorkerStartTimeoutError as error:
         if not error.available_workers:
             raise ClusterError(
-                f"none of {count_of(wanted, 'worker')} connected within {seconds:g} s", "see the log of the job"
+                f"none of {count_of(count, 'worker')} connected within {seconds:g} s", "see the log of the job"
             ) from error
-        connected = f"{error.available_workers} of {count_of(wanted, 'worker')} connected within {seconds:g} s"
+        connected = f"{error.available_workers} of {count_of(count, 'worker')} connected within {seconds:g} s"
         warn(f"{connected}; the run continues with them, see the log of the job about the others")
 
 

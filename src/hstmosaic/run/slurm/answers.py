@@ -42,7 +42,7 @@ class JobState:
     """State of a job as reported by Slurm."""
 
     state: str
-    """Such as ``PENDING``, ``RUNNING``, ``NODE_FAIL``; ``GONE`` if Slurm does not know the job any more."""
+    """Such as ``PENDING``, ``RUNNING``, ``NODE_FAIL``; ``GONE`` if Slurm forgot the job."""
     exit_code: str = "0:0"
     """Exit code and signal."""
     reason: str = ""
@@ -52,11 +52,11 @@ class JobState:
 
     @property
     def ended(self) -> bool:
-        """Whether all processes of the job have ended."""
+        """Return whether all processes of the job have ended."""
         return self.state not in _LIVE
 
     def ran_out_of_memory(self, log: str) -> bool:
-        """Whether lack of memory ended the job, by its state, its signal or its log.
+        """Return whether lack of memory ended the job, by its state, its signal or its log.
 
         Parameters
         ----------
@@ -207,5 +207,5 @@ def rejection_message(code: int, out: str, err: str) -> str:
 
 
 def is_transient(error: str) -> bool:
-    """Whether an error of sbatch may go away."""
+    """Return whether an error of sbatch may go away."""
     return _TRANSIENT.search(error) is not None

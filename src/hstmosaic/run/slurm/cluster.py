@@ -153,5 +153,5 @@ class SizedCluster(SLURMCluster):
         return {str(worker.name): worker for worker in list(scheduler.workers.values())}
 
     def job(self, name: str) -> SizedJob | None:
-        """Return a job if sbatch has answered, else None."""
+        """Return a job if sbatch accepted it, else None."""
         return self.workers.get(name)

@@ -24,7 +24,7 @@ NOT_FOR_SBATCH = tuple(f"SBATCH_{name}" for name in (*_OF_A_JOB, *_OF_MEMORY))
 """For sbatch, variables override the script; these would change what the driver decides."""
 _CHOICES = ("ACCOUNT", "BATCH", "FULL", "INTERACTIVE", "NAME", "PARTITION", "QOS", "STATE", "USER", "WCKEY")
 NOT_FOR_SCANCEL = tuple(f"SCANCEL_{name}" for name in _CHOICES)
-"""With these, scancel would skip jobs or ask questions."""
+"""With these, scancel would skip jobs or prompt."""
 PARSABLE = ("--parsable",)
 """Option of sbatch: print a line with the number alone."""
 

@@ -31,7 +31,7 @@ _PATTERNS = (
     ("Priority", Wait("jobs of higher priority come first")),
     ("BeginTime|Dependency", Wait("they request a later start")),
     ("Licenses|BurstBuffer.*", Wait("a resource that they request is in use")),
-    ("Reservation", Wait("the reservation that they request has not begun")),
+    ("Reservation", Wait("the reservation that they request did not begin")),
     (
         "ReqNodeNotAvail|Nodes required for job are DOWN.*",
         Wait("nodes that they need are down, drained or reserved, perhaps for maintenance"),

@@ -26,7 +26,7 @@ class Timing:
     query: float = 10.0
     """Timeout of a query; the pool's only thread waits for it."""
     first_pause: float = 10.0
-    """After a failed query; doubled with each further one."""
+    """After a failed query; twice as long after each further one."""
     longest_pause: float = 60.0
     lost_worker: float = 120.0
     """Until the job of a lost worker is taken for lost if Slurm still lists it as running."""

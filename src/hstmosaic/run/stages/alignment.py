@@ -205,7 +205,7 @@ async def fit(
 
 
 def _check_all_aligned(found: AlignmentResult) -> None:
-    """Raise an error if the catalogue does not say of every exposure where it is."""
+    """Raise an error if an exposure is not fitted to the catalogue."""
     reasons = dict(found.left_out)
     for name, one in found.exposures.items():
         if not one.absolute:

@@ -1,4 +1,4 @@
-"""Asking the catalogue service, on the node that has a route to it."""
+"""Requests to the catalogue service, from the node of the driver."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ def reply_cache() -> Path:
 
 
 class ServiceDownError(AlignmentError):
-    """The service does not answer; there is no point in asking it for another catalogue."""
+    """The service does not answer; another request would be useless."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """The catalogue service and how patient to be with it."""
+    """The catalogue service, its caches and timeouts."""
 
     url: str = field(default_factory=service_url)
     cache: Path | None = field(default_factory=reply_cache)
     """Folder of earlier replies; None to keep none."""
     own: Path | None = None
-    """Another one, of the run itself: it goes on with the same replies where neither cache nor service are there."""
+    """Another one, of the run itself: a resumed run then needs neither cache nor service."""
     timeout: float = 60.0
     """Seconds that one request may take, from connecting to the last byte."""
     attempts: int = 3
     pause: float = 2.0
-    """Seconds before the second attempt; doubled for each one more."""
+    """Seconds before the second attempt; twice as long before each further one."""
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -127,9 +127,9 @@ def fetch_ahead(exposures: Iterable[Exposure], path: Path, service: Service) -> 
     exposures : iterable of Exposure
         With their chips.
     path : pathlib.Path
-        The file; its suffix tells the format.
+        The file; its suffix determines the format.
     service : Service
-        Whom to ask.
+        The service.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def _ask(service: Service, url: str) -> str:
             if error.code < 500 and error.code not in _LATER:
                 raise AlignmentError(f"the catalogue service refuses {url} ({cause})", _NEXT_STEP) from error
         except UnicodeDecodeError:
-            cause = "a reply that is no text"
+            cause = "a reply that is not text"
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             cause = str(reason) or type(error).__name__

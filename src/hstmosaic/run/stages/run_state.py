@@ -1,4 +1,4 @@
-"""A run in progress: what its stages work with, and what they have made so far."""
+"""A run in progress, and the results of its stages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Results:
-    """Results of the stages, kept as they come: a run that an error ends reports them too."""
+    """Results of the stages, kept as they come, so that a run that ends with an error reports them."""
 
     left_out: list[Exclusion] = field(default_factory=list)
     """Exposures that screening left out."""
@@ -56,7 +56,7 @@ class Run:
     """The catalogue service."""
 
     def repaired_plan(self) -> Plan:
-        """Return the plan with what screening has found so far in the pixels of exposures."""
+        """Return the plan with the repairs that exposures need, as far as they are screened."""
         plan = self.plan
         for name in self.results.repairs:
             plan = plan.with_repair(name)

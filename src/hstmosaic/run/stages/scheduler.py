@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Task:
-    """A task that a stage asks for."""
+    """A task of a stage."""
 
     name: str
     spec: TaskSpec
@@ -42,7 +42,7 @@ class Task:
 
 @dataclass(frozen=True)
 class EndedTask:
-    """A task that has ended."""
+    """A task that ended."""
 
     directory: TaskDirectory
     result: TaskResult
@@ -75,9 +75,9 @@ class Pending(Generic[T]):
 
 
 class Scheduler:
-    """Runs coroutines that ask for tasks; what waits for what is what they ``await``.
+    """Runs coroutines, which start tasks and ``await`` their results.
 
-    It knows tasks, keys, results of earlier starts and priorities, and nothing of what tasks do. The event loop of
+    It handles tasks, keys, results of earlier starts and priorities, whatever the tasks do. The event loop of
     asyncio does not serve here: a notebook runs one already in the same thread, and it would turn an interrupt into a
     cancellation.
 
@@ -107,7 +107,7 @@ class Scheduler:
         Parameters
         ----------
         main : coroutine
-            Ends when everything has ended that it waits for.
+            The coroutine of the run.
 
         Returns
         -------

@@ -94,15 +94,15 @@ def _undecided(mask: TiledMask, row: int) -> np.ndarray:
     return undecided
 
 
-def _runs(wanted: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last of neighbours that are wanted."""
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
+def _runs(marked: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last of neighbours that are marked."""
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(np.int8)))
     for start, stop in steps.reshape(-1, 2):
         yield int(start), int(stop) - 1
 
 
 def find_edges(mask: TiledMask) -> list[np.ndarray]:
-    """Return the pixels of each connected region that have a neighbour, above, below or beside, outside of it.
+    """Return the pixels of each connected region that have a neighbour, above, below or at its side, outside of it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def find_edges(mask: TiledMask) -> list[np.ndarray]:
     list of numpy.ndarray
         Rows and columns, shape (n, 2), of one region after the other, in the order of their first pixels.
     """
-    parts, groups = connect(mask, wanted=True)
+    parts, groups = connect(mask, value=True)
     found: list[np.ndarray] = []
     owners: list[np.ndarray] = []
     for (row, column), part in parts.items():

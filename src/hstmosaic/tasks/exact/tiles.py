@@ -113,7 +113,7 @@ class _Joints:
         return first
 
     def join(self, one: np.ndarray, other: np.ndarray) -> None:
-        """Connect nodes side by side; -1 is no node."""
+        """Connect nodes side by side; -1 means none."""
         both = (one >= 0) & (other >= 0)
         if both.any():
             self._pairs.append(np.unique(np.stack([one[both], other[both]]), axis=1))
@@ -135,14 +135,14 @@ class Parts:
     """Node of the first part."""
 
 
-def connect(mask: TiledMask, wanted: bool) -> tuple[dict[tuple[int, int], Parts], np.ndarray]:
+def connect(mask: TiledMask, value: bool) -> tuple[dict[tuple[int, int], Parts], np.ndarray]:
     """Find the connected regions of pixels that are set, or of those that are not.
 
     Parameters
     ----------
     mask : TiledMask
         The mask.
-    wanted : bool
+    value : bool
         Which of its pixels count.
 
     Returns
@@ -153,7 +153,7 @@ def connect(mask: TiledMask, wanted: bool) -> tuple[dict[tuple[int, int], Parts]
         Number of the region, for each node; unordered.
     """
     parts, joints = {}, _Joints()
-    whole = FULL if wanted else EMPTY
+    whole = FULL if value else EMPTY
     lines = np.full((mask.states.shape[1], TILE), -1)
     for row in range(mask.states.shape[0]):
         before: np.ndarray | None = None
@@ -166,7 +166,7 @@ def connect(mask: TiledMask, wanted: bool) -> tuple[dict[tuple[int, int], Parts]
                 parts[row, column] = Parts(None, first)
                 top, bottom, left, right = (np.full(size, first) for size in (width, width, height, height))
             elif state == MIXED:
-                labels, count = ndimage.label(mask.tile(row, column) == wanted)
+                labels, count = ndimage.label(mask.tile(row, column) == value)
                 first = joints.add(count)
                 parts[row, column] = Parts(labels.astype(np.int16), first)
                 top, bottom, left, right = (
@@ -188,7 +188,7 @@ def fill_holes(mask: TiledMask) -> None:
     """Set the pixels that `scipy.ndimage.binary_fill_holes` sets, those without a way to the rim of the mask."""
     for row, column in map(tuple, np.argwhere(mask.states == MIXED)):
         _fill_inner_holes(mask, int(row), int(column))
-    parts, groups = connect(mask, wanted=False)
+    parts, groups = connect(mask, value=False)
     outside = np.zeros(len(groups) + 1, bool)
     for (row, column), found in parts.items():
         for side in _rim(mask, row, column):

@@ -40,6 +40,6 @@ def break_ties_in_order() -> None:
 
 
 def _comes_first(left: Any, right: Any) -> bool:
-    """Compare points by area, then number; most are told apart by their areas, without making keys."""
+    """Compare points by area, then number; most differ in their areas, which needs no keys."""
     a, b = left.doubled_area, right.doubled_area
     return bool(a < b or (a == b and left.number < right.number))

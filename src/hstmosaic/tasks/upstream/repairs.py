@@ -39,7 +39,7 @@ class Repair:
     function: Callable[..., Any]
     """Makes the change; a class whose `install` makes it."""
     fault: str
-    """What is wrong without it, one clause."""
+    """Fault without it, one clause."""
     upstream: str
     """The distribution at fault and the newest version that was looked at."""
     stages: tuple[Stage, ...]

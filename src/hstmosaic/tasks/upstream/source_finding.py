@@ -30,7 +30,7 @@ class RememberedBackground(align_utils.Background2D):  # type: ignore[misc]
 
 
 def remember_backgrounds() -> None:
-    """Let the search for sources, which asks twice for each image, use `RememberedBackground`."""
+    """Let the search for sources, which computes it twice for each image, use `RememberedBackground`."""
     align_utils.Background2D = RememberedBackground
 
 
