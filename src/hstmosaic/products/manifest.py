@@ -139,9 +139,7 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return manifest_from_json(path.read_text(ENCODING))
     except ValueError as error:
-        raise OutputError(
-            f"{path} cannot be read: {error}", "rerun the same command; it is written again"
-        ) from error
+        raise OutputError(f"{path} cannot be read: {error}", "rerun the same command; it is written again") from error
 
 
 def manifest_text(names: Iterable[str]) -> str:

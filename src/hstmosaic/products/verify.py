@@ -110,9 +110,7 @@ def read_manifests(folder: Path, prefix: str = "*") -> Manifests:
         try:
             readable.append(manifest_from_json(path.read_text(ENCODING)))
         except (OSError, ValueError) as error:
-            faults.append(
-                Fault(path.name, f"cannot be read: {error}", "rerun the same command; it is written again")
-            )
+            faults.append(Fault(path.name, f"cannot be read: {error}", "rerun the same command; it is written again"))
     return Manifests(tuple(path.name for path in found), tuple(readable), tuple(faults))
 
 

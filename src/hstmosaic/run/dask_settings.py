@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ProfileError
 
@@ -33,7 +33,7 @@ def check_dask_settings() -> None:
         raise ProfileError(f"Dask's configuration cannot be used: {message}", _NEXT_STEP) from error
 
 
-def dask_defaults(nested: Mapping[str, Any] | None = None, where: str = "") -> dict[str, Any]:
+def dask_defaults(nested: Mapping[str, object] | None = None, where: str = "") -> dict[str, object]:
     """Return the default settings of Dask, by dotted keys; a run without a cluster uses these alone.
 
     Parameters
@@ -45,11 +45,13 @@ def dask_defaults(nested: Mapping[str, Any] | None = None, where: str = "") -> d
     """
     import dask.config
 
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for given in dask.config.defaults if nested is None else [nested]:
         for key, value in given.items():
-            inner = isinstance(value, dict) and value
-            found |= dask_defaults(value, f"{where}{key}.") if inner else {f"{where}{key}": value}
+            if isinstance(value, dict) and value:
+                found |= dask_defaults(value, f"{where}{key}.")
+            else:
+                found[f"{where}{key}"] = value
     return found
 
 

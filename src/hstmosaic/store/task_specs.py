@@ -253,7 +253,7 @@ _CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": Fal
 """Fields of `DrizzleSpec` with their defaults, at which they are omitted from specifications and keys."""
 
 
-def custom_fields(spec: DrizzleSpec) -> dict[str, Any]:
+def custom_fields(spec: DrizzleSpec) -> dict[str, object]:
     """Return the fields for options of the user that differ from their defaults."""
     raw = asdict(spec)
     return {name: raw[name] for name, default in _CUSTOM.items() if raw[name] != default}

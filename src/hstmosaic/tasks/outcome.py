@@ -1,4 +1,4 @@
-"""What an alignment did to an exposure, in numbers."""
+"""Numbers of the correction of an exposure."""
 
 from __future__ import annotations
 

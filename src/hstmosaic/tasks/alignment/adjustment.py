@@ -38,7 +38,7 @@ class Observations:
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """What is known of stars before the fit; those that no catalogue has are known nowhere."""
+    """Knowledge of stars before the fit; none of those that no catalogue has."""
 
     places: Floats
     """Arcsec, shape (n, 2)."""

@@ -59,7 +59,7 @@ class Coincidence:
 
     @property
     def real(self) -> bool:
-        """Whether it beats chance and is no larger than the telescope's errors can be."""
+        """Return whether it beats chance and is within the largest errors of the telescope."""
         roll, scale = abs(np.rad2deg(np.angle(self.factor))), abs(abs(self.factor) - 1)
         regular = self.scatter < MOST_SCATTER and self.pattern < MOST_PATTERN
         return self.chance < MOST_CHANCE and roll < MOST_ROLL and scale < MOST_SCALE and regular

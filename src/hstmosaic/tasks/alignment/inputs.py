@@ -73,7 +73,7 @@ class Detections:
         return float(np.hypot(*(self.outline - self.centre).T).max())
 
     def overlaps(self, other: Detections) -> bool:
-        """Whether rectangles around the exposures meet, also if their positions are wrong."""
+        """Return whether rectangles around the exposures meet, also if their positions are wrong."""
         low = np.maximum(self.outline.min(axis=0), other.outline.min(axis=0))
         high = np.minimum(self.outline.max(axis=0), other.outline.max(axis=0))
         return bool((low < high + REACH).all())

@@ -35,7 +35,7 @@ _ANCHORED = 0.2
 
 
 class Status(StrEnum):
-    """How an exposure got its correction."""
+    """Correction of an exposure."""
 
     FITTED = "fitted"
     """By its own detections."""
@@ -88,12 +88,12 @@ class Solution:
 
     @property
     def absolute(self) -> bool:
-        """Whether any exposure was fitted to the catalogue."""
+        """Return whether any exposure was fitted to the catalogue."""
         return any(found.absolute for found in self.exposures)
 
     @property
     def moved(self) -> bool:
-        """Whether any exposure has a correction."""
+        """Return whether any exposure has a correction."""
         return any(found.status is not Status.KEPT for found in self.exposures)
 
 

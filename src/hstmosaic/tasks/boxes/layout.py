@@ -1,4 +1,4 @@
-"""How a mosaic is divided into boxes."""
+"""Division of a mosaic into boxes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the three steps hand on: JSON with names of files beside it."""
+"""Records between the three steps: JSON with names of files next to it."""
 
 from __future__ import annotations
 

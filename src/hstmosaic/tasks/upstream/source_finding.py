@@ -38,10 +38,10 @@ class CentringFinder(astrometric_utils.DAOStarFinder):  # type: ignore[misc]
     """A finder whose positions hold for stars that are narrower than two pixels, too.
 
     Centres come from one linear step away from the brightest pixel, along the slope of a star of the width that the
-    finder is told. Next to a star of WFC3/IR (1.2 pixels) that slope has gone to zero one pixel further, so that
+    finder assumes. Next to a star of WFC3/IR (1.2 pixels) that slope has gone to zero one pixel further, so that
     centres are off by up to 0.9 pixels: 0.26 (rms, per axis) for simulated stars without noise, 0.07 with a width of
     1.6, 0.05 with 2 and with 2.5. WFC3/UVIS and ACS are as wide (0.04). So the width is `_NARROWEST` at least; what is
-    too sharp for a star is then told by as much more as a single pixel is sharper than its kernel.
+    too sharp for a star is then a limit higher by the factor by which a single pixel is sharper than its kernel.
 
     The image of a segment is handed over with the sky in it and zeros around it, a step that draws centres to the
     middle of the segment. Here it is counted from the level at which the segment was cut out.
