@@ -101,7 +101,7 @@ def test_names_in_the_run_directory_are_spelled_once():
     directory = RunDirectory(Path("foo_run"))
     properties = [name for name, value in vars(RunDirectory).items() if isinstance(value, property)]
     paths = [getattr(directory, name) for name in properties if name not in ("output", "prefix")]
-    names = {path.name for path in paths if "." in path.name}
+    names = {path.name for path in paths if isinstance(path, Path) and "." in path.name}
     assert {"run.jsonl", "plan.json"} <= names
     spelled = [
         f"{path}:{node.lineno}: {node.value}"

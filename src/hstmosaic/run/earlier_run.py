@@ -29,7 +29,7 @@ _NEXT_STEP = "choose another -o or --output-dir, or replace them with --replace"
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a run would change of the products of an earlier run in the same place."""
+    """Differences of a run from the earlier run in the same place, and the files that it would replace."""
 
     differences: tuple[str, ...] = ()
     """Differences of exposures, options or grid after which the mosaics would be others."""
@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def is_conflict(self) -> bool:
-        """Whether other products would be replaced."""
+        """Return whether other products would be replaced."""
         return bool(self.differences and self.replaced)
 
     def check(self, directory: RunDirectory, *, replace: bool) -> None:
@@ -51,7 +51,7 @@ class Comparison:
         Raises
         ------
         OutputError
-            If other products would be replaced and the user did not say so.
+            If other products would be replaced without ``--replace``.
         """
         if self.is_conflict and not replace:
             raise OutputError(f"{directory.path}: {self}", _NEXT_STEP)

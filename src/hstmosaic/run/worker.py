@@ -15,7 +15,7 @@ from hstmosaic.store.run_directory import write_for_owner_alone
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_VERSIONS = "hstmosaic"
+VERSIONS = "hstmosaic"
 JOB = "hstmosaic-job"
 """Key of the number of a worker's Slurm job in its record at the scheduler."""
 _EXIT_SECONDS = 5.0
@@ -27,7 +27,7 @@ def dask_setup(worker: Any) -> None:
     # a signal ends the event loop of a worker that waits for its scheduler, without a call of the teardown
     worker.end_with_loop = asyncio.get_running_loop().create_task(_end_with_loop())
     here = versions()
-    worker.startup_information[_VERSIONS] = lambda _: here
+    worker.startup_information[VERSIONS] = lambda _: here
     worker.startup_information[JOB] = lambda _: os.environ.get("SLURM_JOB_ID", "")
     shared_zygote()
 
@@ -54,20 +54,20 @@ def _end_soon() -> None:
     end.start()
 
 
-def check_versions(worker: Mapping[str, Any]) -> None:
+def check_versions(found: Mapping[str, str]) -> None:
     """Reject a worker whose versions differ from those of the driver.
 
     Parameters
     ----------
-    worker : mapping
-        Its record at the scheduler.
+    found : mapping of str to str
+        Its `VERSIONS` at the scheduler.
 
     Raises
     ------
     ClusterError
         With both versions of everything that differs.
     """
-    other = differences(versions(), worker.get(_VERSIONS, {}), ("in the driver", "in the worker"))
+    other = differences(versions(), found, ("in the driver", "in the worker"))
     if other:
         raise ClusterError(
             f"driver and workers differ: {'; '.join(other)}",

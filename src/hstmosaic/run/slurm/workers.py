@@ -19,7 +19,7 @@ from hstmosaic.run.slurm.commands import cancel, job_state, numbers_of, queue
 from hstmosaic.run.slurm.jobs import job_options
 from hstmosaic.run.slurm.pending import PendingWatch
 from hstmosaic.run.slurm.polling import SlurmQueries, Timing
-from hstmosaic.run.worker import JOB, check_versions
+from hstmosaic.run.worker import JOB, VERSIONS, check_versions
 from hstmosaic.store.event_payloads import JobLost, JobRefused, JobSubmitted, StrayJob
 from hstmosaic.store.files import ENCODING
 from hstmosaic.text import count_of
@@ -109,7 +109,7 @@ class SlurmWorkers:
                 continue
             if job.connected_at is None:
                 record = worker.identity()
-                check_versions(record)
+                check_versions(record.get(VERSIONS, {}))
                 if record.get(JOB) and record[JOB] != job.number:  # sbatch may be slower than the job
                     self._set_number(job, record[JOB])
                 job.connected_at = job.idle_since = now
