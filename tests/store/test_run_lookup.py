@@ -38,7 +38,7 @@ def test_several_runs_are_listed(tmp_path):
 
 @pytest.mark.parametrize(
     ("named", "cause"),
-    [("absent", "does not exist"), (".", "contains none"), ("other.txt", "does not belong to a run")],
+    [("absent", "does not exist"), (".", "does not contain one"), ("other.txt", "does not belong to a run")],
 )
 def test_other_paths_are_errors(tmp_path, named, cause):
     (tmp_path / "other.txt").touch()

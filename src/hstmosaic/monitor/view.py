@@ -108,7 +108,7 @@ def view(state: ProgressState, now: float, width: int = _WIDE) -> Group:
     if state.drawing is not None:
         share = drawing_share(state, now)
         stages.add_row(DRAWING, bar(share), f"{int(100 * share)} %" if state.drawing == RUNNING else state.drawing)
-    beside = Table.grid(padding=(0, 2))
+    line = Table.grid(padding=(0, 2))
     for heading, words in notes(state, now):
         line.add_row(heading, Text(words))
     return Group(stages, line) if state.tasks else Group(Text("reading headers"))
