@@ -120,7 +120,7 @@ def test_options_of_cameras_need_a_camera(call, tmp_path, option):
         ("mixed.txt", ["gone_flc.fits", "zero_flc.fits", "text_flc.fits"]),
     ],
 )
-def test_bad_input_is_told_all_at_once_and_nothing_is_written(call, tmp_path, verb, source, told):
+def test_invalid_inputs_are_reported_together(call, tmp_path, verb, source, told):
     here = tmp_path / "here"
     (here / "empty.txt").write_text("# nothing\n\n")
     (here / "zero_flc.fits").touch()
@@ -159,7 +159,7 @@ def test_short_help_of_verbs_fits_on_80_columns():
     assert all(line.endswith(".") and not line.endswith("...") and len(line) <= 80 for line in lines)
 
 
-def test_plan_tells_what_will_happen(call, exposures):
+def test_plan_shows_the_effects_of_a_run(call, exposures):
     code, out, _ = call("plan", exposures / "list.txt")
     assert code == 0
     for fact in ("p1889", "wfc3_uvis_f606w", "wfc3_ir_f160w_coarse-all_drz.fits", "parameter set n", "limits ["):
@@ -173,7 +173,7 @@ def test_output_below_a_file_is_refused_before_anything_is_written(call, exposur
     assert "not a directory" in err
 
 
-def test_an_unusable_output_directory_is_told_together_with_inputs(call, exposures, tmp_path):
+def test_an_unusable_output_directory_is_reported_with_inputs(call, exposures, tmp_path):
     (tmp_path / "file").touch()
     output = ("-s", "--output-dir", tmp_path / "file")
     (tmp_path / "list.txt").write_text("absent_flc.fits\n")
@@ -185,18 +185,18 @@ def test_an_unusable_output_directory_is_told_together_with_inputs(call, exposur
     assert (code, "file is not a directory" in err) == (ExitCode.OUTPUT, True)
 
 
-def test_a_plan_that_cannot_be_written_is_told(call, exposures, tmp_path):
+def test_an_unwritable_plan_is_reported(call, exposures, tmp_path):
     code, _, err = call("plan", exposures / "list.txt", "--json", "no/such/folder/plan.json")
     assert (code, "cannot write no/such/folder/plan.json" in err) == (ExitCode.OUTPUT, True)
 
 
-def test_a_directory_that_cannot_be_made_is_told(call, tmp_path):
+def test_an_uncreatable_directory_is_reported(call, tmp_path):
     (tmp_path / "file").touch()
     code, _, err = call("simulate", tmp_path / "file" / "demo")
     assert (code, "cannot be made" in err) == (ExitCode.OUTPUT, True)
 
 
-def test_a_catalogue_that_cannot_be_used_is_told_before_anything_is_written(call, exposures, tmp_path):
+def test_an_unusable_catalogue_is_reported_before_the_run(call, exposures, tmp_path):
     code, _, err = call("run", exposures / "list.txt", "--catalog", "absent.ecsv")
     assert code == ExitCode.ALIGNMENT
     assert "absent.ecsv" in err
@@ -209,7 +209,7 @@ def test_readme_lists_every_exit_code():
     assert listed == set(map(int, ExitCode))
 
 
-def test_an_unknown_profile_is_told_with_those_that_exist(call, exposures):
+def test_an_unknown_profile_is_reported_with_existing_ones(call, exposures):
     code, _, err = call("run", exposures / "list.txt", "-s", "--profile", "nosuch")
     assert code == ExitCode.USAGE
     assert "one of these profiles: allocation, " in err

@@ -107,7 +107,7 @@ def test_poller_is_written_here(exposures, tmp_path, monkeypatch):
     assert poller == f"temp_{rows[0][7]}_mvm.out"
 
 
-def test_images_in_which_nothing_was_exposed_have_no_part_in_the_choice(exposures, tmp_path, monkeypatch):
+def test_images_without_exposure_do_not_affect_the_choice(exposures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     good, original = sorted(map(str, exposures.glob("idem01*_flc.fits")))
     empty = Path(original).name
@@ -175,7 +175,7 @@ def test_the_module_exits_with_0(exposures, tmp_path):
     assert (tmp_path / "bar_wfc3_uvis_f606w_all_drc.fits").is_file()
 
 
-def test_a_deleted_current_directory_is_told(tmp_path, monkeypatch, caplog):
+def test_a_deleted_current_directory_is_reported(tmp_path, monkeypatch, caplog):
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()

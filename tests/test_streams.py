@@ -46,7 +46,7 @@ def test_a_full_standard_output_is_an_error(listed, tmp_path, verb, unbuffered):
 
 
 @pytest.mark.upstream
-def test_a_run_that_could_not_print_says_so_at_its_end(listed, tmp_path):
+def test_failed_printing_is_reported_at_the_end(listed, tmp_path):
     done = shell(f'"$1" run {listed} -s --stub -o foo > /dev/full', tmp_path)
     assert done.returncode == ExitCode.OUTPUT
     assert "cannot write standard output" in done.stderr
@@ -69,12 +69,12 @@ def test_other_streams_may_be_closed(listed, tmp_path):
     assert "finished" in done.stdout
 
 
-def test_a_reader_that_goes_away_is_no_error_to_report(listed, tmp_path):
+def test_a_closed_pipe_is_not_reported(listed, tmp_path):
     done = shell(f'"$1" plan {listed} | true', tmp_path)
     assert done.stderr == ""
 
 
-def test_a_deleted_current_directory_is_told(listed, tmp_path):
+def test_a_deleted_current_directory_is_reported(listed, tmp_path):
     (tmp_path / "gone").mkdir()
     done = shell(f'cd gone && rmdir "$PWD" && "$1" plan {listed}', tmp_path)
     assert done.returncode == ExitCode.FAILED

@@ -114,7 +114,7 @@ def test_labels_user_and_entry(image):
     assert not [line for line in config["Env"] if line.startswith(("DEBIAN_", "PIP_"))]
 
 
-def test_the_sif_tells_and_helps(image):
+def test_the_sif_has_labels_and_help(image):
     labels = json.loads(said("apptainer", "inspect", "--json", image.sif))["data"]["attributes"]["labels"]
     assert labels["org.hstmosaic.digest"] == image.inspect()["Config"]["Labels"]["org.hstmosaic.digest"]
     assert "hstmosaic-slurm" in said("apptainer", "run-help", image.sif)

@@ -97,7 +97,7 @@ def test_paths_outside_of_the_image_are_errors(image, name, mark, call, tmp_path
 
 
 @pytest.mark.parametrize("name", ["build/hstmosaic.sif", "/images/sandbox", "./sandbox"])
-def test_a_file_that_is_not_there_is_no_name_of_an_image(name, call):
+def test_a_missing_file_is_not_an_image(name, call):
     code, words, said = call(name, "run", "list.txt")
     assert (code, words) == (1, [])
     assert f"{name}: there is no such file" in said

@@ -58,12 +58,12 @@ def test_a_running_task_has_done_a_part_already():
     assert time_left(run_of(running), NOW + 100) == pytest.approx(10.4)
 
 
-def test_a_task_that_takes_longer_than_was_thought_warns_of_the_others():
+def test_a_slow_task_raises_the_estimates_of_others():
     late = replace(waiting(10), state=RUNNING, started=NOW - 100)
     assert time_left(run_of(done(1, 1), late, waiting(10), slots=1), NOW) == pytest.approx(10 + 94, rel=0.05)
 
 
-def test_the_cpu_time_of_a_running_task_says_how_far_it_is_and_how_busy_the_machine():
+def test_cpu_time_shows_progress_of_a_task_and_load():
     half = replace(waiting(100), state=RUNNING, started=NOW - 200, cpu=50.0, looked_at=NOW, advanced=NOW)
     recent = {"slots": 1, "recent": (200.0, 50.0)}
     assert time_left(run_of(half, **recent), NOW) == pytest.approx(200, rel=0.03)
@@ -89,7 +89,7 @@ def test_what_was_measured_long_ago_counts_less():
     assert time_left(state, NOW) < 140
 
 
-def test_finished_tasks_say_how_fast_the_others_will_be():
+def test_finished_tasks_predict_the_speed_of_others():
     """Twice the CPU time of the model, as the machine is slow; half of it again in wall time, as it is busy."""
     slow = run_of(*[done(100, 200)] * 5, waiting(100), slots=1)
     assert time_left(slow, NOW) == pytest.approx(200, rel=0.02)
@@ -99,7 +99,7 @@ def test_finished_tasks_say_how_fast_the_others_will_be():
     assert time_left(both, NOW) == pytest.approx(300, rel=0.02)
 
 
-def test_a_busy_machine_is_busy_for_all_kinds_but_a_wrong_estimate_is_of_one():
+def test_load_affects_all_kinds_and_a_wrong_estimate_one():
     others = [done(1, 2, cpu=1, group="screen x")] * 20
     assert time_left(run_of(*others, waiting(100), slots=1), NOW) == pytest.approx(200, rel=0.05)
     wrong = [done(1, 2, group="screen x")] * 4
@@ -117,7 +117,7 @@ def test_tasks_that_only_pretend_are_no_sign_of_a_busy_machine():
     assert time_left(state, NOW) == pytest.approx(2, rel=0.05)
 
 
-def test_nobody_knows_before_there_is_a_plan_and_somebody_to_work():
+def test_time_is_unknown_before_the_plan_and_workers():
     assert time_left(ProgressState(), NOW) is None
     assert time_left(run_of(waiting(10), slots=0), NOW) is None
 
@@ -141,7 +141,7 @@ tasks = st.builds(
 
 
 @given(st.lists(tasks, max_size=12), st.integers(1, 5), st.integers(0, 50_000))
-def test_it_is_never_negative_and_more_places_never_make_it_longer_than_one(some, slots, memory_mb):
+def test_time_left_is_positive_and_shrinks_with_slots(some, slots, memory_mb):
     some = [replace(task, after=tuple(f"drizzle-{j}" for j in range(i) if (i + j) % 3)) for i, task in enumerate(some)]
     left = time_left(run_of(*some, slots=slots, memory_mb=memory_mb), NOW)
     if not some:

@@ -107,7 +107,7 @@ def on_terminal(field, tmp_path_factory):
 
 
 @pytest.mark.upstream
-def test_a_terminal_shows_stages_layers_workers_and_time_and_is_left_clean(on_terminal):
+def test_a_terminal_shows_the_run_and_is_left_clean(on_terminal):
     code, seen, output, _ = on_terminal
     assert code == ExitCode.OK
     assert seen.count(HIDE) == seen.count(SHOW) == 1
@@ -119,7 +119,7 @@ def test_a_terminal_shows_stages_layers_workers_and_time_and_is_left_clean(on_te
 
 
 @pytest.mark.upstream
-def test_status_from_another_shell_says_the_same_meanwhile_and_that_it_is_finished_afterwards(on_terminal):
+def test_status_from_another_shell_follows_the_run(on_terminal):
     _, _, output, meanwhile = on_terminal
     assert "driver         host" in meanwhile
     assert "screening      " in meanwhile
@@ -134,7 +134,7 @@ def test_status_from_another_shell_says_the_same_meanwhile_and_that_it_is_finish
 
 
 @pytest.mark.upstream
-def test_json_is_one_event_a_line_and_nothing_is_done_again_whatever_was_learned(on_terminal, field, tmp_path):
+def test_json_is_one_event_a_line(on_terminal, field, tmp_path):
     _, _, output, _ = on_terminal
     lesson = [Record("r", this_machine(), f"screen wfc3_{name}", 3.0, 5.0, 2.0, MODEL) for name in ("ir", "uvis")]
     add_records(tmp_path / "measured.jsonl", lesson * 20)
@@ -152,7 +152,7 @@ def test_json_is_one_event_a_line_and_nothing_is_done_again_whatever_was_learned
 
 
 @pytest.mark.upstream
-def test_quiet_says_nothing_where_nothing_is_wrong(on_terminal, field):
+def test_quiet_prints_nothing_without_problems(on_terminal, field):
     _, _, output, _ = on_terminal
     done = subprocess.run(command(field, output, "--quiet"), capture_output=True, text=True, check=True, timeout=120)
     assert (done.stdout, done.stderr) == ("", "")
@@ -238,7 +238,7 @@ def test_the_log_is_read_as_it_grows(tmp_path):
     assert log.status(RECORDED[-1].time).finished
 
 
-def test_a_line_that_was_broken_off_spoils_neither_those_before_nor_those_after(tmp_path):
+def test_an_incomplete_line_does_not_affect_the_others(tmp_path):
     middle = len(LINES) // 2
     with (written(tmp_path, LINES[:middle]) / "logs" / "run.jsonl").open("a") as log:
         log.write(LINES[middle][:40])
@@ -253,7 +253,7 @@ def test_a_line_that_was_broken_off_spoils_neither_those_before_nor_those_after(
     assert read_status(tmp_path, RECORDED[-1].time).finished
 
 
-def test_what_is_no_run_directory_is_an_error(tmp_path):
+def test_other_directories_are_errors(tmp_path):
     (tmp_path / "some.fits").touch()
     for path in (tmp_path, tmp_path / "some.fits", tmp_path / "nothing"):
         with pytest.raises(OutputError, match="is not a run directory"):
@@ -288,7 +288,7 @@ def test_quiet_and_json_exclude_each_other(tmp_path):
     assert "exclude each other" in done.stderr
 
 
-def test_listeners_by_what_is_asked_for(capsys):
+def test_listeners_by_requested_output(capsys):
     events = [
         event_of("note", "something"),
         event_of("left out", "careful", "warning"),

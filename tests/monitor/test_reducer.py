@@ -137,7 +137,7 @@ def test_a_lost_task_waits_again_with_more_memory():
     assert (state.tasks["align"].state, state.tasks["align"].memory_mb, state.retries) == (WAITING, 9000, 1)
 
 
-def test_jobs_that_wait_say_why_until_a_task_runs():
+def test_waiting_jobs_show_their_reason_until_a_task_runs():
     events = [
         *until("planned"),
         event_of("job", "job 12 submitted", "debug", {"job": "12", "memory_mb": 900}),
@@ -150,7 +150,7 @@ def test_jobs_that_wait_say_why_until_a_task_runs():
 
 
 @given(st.lists(st.sampled_from(RECORDED), max_size=40), st.floats(0, 1e4))
-def test_whatever_is_told_in_whatever_order_there_is_something_to_show(events, later):
+def test_any_order_of_events_has_a_view(events, later):
     state = add_up([*until("planned"), *events])
     left = time_left(state, BEGUN + later)
     assert left is None or left >= 0
@@ -167,7 +167,7 @@ def test_the_share_that_is_done_never_shrinks(number):
 
 
 @pytest.mark.parametrize("share", [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85])
-def test_time_left_of_the_recorded_run_is_near_the_truth_from_half_way_on(share):
+def test_time_left_of_the_recorded_run_is_near_the_truth(share):
     now = BEGUN + share * (ENDED - BEGUN)
     heard = [event for event in RECORDED if event.time <= now]
     assert time_left(add_up(heard), now) == pytest.approx(ENDED - now, rel=0.3)

@@ -100,7 +100,7 @@ def test_an_flc_that_is_left_out_itself_does_not_replace_flts(tmp_path):
     assert {layer.name: layer.filetype for layer in plan.layers} == {"wfc3_uvis_f606w": "flt", "wfc3_ir_f160w": "flt"}
 
 
-def test_flts_beside_flcs_take_no_part_in_the_grid(tmp_path):
+def test_flts_of_flcs_do_not_affect_the_grid(tmp_path):
     write_aimed(tmp_path, Aim(*sky_of(1889, 225000, 225000), **UVIS, more=visit(1)))
     alone = make_plan(str(tmp_path / "*_fl?.fits"))
     flt = as_flt(tmp_path, Aim(*sky_of(1889, 180000, 180000), **UVIS, more=visit(2)))
@@ -163,7 +163,7 @@ def test_all_problems_at_once(tmp_path):
     assert caught.value.exit_code == 3
 
 
-def test_strict_tells_what_would_be_left_out_beside_all_else(tmp_path):
+def test_strict_reports_exclusions_with_all_other_problems(tmp_path):
     source = write_list(tmp_path, [*MOSAIC, Aim(180.0, 26.0, more=visit(4) | {"target": "DARK"})])
     (tmp_path / "folder").mkdir()
     shutil.copy(tmp_path / "icab01a0q_flt.fits", tmp_path / "folder" / "icab01a1q_flt.fits")
@@ -234,7 +234,7 @@ def test_a_prefix_is_checked_before_anything_is_read(tmp_path):
         make_plan(str(tmp_path / "not-there.txt"), prefix="a/b")
 
 
-def test_progress_is_told(tmp_path):
+def test_progress_is_reported(tmp_path):
     told = []
     make_plan(write_list(tmp_path, MOSAIC), on_read=lambda *counts: told.append(counts))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
@@ -248,7 +248,7 @@ def test_close_calls_are_noted(tmp_path):
     assert "is close to 1.5, above which drizzlepac subtracts the sky" in note
 
 
-def test_planning_writes_nothing_and_imports_neither_drizzlepac_nor_dask(tmp_path):
+def test_planning_imports_neither_drizzlepac_nor_dask(tmp_path):
     source = write_list(tmp_path, MOSAIC)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     code = (

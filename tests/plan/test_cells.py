@@ -60,7 +60,7 @@ def test_corners_close_the_footprint(grid):
     assert np.array_equal(sky_cell.corners[0], sky_cell.corners[-1])
 
 
-def test_neighbouring_sky_cells_overlap_by_512_pixels_and_fill_the_projection_cell(grid):
+def test_sky_cells_overlap_by_512_pixels(grid):
     cell = grid.cell(7)
     first, second, last = (cell.sky_cell(i, i) for i in (1, 2, 21))
     assert first.origin == (0, 0)

@@ -88,7 +88,7 @@ def painted_depth(outlines) -> float:
 
 
 @pytest.mark.parametrize(("frames", "step", "subarrays"), [(20, 25.0, 1), (3, 1700.0, 1), (1, 0.0, 60)])
-def test_full_frames_beside_small_subarrays_are_measured_in_little_memory(frames, step, subarrays):
+def test_full_frames_near_small_subarrays_need_little_memory(frames, step, subarrays):
     """WFC3/IR full frames and some with IRSUB64."""
     outlines = [box(3200, 2900, 20.0, 3000 + step * k, 3000 + 10 * k) for k in range(frames)]
     outlines += [box(200, 180, 20.0, 2800 + 7 * k, 3100 + 3 * k) for k in range(subarrays)]
@@ -100,7 +100,7 @@ def test_full_frames_beside_small_subarrays_are_measured_in_little_memory(frames
     assert peak < 20e6
 
 
-def test_a_field_as_wide_as_a_projection_cell_is_measured_in_little_memory():
+def test_a_wide_field_needs_little_memory():
     outlines = [box(4100, 2050, 30.0, 225_000 + x, 225_000 + y) for x in (-2e5, 2e5) for y in (-2e5, 2e5)]
     outlines.append(box(4100, 2050, 30.0, 25_000 + 1025, 25_000))
     tracemalloc.start()

@@ -227,7 +227,7 @@ def test_a_list_may_come_out_of_a_pipe(data):
     os.close(reading)
 
 
-def test_a_pipe_is_no_exposure(data):
+def test_a_pipe_is_not_an_exposure(data):
     os.mkfifo(data / "pipe_flc.fits")
     (problem,) = problems(str(data / "pipe_flc.fits"))
     assert (problem.cause, problem.next_step) == ("is not a regular file", "name a FITS file")

@@ -23,7 +23,7 @@ def layers_of(*aims: Aim, prefix: str = "m"):
     return make_layers(exposures, geometry, prefix), geometry
 
 
-def test_a_layer_is_an_instrument_a_detector_and_a_filter_in_the_order_of_the_list():
+def test_layers_are_in_the_order_of_the_list():
     layers, _ = layers_of(
         Aim(RA, DEC, **UVIS, more=visit(1) | {"filter": "F814W"}),
         Aim(RA, DEC, more=visit(2)),

@@ -48,7 +48,7 @@ def test_four_decimals_and_the_hemisphere(ra, dec, end):
     assert default_prefix(cell_at(7, ra, dec)) == f"hst-skycell-p0007-{end}"
 
 
-def test_every_projection_cell_has_a_prefix_of_its_own_in_the_documented_form():
+def test_every_projection_cell_has_its_own_prefix():
     grid = load_sky_grid()
     prefixes = set()
     for number in range(2644):

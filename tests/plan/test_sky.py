@@ -67,7 +67,7 @@ def test_corners_of_sky_cells_by_brute_force(number, column, row, dx, dy):
 
 
 @pytest.mark.parametrize("along", [-60, 0, 60])
-def test_an_edge_that_cuts_the_corner_of_a_sky_cell_between_two_sampled_points(along):
+def test_an_edge_across_a_corner_of_a_sky_cell(along):
     """The corner of a sky cell reaches 20 pixels over the edge of a chip, whose samples are 200 pixels apart."""
     cell = load_sky_grid().cell(1889)
     corner = cell.sky_cell(12, 12).origin
@@ -121,7 +121,7 @@ def test_nearest_centre_is_chosen(aims, number):
     assert min(centres, key=lambda n: angle_between(mean, centres[n])) == number
 
 
-def test_distances_tell_what_was_chosen_from():
+def test_distances_include_the_alternatives():
     chosen = choice(FIELDS["between two cells of a band"])
     assert chosen.distances == {"p1889": pytest.approx(8.0), "p1890": pytest.approx(8.7, abs=0.1)}
     assert {cell.projection_cell.name for cell in chosen.sky_cells.values()} == {"p1889"}

@@ -88,7 +88,7 @@ def test_faint_sources_are_seen_where_nearly_all_pixels_are_equal():
     assert colour(made, RED)[0] > sky[0] + 30
 
 
-def test_two_filters_give_a_picture_too(filters):
+def test_two_filters_also_give_a_picture(filters):
     made = compose([filters["F606W"], filters["F160W"]])
     assert made.channels == (("F160W",), (), ("F606W",))
     assert colour(made, RED)[0] > 2 * colour(made, RED)[2]

@@ -49,7 +49,7 @@ def test_a_log_without_an_error_shows_nothing():
     assert evidence(LOG.splitlines()) == []
 
 
-def test_the_last_line_of_a_traceback_and_its_place_are_shown_with_their_numbers(failed):
+def test_the_end_of_a_traceback_has_line_numbers(failed):
     found = failed(f"{LOG}\n{raised(too_large)}")
     assert found.cause == "memory"
     said, place, error = found.lines
@@ -60,7 +60,7 @@ def test_the_last_line_of_a_traceback_and_its_place_are_shown_with_their_numbers
     assert "Unable to allocate" in f"{LOG}\n{raised(too_large)}".splitlines()[number - 1]
 
 
-def test_what_caused_an_error_is_shown_too(failed, tmp_path):
+def test_causes_of_errors_are_also_shown(failed, tmp_path):
     found = failed(raised(chained, tmp_path / "absent_flc.fits"))
     assert found.cause == "input gone"
     assert sum("absent_flc.fits" in line for line in found.lines) == 1
@@ -94,7 +94,7 @@ def test_the_same_error_is_shown_once_and_lines_are_few(failed):
     assert len(found.lines) == 3
 
 
-def test_an_unknown_cause_is_told_as_it_is(failed):
+def test_an_unknown_cause_is_reported_verbatim(failed):
     found = failed(LOG, cause="something new")
     assert (found.cause, found.sentence) == ("unknown", "Something new.")
     assert found.log in str(found)

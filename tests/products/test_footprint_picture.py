@@ -83,7 +83,7 @@ def test_exposures_far_away_do_not_shape_the_picture(plan, outlines, tmp_path):
     assert np.array_equal(np.asarray(near)[64:, :800], np.asarray(with_far)[64:, :800])
 
 
-def test_dropped_exposures_have_outlines_too(plan, tmp_path):
+def test_dropped_exposures_also_have_outlines(plan, tmp_path):
     dropped = replace(plan, exposures=plan.exposures[1:], dropped=plan.exposures[:1])
     write_outlines(tmp_path / "footprints.json", dropped)
     names = {item["exposure"] for item in json.loads((tmp_path / "footprints.json").read_text())}

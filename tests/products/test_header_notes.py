@@ -48,12 +48,12 @@ def test_a_product_is_aligned_only_if_all_its_exposures_are(notes, others):
     assert keywords(notes, *others) == {"ALIGNED": False}
 
 
-def test_history_says_which_exposures_kept_their_wcs(notes):
+def test_history_names_exposures_that_kept_their_wcs(notes):
     assert notes.records(["kept", "other"]) == ("kept keeps its WCS: no match",)
     assert "other exposures only" in notes.records(["relative"])[0]
 
 
-def test_without_alignment_nothing_is_said():
+def test_without_alignment_there_are_no_records():
     assert HeaderNotes().keywords(["a"]) == HeaderNotes().records(["a"]) == ()
 
 
@@ -61,6 +61,6 @@ def test_without_a_fit_no_product_is_aligned():
     assert keywords(HeaderNotes(AlignmentResult(aligned=False)), "a") == {"ALIGNED": False}
 
 
-def test_comments_fit_beside_their_values(notes):
+def test_comments_fit_after_their_values(notes):
     for keyword, value, comment in notes.keywords(["a", "b"]):
         assert len(f"{keyword:8}= {value!s:>20} / {comment}") <= 80

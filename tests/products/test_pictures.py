@@ -244,7 +244,7 @@ def start_again(directory, *events):
             log.write(json.dumps(told | ({} if layer is None else {"layer": layer})) + "\n")
 
 
-def test_a_start_that_ends_early_leaves_the_pictures_of_what_it_did_not_come_to(copied):
+def test_an_early_end_keeps_earlier_pictures(copied):
     before = pictures_of(copied)
     start_again(copied)
     made = {path.name for path in make_pictures(copied)}
@@ -257,7 +257,7 @@ def test_a_start_that_ends_early_leaves_the_pictures_of_what_it_did_not_come_to(
 
 
 @pytest.mark.parametrize("how", ["gone", "made again", "failed"])
-def test_pictures_of_a_mosaic_that_is_no_more_go_though_the_start_ended_early(copied, how):
+def test_pictures_of_removed_mosaics_are_removed(copied, how):
     before = pictures_of(copied)
     layer = "wfc3_uvis_f606w"
     mosaic = product(copied.parent, layer)
@@ -300,7 +300,7 @@ def test_pictures_that_the_verb_makes_are_in_the_manifest(copied, monkeypatch):
     assert "foo_colour.png" in (copied.parent / "foo_report.html").read_text()
 
 
-def test_pictures_made_again_by_the_verb_replace_the_old_ones_in_the_manifest(copied, monkeypatch):
+def test_pictures_of_the_verb_replace_those_in_the_manifest(copied, monkeypatch):
     path = copied.parent / "foo_manifest.json"
     manifest = json.loads(path.read_text())
     for file in manifest["products"]:

@@ -157,7 +157,7 @@ def test_changed_products_are_not_finished(task, harm):
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["with hard links", "without"])
-def test_files_are_published_under_other_names_and_stay_where_they_were(tmp_path, monkeypatch, links):
+def test_published_files_stay_in_the_run_directory(tmp_path, monkeypatch, links):
     output = tmp_path / "out"
     output.mkdir()
     source = tmp_path / "icab01a0q_flc.fits"

@@ -145,7 +145,7 @@ def test_an_aligned_copy_records_its_correction(plan, manifest, facts, run):
     assert (moved["shift_mas"], moved["matches"]) == ([12.5, -3.0], 40)
 
 
-def test_without_alignment_there_is_none_though_an_earlier_run_has_left_one(plan, manifest, facts, run):
+def test_an_earlier_alignment_is_not_that_of_this_run(plan, manifest, facts, run):
     text = provenance_json(plan, manifest, replace(facts, alignment=None), run)
     document = ProvDocument.deserialize(content=text)
     assert "align" not in of(document, ProvActivity)

@@ -58,7 +58,7 @@ def words(path):
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def test_every_run_has_a_report_beside_its_products(pretended):
+def test_every_run_has_a_report_next_to_its_products(pretended):
     text = words(pretended.directory.parent / "stub-foo_report.html")
     assert "finished" in text
     assert "6 of 6" in text
@@ -72,7 +72,7 @@ def test_every_run_has_a_report_beside_its_products(pretended):
     assert f"drizzlepac {pretended.plan.versions['drizzlepac']}" in text
 
 
-def test_a_disk_that_was_full_takes_away_no_more_than_what_was_being_written(run):
+def test_a_full_disk_loses_only_the_current_file(run):
     kinds = [event.kind for event in read_record(run).events]
     log = run / "logs" / "run.jsonl"
     log.write_text(log.read_text() + '{"time": 17')
@@ -86,7 +86,7 @@ def test_a_disk_that_was_full_takes_away_no_more_than_what_was_being_written(run
     assert write_report(run).is_file()
 
 
-def test_the_report_says_what_was_asked(pretended):
+def test_the_report_shows_the_command(pretended):
     text = words(pretended.directory.parent / "stub-foo_report.html")
     assert pretended.plan.source in text
     assert f"{Path(sys.argv[0]).name}" in text
@@ -94,7 +94,7 @@ def test_the_report_says_what_was_asked(pretended):
     assert pretended.plan.projection_cell in text
 
 
-def test_memory_that_was_asked_for_is_what_the_tasks_were_given(pretended):
+def test_requested_memory_is_that_of_the_tasks(pretended):
     record = read_record(pretended.directory)
     given = {running.task: running.memory_mb for running in record.payloads(Running)}
     assert len(given) == 9
@@ -104,7 +104,7 @@ def test_memory_that_was_asked_for_is_what_the_tasks_were_given(pretended):
         assert row.split()[-1].replace(",", "") == number_text(memory).replace(",", "")
 
 
-def test_a_failed_layer_is_told_with_the_end_of_its_log(run):
+def test_a_failed_layer_is_reported_with_its_log(run):
     log = run / "tasks" / "drizzle-wfc3_ir_f160w" / "log.txt"
     log.write_text("".join(f"line {k}\n" for k in range(100)) + "KeyError: <x> & 'y'\n")
     add_event(
@@ -121,7 +121,7 @@ def test_a_failed_layer_is_told_with_the_end_of_its_log(run):
     assert "<sky>" not in path.read_text(), "nothing that was read becomes markup"
 
 
-def test_a_stopped_run_says_why_and_what_to_do(run):
+def test_a_stopped_run_has_its_cause_and_remedy(run):
     add_event(run, kind="planned", message="again")
     add_event(run, kind="stopped", message="no stars", exit_code=5, next_step="bring some")
     text = words(write_report(run))
@@ -225,7 +225,7 @@ def test_a_failed_alignment_is_reported(run):
         (False, 1, "not aligned: no match. They were fitted to each other only"),
     ],
 )
-def test_how_exposures_were_fitted_is_told(run, aligned, groups, said):
+def test_the_fit_of_exposures_is_reported(run, aligned, groups, said):
     record = read_record(run)
     first, second = record.plan.exposures[:2]
     fit = ExposureFit((1.0, 2.0), 0.01, 1.0, 30, 20, (3.0, 4.0), 25, (0.25, 0.5), ((1.0, 2.0),))
@@ -297,7 +297,7 @@ def test_the_verb_makes_it_again(run, monkeypatch, capsys):
     assert "finished" in words(report)
 
 
-def test_what_is_no_run_directory_is_an_error(tmp_path):
+def test_other_directories_are_errors(tmp_path):
     with pytest.raises(OutputError, match="is not a run directory"):
         write_report(tmp_path)
 

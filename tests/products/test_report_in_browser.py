@@ -113,7 +113,7 @@ def opened(browser, reports):
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_nothing_is_asked_for_and_nothing_goes_wrong(opened, reports, name):
+def test_the_page_loads_nothing_and_has_no_errors(opened, reports, name):
     with opened(name) as page:
         page.wait_for_load_state("networkidle")
         asked = [url for url in page.asked if not url.startswith("data:")]
@@ -133,7 +133,7 @@ def test_all_pictures_load(opened, name, count):
         assert all(len(alt) > 15 for alt in words)
 
 
-def test_links_lead_to_files_beside_the_report(opened, reports):
+def test_links_lead_to_files_next_to_the_report(opened, reports):
     with opened("aligned") as page:
         links = page.evaluate("[...document.links].map(link => link.getAttribute('href'))")
     beside = [link for link in links if not link.startswith(("#", "https://doi.org/"))]

@@ -72,7 +72,7 @@ def test_a_changed_letter_in_a_header_is_found_and_placed(products):
     assert "header of PRIMARY" in faults[MOSAIC].cause
 
 
-def test_a_file_made_anew_with_checksums_of_its_own_is_not_taken_for_the_old_one(products):
+def test_a_remade_file_with_valid_checksums_is_a_fault(products):
     with fits.open(products / MOSAIC, mode="update") as hdus:
         hdus[0].header["OBJECT"] = "forged"
         hdus[0].add_checksum()
@@ -95,7 +95,7 @@ def test_a_file_that_is_gone(products):
     assert faults[TRAILER].next_step.startswith("run the same command again")
 
 
-def test_an_aligned_exposure_that_has_changed_is_not_made_again_out_of_itself(products):
+def test_a_changed_aligned_copy_is_not_an_input(products):
     path = products / "stub-foo_manifest.json"
     listed = manifest_from_json(path.read_text())
     mosaic = next(file for file in listed.products if file.name == MOSAIC)
@@ -112,12 +112,12 @@ def test_a_file_that_is_named_like_a_product(products, name):
     assert faults.keys() == {name}
 
 
-def test_other_files_are_nobodys_business(products):
+def test_other_files_are_ignored(products):
     (products / "notes.txt").write_text("mine")
     assert verify(products)[0] == {}
 
 
-def test_a_manifest_that_cannot_be_read_is_a_fault_and_the_others_are_checked(products):
+def test_an_unreadable_manifest_is_a_fault(products):
     (products / "stub-foo_manifest.json").write_text("{")
     change(products / "stub-foo_bar_wfc3_uvis_f606w_all_trl.txt", 1)
     faults, _ = verify(products)
@@ -131,7 +131,7 @@ def test_without_a_manifest_there_is_nothing_to_check(tmp_path):
 
 
 @pytest.mark.parametrize(("harm", "code"), [(False, ExitCode.OK), (True, ExitCode.NOT_AS_RECORDED)])
-def test_the_command_line_says_it_by_its_exit_code(products, monkeypatch, capsys, harm, code):
+def test_the_exit_code_shows_the_verdict(products, monkeypatch, capsys, harm, code):
     if harm:
         change(products / MOSAIC, 2880 + 5)
     monkeypatch.setattr("sys.argv", ["hstmosaic", "verify", str(products)])

@@ -141,7 +141,7 @@ def test_alignment_that_is_required_ends_the_run_before_drizzling(field, no_serv
     assert not list((tmp_path / "out").glob("*.fits"))
 
 
-def test_a_catalogue_fetched_ahead_needs_no_service_later(field, service, tmp_path, monkeypatch, capsys):
+def test_a_catalogue_fetched_in_advance_needs_no_service(field, service, tmp_path, monkeypatch, capsys):
     source, *_ = field
     stars = tmp_path / "stars.ecsv"
     monkeypatch.setattr("sys.argv", ["hstmosaic", "catalog", str(source), "-o", str(stars)])

@@ -59,7 +59,7 @@ def runs(simulated, tmp_path_factory):
     return first, killer.events, appeared, times, second, events, options, failed
 
 
-def test_the_failure_is_told(runs):
+def test_the_failure_is_reported(runs):
     first, events, *_, failed = runs
     assert first.exit_code is ExitCode.LAYER_FAILED
     (failure,) = first.failures

@@ -123,7 +123,7 @@ def test_settings_of_the_user_change_nothing(exposures, tmp_path):
 
 @pytest.mark.parametrize("given", [{"DASK_DISTRIBUTED__COMM": "7"}, {"DASK_CONFIG": "site"}], ids=["variable", "file"])
 @pytest.mark.parametrize("verb", ["run list.txt", "doctor"])
-def test_settings_that_dask_cannot_read_are_told(tmp_path, given, verb):
+def test_settings_that_dask_cannot_read_are_reported(tmp_path, given, verb):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "mine.yaml").write_text("jobqueue: [", encoding="utf-8")
     command = [Path(sys.executable).with_name("hstmosaic"), *verb.split()]
@@ -143,7 +143,7 @@ def test_no_raw_warning_is_shown_on_a_host_without_network(exposures, tmp_path):
     assert (done.returncode, done.stderr) == (ExitCode.OK, "")
 
 
-def test_a_host_without_network_is_told_to_users_of_clusters(monkeypatch):
+def test_a_host_without_network_is_reported_for_clusters(monkeypatch):
     def get_ip():
         warnings.warn("no suitable address", RuntimeWarning, stacklevel=1)
 
@@ -187,7 +187,7 @@ def test_a_process_that_cannot_be_made_is_an_error_of_the_cluster(monkeypatch, t
     assert raised.value.exit_code is ExitCode.CLUSTER
 
 
-def test_only_variables_that_say_where_packages_are_reach_children():
+def test_only_paths_of_packages_reach_children():
     given = dict.fromkeys(UNWANTED_VARIABLES, "1") | {"PYTHONPATH": "/packages", "HOME": "/home/me"}
     given["ASTROPY_CONFIG_DIR"] = "/home/me/settings"
     wanted = {"PYTHONPATH": "/packages", "HOME": "/home/me", "PYTHONSAFEPATH": "1", "MPLBACKEND": "Agg"}

@@ -49,7 +49,7 @@ def test_a_catalogue_service_that_fails_is_a_note(examined, mode):
     assert str(service).startswith("note  catalogue service: ")
 
 
-def test_a_service_that_nobody_runs_is_a_note():
+def test_a_service_that_is_down_is_a_note():
     found = doctor.check_service(Service(url="http://127.0.0.1:1", cache=None, timeout=5.0, attempts=1))
     assert found.passed
     assert "does not answer http://127.0.0.1:1/" in found.message

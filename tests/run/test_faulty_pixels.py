@@ -111,7 +111,7 @@ def test_the_mosaic_is_that_of_flagged_pixels(sound, tmp_path):
         assert f"{repair}." in report
 
 
-def test_pixels_without_numbers_have_no_weight_where_all_flags_are_accepted(sound, tmp_path):
+def test_nan_pixels_have_no_weight_if_flags_are_accepted(sound, tmp_path):
     faulty = copies(sound, tmp_path / "faulty")[:1]
     change(faulty[0], SCI=(ROWS, np.nan))
     outcome, _ = run(faulty, tmp_path / "out")
@@ -164,7 +164,7 @@ def crashing(sound, tmp_path):
     return paths
 
 
-def test_a_run_goes_on_after_a_crash_of_screening_and_says_so(crashing, tmp_path):
+def test_a_run_continues_after_a_crash_of_screening(crashing, tmp_path):
     outcome, events = run(crashing, tmp_path / "out")
     assert outcome.exit_code is ExitCode.OK
     (exclusion,) = outcome.left_out

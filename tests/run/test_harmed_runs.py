@@ -128,7 +128,7 @@ cli.main()
 """
 
 
-def test_a_disk_that_fills_up_is_told_as_such(exposures, tmp_path):
+def test_a_disk_that_fills_up_is_reported(exposures, tmp_path):
     # a disk of its own, in a mount namespace that nothing is left of when the process has ended
     enter = ["unshare", "--user", "--map-root-user", "--mount"]
     if not shutil.which("unshare") or subprocess.run([*enter, "true"], check=False, capture_output=True).returncode:

@@ -37,7 +37,7 @@ records = st.builds(
 )  # fmt: skip
 
 
-def test_one_task_says_little_and_many_say_nearly_all():
+def test_one_task_has_little_weight_and_many_nearly_all():
     few, many = (learn([RECORD] * n, HERE) for n in (1, 400))
     assert 1 < few.factors[GROUP].time < 1.25
     assert many.factors[GROUP].time == pytest.approx(2.0, rel=0.01)
@@ -63,7 +63,7 @@ def test_one_task_that_took_more_memory_than_estimated_is_enough():
 
 
 @given(st.lists(records, max_size=30))
-def test_factors_stay_within_their_bounds_and_cover_what_most_tasks_took(some):
+def test_factors_are_bounded_and_cover_most_tasks(some):
     learned = learn(some, HERE)
     assert TIME_BOUNDS[0] <= learned.pace <= TIME_BOUNDS[1]
     for group, factors in learned.factors.items():
@@ -147,7 +147,7 @@ def test_where_measurements_are_kept(monkeypatch, tmp_path):
     assert learned_for(HERE) == Learned()
 
 
-def test_a_run_teaches_what_its_tasks_took_beyond_the_model_not_beyond_what_was_learned(monkeypatch, tmp_path):
+def test_a_run_teaches_ratios_to_the_model(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "measured.jsonl"))
     estimates = {"drizzle-a": Estimate(1500, 30.0, 1, GROUP, memory_factor=1.5, time_factor=3.0)}
     events = EventLog()

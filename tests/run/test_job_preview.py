@@ -21,7 +21,7 @@ def shown(simulated):
     return show
 
 
-def test_no_more_tasks_at_a_time_than_workers_are_asked_for(shown, tmp_path):
+def test_no_more_simultaneous_tasks_than_requested_workers(shown, tmp_path):
     assert "# screening: 3 jobs for 6 tasks" in shown(output=tmp_path)
     alone = shown(output=tmp_path, workers=1)
     assert "# screening: 1 job for 6 tasks" in alone

@@ -96,14 +96,14 @@ def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, er
     assert failure.cause in {"no stars", "the run was interrupted", "ValueError: odd"}
 
 
-def test_what_was_asked_is_in_the_run_log(pretended):
+def test_the_command_is_in_the_run_log(pretended):
     record = read_record(pretended.directory)
     assert record.command.stub
     assert record.command.options == {"stub": True, "profile": "local"}
     assert plan_from_json((pretended.directory / "plan.json").read_text()) == pretended.plan
 
 
-def test_a_stop_is_in_the_run_log_but_not_told_twice():
+def test_a_stop_is_in_the_run_log_but_printed_once():
     events = []
     ending.emit_stop(AlignmentError("no stars", "bring some"), 5, EventLog(events.append))
     (event,) = events

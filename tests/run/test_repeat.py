@@ -90,7 +90,7 @@ def test_what_is_done_needs_no_room_again(stub_run, tmp_path, monkeypatch):
 
 
 @pytest.mark.upstream
-def test_working_copies_on_disks_of_nodes_need_no_room_in_the_output_directory(exposures, tmp_path, monkeypatch):
+def test_working_copies_on_scratch_need_no_output_space(exposures, tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
     options = RunOptions(str(exposures / "list.txt"), prefix="foo", skip_alignment=True, output=tmp_path / "out")
 
@@ -128,7 +128,7 @@ def test_the_same_bytes_come_out_wherever_the_exposures_are(exposures, tmp_path,
     assert not (tmp_path / "third").exists()
 
 
-def test_what_is_typed_beside_it_counts_more(stub_run, tmp_path, call):
+def test_typed_options_override_recorded_ones(stub_run, tmp_path, call):
     _, provenance = stub_run
     code, told = call("--like", provenance, "-o", "bar", "-l", "info", "--output-dir", tmp_path / "again")
     assert code == ExitCode.OK
@@ -178,7 +178,7 @@ def test_a_catalogue_that_is_gone_is_named_with_what_to_do(catalog_run, tmp_path
 
 
 @pytest.mark.parametrize("typed", ["--catalog", "-s"])
-def test_who_needs_no_recorded_catalogue_is_not_asked_for_it(catalog_run, tmp_path, call, typed):
+def test_an_unneeded_recorded_catalogue_is_not_required(catalog_run, tmp_path, call, typed):
     provenance, _, other = catalog_run
     options = ("--catalog", other) if typed == "--catalog" else ("-s",)
     code, told = call("--like", provenance, *options, "--output-dir", tmp_path / "again")
@@ -203,7 +203,7 @@ def test_other_software_is_a_warning_that_names_both(stub_run, tmp_path, call, m
 
 
 @pytest.mark.parametrize("content", [None, "{}", "not even JSON"])
-def test_a_file_that_is_no_provenance_is_refused(tmp_path, call, content):
+def test_other_files_are_rejected_as_provenance(tmp_path, call, content):
     path = tmp_path / "foo_provenance.json"
     if content is not None:
         path.write_text(content)

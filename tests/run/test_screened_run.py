@@ -38,7 +38,7 @@ def drizzled(tmp_path, name):
     return {str(value).split("[")[0].split("-")[-1].split("_")[0] for value in header["D*DATA"].values()}
 
 
-def test_a_trailed_exposure_is_left_out_and_said(exposures, tmp_path):
+def test_a_trailed_exposure_is_rejected_and_reported(exposures, tmp_path):
     outcome, events = run(tmp_path, exposures, "idem01a0q_flc.fits", TRAILED)
     assert outcome.exit_code is ExitCode.OK
     (exclusion,) = outcome.left_out

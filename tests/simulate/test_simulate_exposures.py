@@ -204,7 +204,7 @@ def test_seed_and_place_in_the_field_change_the_noise():
     assert len({image.tobytes() for image in images}) == 4
 
 
-def test_truth_and_list_are_written_beside_the_exposures(tmp_path):
+def test_truth_and_list_are_written_next_to_exposures(tmp_path):
     field = three_camera_field(subarray=SMALL, exposures=1)
     done = []
     paths = simulate_field(field, tmp_path / "new" / "dir", lambda *args: done.append(args))
@@ -253,7 +253,7 @@ def test_every_exposure_of_a_long_visit_has_stars(dither):
         assert (centre.separation(stars).arcsec < 15).sum() > 3
 
 
-def test_a_full_disk_is_told_and_nothing_half_written_is_left(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_partial_file(tmp_path, monkeypatch):
     def full(self, part, **_):
         part.write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -284,7 +284,7 @@ def test_a_folder_with_files_of_the_user_is_refused(tmp_path, name):
         check_folder(tmp_path, demo_field())
 
 
-def test_a_simulated_folder_can_be_simulated_again_until_its_list_changes(tmp_path):
+def test_a_folder_can_be_simulated_again_unless_its_list_changed(tmp_path):
     field = Field("one", (small_plan(),), one_star(0, 0))
     check_folder(tmp_path / "new", field)
     simulate_field(field, tmp_path)

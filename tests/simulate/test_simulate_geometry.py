@@ -108,7 +108,7 @@ def test_chips_stay_together_at_any_pointing(ra, dec, orient):
 @pytest.mark.parametrize(
     "where", [(0.0, 0.0), (359.9999, 12.0), (0.0001, -60.0), (123.0, 89.99), (40.0, 90.0), (7.0, -90.0)]
 )
-def test_pointing_and_orientation_are_as_asked(name, where):
+def test_pointing_and_orientation_are_as_requested(name, where):
     pointing = Pointing(*where, 33.3)
     aims = chip_aims(camera(name), pointing)
     wcs = chip_wcs(camera(name), aims, 0)

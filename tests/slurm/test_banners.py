@@ -100,7 +100,7 @@ def test_a_job_is_cancelled_by_number_and_name_together(slurm, other, tmp_path):
 UNCLEAR = "#!/bin/sh\n{path} \"$@\" > /dev/null && echo 'Your job is on its way'\n"
 
 
-def test_a_job_whose_number_nobody_says_ends_the_run_and_is_cancelled(slurm, tmp_path, monkeypatch):
+def test_a_job_without_a_number_ends_the_run_and_is_cancelled(slurm, tmp_path, monkeypatch):
     script = tmp_path / "sbatch.sh"
     script.write_text(UNCLEAR.format(path="sbatch"))
     script.chmod(0o755)

@@ -63,7 +63,7 @@ def test_what_is_answered_and_what_is_refused(slurm, bridge, tmp_path):
     check_bridge(slurm, bridge, tmp_path)
 
 
-def test_jobs_get_the_variables_of_the_site_but_not_those_that_the_driver_decides(bridge, programs, tmp_path):
+def test_jobs_get_variables_of_the_site_but_not_the_drivers(bridge, programs, tmp_path):
     program(programs / "sbatch", "#!/bin/sh\nenv\n")
     (tmp_path / "job.sh").touch()
     told = bridge_call(bridge, "sbatch", "--parsable", tmp_path / "job.sh").stdout.splitlines()
@@ -101,7 +101,7 @@ def test_without_a_name_the_image_is_that_of_make_sif(environment, programs, tmp
 
 
 @pytest.mark.slow
-def test_an_sbatch_without_answer_has_ended_when_the_driver_gives_it_up(bridge, programs, tmp_path):
+def test_an_abandoned_sbatch_has_ended(bridge, programs, tmp_path):
     script, pid = tmp_path / "job.sh", tmp_path / "pid"
     script.write_text("#!/bin/sh\ntrue\n")
     program(programs / "sbatch", f"#!/bin/sh\necho $$ > {pid}\nexec sleep 600\n")

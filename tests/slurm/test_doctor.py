@@ -43,7 +43,7 @@ def test_a_healthy_site(slurm, tmp_path):
         ({"cores: 2": "python: /no/such/python"}, "job", "/no/such/python"),
     ],
 )
-def test_failed_checks_say_what_to_do(slurm, tmp_path, change, what, words):
+def test_failed_checks_have_a_remedy(slurm, tmp_path, change, what, words):
     (finding,) = [finding for finding in examine(profile(**change), tmp_path) if not finding.passed]
     assert finding.what == what
     assert words in str(finding)

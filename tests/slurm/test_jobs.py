@@ -188,7 +188,7 @@ def given_up_once(monkeypatch, folder, option=""):
     return end
 
 
-def test_a_job_that_is_submitted_though_sbatch_was_given_up_is_cancelled(slurm, tmp_path, monkeypatch):
+def test_a_job_of_an_abandoned_sbatch_is_cancelled(slurm, tmp_path, monkeypatch):
     end = given_up_once(monkeypatch, tmp_path, "--hold")
     with bench(tmp_path) as on:
         answer = on.start("task")
@@ -285,7 +285,7 @@ def test_the_dashboard_is_for_this_host_alone(slurm, tmp_path):
             connection.close()
 
 
-def test_the_driver_loads_no_library_that_draws_and_is_left_alone_by_its_workers(slurm, tmp_path):
+def test_the_driver_loads_no_drawing_library(slurm, tmp_path):
     script = """
 import sys
 import time

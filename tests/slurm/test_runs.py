@@ -100,7 +100,7 @@ def test_jobs_are_shown_and_not_submitted(slurm, field, tmp_path):
     assert slurm.jobs() == {}
 
 
-def test_a_run_that_sbatch_refuses_says_why(slurm, field, tmp_path):
+def test_a_rejection_by_sbatch_is_explained(slurm, field, tmp_path):
     refused = tmp_path / "refused.yaml"
     refused.write_text(PROFILE.replace("queue: batch", "queue: nowhere"))
     run = begin(field, tmp_path / "out", profile=refused)

@@ -122,7 +122,7 @@ def test_a_missing_scratch_directory_is_named_with_its_node(slurm, tmp_path):
         on.start("task").result(PATIENCE)
 
 
-def test_scratch_is_asked_for(slurm, scratch, tmp_path):
+def test_scratch_is_requested(slurm, scratch, tmp_path):
     with bench(tmp_path, in_scratch(scratch, ', scratch-option: "--tmp={mb}M"')) as on:
         answers = [on.start(f"task-{i}", disk_mb=2000) for i in range(2)]
         assert all(answer.result(PATIENCE)[0].ok for answer in answers)
@@ -132,7 +132,7 @@ def test_scratch_is_asked_for(slurm, scratch, tmp_path):
             on.start("huge", disk_mb=50000).result(PATIENCE)
 
 
-def test_what_remains_of_a_worker_that_was_killed_is_removed_by_the_next(slurm, scratch, tmp_path):
+def test_remains_of_a_killed_worker_are_removed_by_the_next(slurm, scratch, tmp_path):
     with bench(tmp_path, in_scratch(scratch)) as on:
         answer = on.start("long", seconds=6.0)
         on.started("long")

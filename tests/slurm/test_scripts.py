@@ -75,7 +75,7 @@ def test_what_goes_wrong_in_an_allocation_is_its_exit_code(slurm, here):
     assert "empty.txt" in log
 
 
-def test_a_worker_that_is_killed_does_not_make_a_good_run_a_failed_one(slurm, here):
+def test_a_killed_worker_does_not_fail_the_run(slurm, here):
     options = ["--ntasks=4", "--mem-per-cpu=2500", "--time=5"]
     command = [SCRIPTS / "allocation.sbatch", "list.txt", "--stub", "--profile", "inside.yaml"]
     job = ask("sbatch", "--parsable", *map(str, [*options, *command]))
@@ -92,7 +92,7 @@ def test_a_worker_that_is_killed_does_not_make_a_good_run_a_failed_one(slurm, he
     assert not list(here.glob(".hstmosaic-*"))
 
 
-def test_an_allocation_whose_driver_is_killed_ends_and_the_same_line_goes_on(slurm, here):
+def test_an_allocation_ends_with_its_driver_and_resumes(slurm, here):
     options = ["--ntasks=4", "--mem-per-cpu=1200", "--time=5"]
     command = [*options, SCRIPTS / "allocation.sbatch", "list.txt", "--stub", "--profile", "inside.yaml"]
     job = ask("sbatch", "--parsable", *map(str, command))
@@ -119,7 +119,7 @@ def process_of(job, rank):
     raise AssertionError(f"no process {rank} of job {job}")
 
 
-def test_a_script_without_a_list_says_how(slurm, here):
+def test_a_script_without_a_list_prints_its_usage(slurm, here):
     shown, log = submit(slurm, "--time=5", SCRIPTS / "mosaic.sbatch")
     assert "ExitCode=2:0" in shown
     assert "usage: sbatch" in log

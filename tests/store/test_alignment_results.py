@@ -39,7 +39,7 @@ def test_keys_of_later_versions_are_ignored():
 
 
 @pytest.mark.parametrize("raw", [{}, {"aligned": True, "exposures": {"a": {"shift_mas": [1.0, 2.0]}}}])
-def test_what_is_no_result_is_refused(raw):
+def test_other_records_are_not_results(raw):
     with pytest.raises((KeyError, TypeError)):
         AlignmentResult.from_dict(raw)
 

@@ -66,7 +66,7 @@ def test_an_interrupt_leaves_no_draft(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_draft_of_a_killed_process_is_in_nobodys_way(tmp_path):
+def test_a_draft_of_a_killed_process_is_replaced(tmp_path):
     (tmp_path / ".foo.txt.part").write_text("half of an older one")
     with atomic_draft(tmp_path / "foo.txt") as draft:
         assert not draft.exists()

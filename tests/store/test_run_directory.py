@@ -94,7 +94,7 @@ def test_who_only_asks_how_a_run_is_doing_keeps_no_driver_out(tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK])
-def test_a_file_system_without_locks_is_no_other_run(tmp_path, monkeypatch, number):
+def test_a_file_system_without_locks_is_not_another_run(tmp_path, monkeypatch, number):
     """Such a file system cannot be had here, so the system's answer is faked."""
 
     def refuse(*_):

@@ -94,7 +94,7 @@ def test_the_same_file_gets_the_same_bytes(mosaic, tmp_path):
     assert finish_fits(mosaic, CARDS) == finish_fits(other, CARDS)
 
 
-def test_extensions_that_share_a_name_are_told_apart(tmp_path):
+def test_extensions_that_share_a_name_are_distinguished(tmp_path):
     chips = [fits.ImageHDU(np.full((2, 2), i, "f4"), name="SCI", ver=i) for i in (1, 2)]
     fits.HDUList([fits.PrimaryHDU(), *chips, fits.ImageHDU(name="WHT")]).writeto(tmp_path / "a_flc.fits")
     assert list(finish_fits(tmp_path / "a_flc.fits").datasum) == ["PRIMARY", "SCI,1", "SCI,2", "WHT"]

@@ -144,7 +144,7 @@ def test_an_exposure_that_overlaps_no_other_keeps_its_sky(field, tmp_path):
 
 
 @pytest.mark.slow
-def test_failed_sky_matching_is_told_everywhere(field, tmp_path, broken):
+def test_failed_sky_matching_is_reported_everywhere(field, tmp_path, broken):
     ended = run(field / "list.txt", "--output-dir", tmp_path / "out", path=broken)
     assert ended.returncode == 0, ended.stderr
     assert "warnings: wfc3_uvis_f606w: sky matching failed (AttributeError" in ended.stdout + ended.stderr

@@ -78,7 +78,7 @@ def test_a_folder_without_a_spec_is_an_error_of_that_task(zygote, tmp_path):
     assert zygote.run(tmp_path / "empty", tmp_path / "empty" / "work").status == 1
 
 
-def test_a_killed_task_has_a_result_that_says_so(exposure, tmp_path, monkeypatch):
+def test_a_killed_task_has_a_result_with_its_signal(exposure, tmp_path, monkeypatch):
     running = Zygote()
     monkeypatch.setattr("hstmosaic.run.node.task.shared_zygote", lambda: running)
     folder = task(tmp_path / "killed", exposure)
@@ -127,7 +127,7 @@ def test_environment_switches_of_drizzlepac_do_not_reach_tasks(monkeypatch):
     assert b"PYTHONHASHSEED=0" in environment
 
 
-def test_closing_twice_is_no_error():
+def test_closing_twice_is_not_an_error():
     close_zygote()
     close_zygote()
 

@@ -89,7 +89,7 @@ def retries(events):
 
 
 @pytest.mark.upstream
-def test_a_result_for_which_there_is_no_quota_is_not_tried_again(start, events, monkeypatch):
+def test_a_result_beyond_the_quota_is_not_retried(start, events, monkeypatch):
     def write_result(*_):  # what a file system with quotas says, of which there is none here
         raise OSError(errno.EDQUOT, "Disk quota exceeded", "result.json.part")
 

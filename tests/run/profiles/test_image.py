@@ -42,7 +42,7 @@ def test_a_folder_that_would_be_read_as_something_else_is_refused(folder):
 
 
 @pytest.mark.parametrize("image", ["build/none.sif", "/images/none", "./none"])
-def test_a_file_that_is_not_there_is_no_name_of_an_image(image, monkeypatch):
+def test_a_missing_file_is_not_an_image(image, monkeypatch):
     monkeypatch.setattr("subprocess.run", None)
     with pytest.raises(ClusterError, match=f"{image}: no such file"):
         versions_inside(image)

@@ -181,7 +181,7 @@ def test_jobs_that_end_before_their_workers_start_end_the_run(site, tmp_path):
     assert site.kinds().count("job lost") == 2
 
 
-def test_a_transient_rejection_is_tried_again_and_an_error_ends_the_run(site):
+def test_a_transient_rejection_is_retried(site):
     site.step(0.0, [SMALL])
     site.step(2.0, [SMALL])
     site.cluster.answers[f"{NAME}-1"] = SimpleNamespace(answer=None, rejection="sbatch: Socket timed out")

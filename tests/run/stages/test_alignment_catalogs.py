@@ -55,7 +55,7 @@ class Fits:
         return align_all(run), [event.kind for event in events if event.level == "warning"]
 
 
-def test_nobody_waits_for_catalogues_that_are_not_needed(plan, tmp_path, monkeypatch):
+def test_unneeded_catalogues_are_not_requested(plan, tmp_path, monkeypatch):
     fits = Fits(plan, tmp_path, monkeypatch, {"GAIAeDR3"})
     with catalog_service(stars(FEWEST), "good", "500") as service:
         run, warnings = fits.run(service)
@@ -65,7 +65,7 @@ def test_nobody_waits_for_catalogues_that_are_not_needed(plan, tmp_path, monkeyp
     assert fits.tried == [["GAIAeDR3"]]
 
 
-def test_the_others_are_tried_where_the_fit_fails_and_taken_at_once_the_next_time(plan, tmp_path, monkeypatch):
+def test_other_catalogues_are_tried_after_a_failed_fit(plan, tmp_path, monkeypatch):
     fits = Fits(plan, tmp_path, monkeypatch, {"GSC242"})
     with catalog_service(stars(FEWEST)) as service:
         run, _ = fits.run(service)

@@ -134,14 +134,14 @@ def test_no_usable_reply(stars, patient, mode, cause, asked):
     assert caught.value.exit_code == ExitCode.ALIGNMENT
 
 
-def test_nobody_there(patient):
+def test_no_service(patient):
     with pytest.raises(AlignmentError, match=r"does not answer .*refused, 3 attempts"):
         fetch(patient("http://127.0.0.1:9"), CONE, "GAIAeDR3")
     with pytest.raises(AlignmentError, match="does not answer"):
         fetch(patient("no such thing"), CONE, "GAIAeDR3")
 
 
-def test_fetching_ahead(stars, patient, tmp_path, monkeypatch):
+def test_fetching_in_advance(stars, patient, tmp_path, monkeypatch):
     monkeypatch.setattr("hstmosaic.run.stages.catalog.fit_cone", lambda _: CONE)
     with catalog_service(stars) as service:
         catalog, count = fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))
@@ -161,7 +161,7 @@ def test_fetching_ahead(stars, patient, tmp_path, monkeypatch):
     ("counts", "taken"),
     [((12, 50, 50), "GAIAeDR3"), ((11, 20, 50), "GSC242"), ((3, 0, 9), "2MASS"), ((9, 9, 0), "GAIAeDR3")],
 )
-def test_fetching_ahead_takes_the_catalogue_that_a_fit_can_use(tmp_path, monkeypatch, counts, taken):
+def test_fetching_in_advance_takes_a_catalogue_with_enough_stars(tmp_path, monkeypatch, counts, taken):
     replies = {}
     for name, count in zip(CATALOGS, counts, strict=True):
         wide = [(150.1 + 0.045, 2.2)] * 30 if count else []  # in the cone, not in the field
@@ -173,7 +173,7 @@ def test_fetching_ahead_takes_the_catalogue_that_a_fit_can_use(tmp_path, monkeyp
     assert (catalog, count) == (taken, counts[CATALOGS.index(taken)] + 30)
 
 
-def test_fetching_ahead_where_nothing_is(stars, patient, tmp_path, monkeypatch):
+def test_fetching_in_advance_without_stars(stars, patient, tmp_path, monkeypatch):
     monkeypatch.setattr("hstmosaic.run.stages.catalog.fit_cone", lambda _: Cone(10.0, 2.2, 0.05))
     with catalog_service(stars) as service, pytest.raises(AlignmentError, match="no catalogue has a source"):
         fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))

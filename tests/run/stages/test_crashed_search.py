@@ -23,7 +23,7 @@ CRASH = TaskResult(ok=False, data={CRASHED: True}, error="KeyError: 'x'")
         (TaskResult(ok=True), False),
     ],
 )
-def test_crashes_are_told_from_verdicts(result, crashed):
+def test_crashes_differ_from_verdicts(result, crashed):
     assert result.crashed is crashed
 
 

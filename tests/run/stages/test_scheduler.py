@@ -105,7 +105,7 @@ def test_several_coroutines_wait_for_one_task(directory):
         ({"priority": 7.0}, []),
     ],
 )
-def test_a_finished_task_runs_again_only_if_its_key_or_its_files_changed(directory, changed, again):
+def test_a_task_runs_again_only_if_key_or_files_changed(directory, changed, again):
     async def main(scheduler, wanted):
         return await scheduler.start_task(wanted)
 
@@ -180,7 +180,7 @@ def test_a_broken_pool_ends_the_run(directory):
         scheduler.run(main())
 
 
-def test_waiting_for_what_nobody_starts_is_an_internal_error(directory):
+def test_waiting_for_an_unstarted_task_is_an_internal_error(directory):
     scheduler = scheduler_of(directory, ScriptedPool())
 
     async def main():

@@ -106,7 +106,7 @@ def test_files_are_as_upstream_makes_them(first):
     assert {"RA", "DEC", "mag"} <= set(reference.colnames)
 
 
-def test_the_outcome_is_said(bench, first):
+def test_the_outcome_is_reported(bench, first):
     run, events = first
     assert run.result.method == "relative"
     assert not [event for event in events if event.level == "warning"]
@@ -261,7 +261,7 @@ def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_pa
         ("empty", "no catalogue has a source"),
     ],
 )
-def test_a_service_that_is_no_use(bench, mode, cause):
+def test_a_useless_service(bench, mode, cause):
     with catalog_service(bench.stars, mode) as service:
         run, events = bench.align(service=Service(url=service.url, cache=None, attempts=1, timeout=0.2))
     assert not run.result.aligned

@@ -75,7 +75,7 @@ def test_keywords_are_the_same(exposures, wcs, band, monkeypatch):
         assert np.asarray(ours.mask_kws[keyword][0]).dtype == np.asarray(value).dtype, keyword
 
 
-def test_exposures_beside_the_mosaic_have_no_box(exposures):
+def test_exposures_outside_of_the_mosaic_have_no_box(exposures):
     footprint = footprints.OutlinedFootprint(mosaic(300, 300, (9000.0, 0.0)))
     footprint.build(exposures)
     assert footprint.bounded_wcs is None
