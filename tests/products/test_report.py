@@ -125,7 +125,7 @@ def test_a_stopped_run_has_its_cause_and_remedy(run):
     add_event(run, kind="planned", message="again")
     add_event(run, kind="stopped", message="no stars", exit_code=5, next_step="bring some")
     text = words(write_report(run))
-    assert "The run was stopped no stars What to do: bring some" in text
+    assert "The run was stopped no stars Next step: bring some" in text
     assert "0 of 3" in text, "layers of an earlier start are not those of this one"
 
 

@@ -251,7 +251,7 @@ def test_the_failure_comes_first(opened):
         assert "SIGKILL" in page.locator("section").first.inner_text()
         assert page.locator(".badge.bad").inner_text() == "1 of 3 layers failed"
     with opened("stopped") as page:
-        assert "What to do:" in page.locator("section").first.inner_text()
+        assert "Next step:" in page.locator("section").first.inner_text()
 
 
 def test_it_prints(opened, tmp_path):

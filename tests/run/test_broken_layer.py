@@ -75,9 +75,9 @@ def test_the_failure_is_reported(runs):
 def test_the_failure_is_in_the_report(runs):
     report = (runs[-2].output.parent / "first_report.html").read_text()
     assert "1 of 3 layers failed" in report
-    failed = report.split("What failed</h2>")[1].split("</section>")[0]
+    failed = report.split("Failures</h2>")[1].split("</section>")[0]
     assert "WFC3/UVIS F814W" in failed
-    assert "What to do:" in failed
+    assert "Next step:" in failed
     assert "SIGKILL" in failed
     assert report.count("data:image/webp") == 2 + 2 * len(OTHERS), "pictures of what was made"
 

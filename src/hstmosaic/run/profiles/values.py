@@ -33,7 +33,7 @@ class Kind:
         where : str
             Dotted key, for the error.
         next_step : str
-            What to do about an error.
+            Remedy for an error.
 
         Raises
         ------
