@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -96,19 +97,30 @@ def shown(events, width=100):
     return console.file.getvalue()
 
 
+@dataclass(frozen=True)
+class TerminalRun:
+    """A whole run on a terminal."""
+
+    code: int
+    seen: bytes
+    output: Path
+    meanwhile: str
+    """What status printed during the run."""
+
+
 @pytest.fixture(scope="module")
 def on_terminal(field, tmp_path_factory):
-    """A whole run on a terminal: what was seen, the exit code, where it went, what status said meanwhile."""
     output = tmp_path_factory.mktemp("terminal")
     terminal = Terminal(command(field, output))
     terminal.until(b"1 running (")
     meanwhile = str(read_status(output / "stub-foo_run", time.time()))
-    return terminal.end(), terminal.seen, output, meanwhile
+    code = terminal.end()
+    return TerminalRun(code, terminal.seen, output, meanwhile)
 
 
 @pytest.mark.upstream
 def test_a_terminal_shows_the_run_and_is_left_clean(on_terminal):
-    code, seen, output, _ = on_terminal
+    code, seen, output = on_terminal.code, on_terminal.seen, on_terminal.output
     assert code == ExitCode.OK
     assert seen.count(HIDE) == seen.count(SHOW) == 1
     assert seen.rindex(SHOW) > seen.rindex(b"screening")
@@ -120,7 +132,7 @@ def test_a_terminal_shows_the_run_and_is_left_clean(on_terminal):
 
 @pytest.mark.upstream
 def test_status_from_another_shell_follows_the_run(on_terminal):
-    _, _, output, meanwhile = on_terminal
+    output, meanwhile = on_terminal.output, on_terminal.meanwhile
     assert "driver         host" in meanwhile
     assert "screening      " in meanwhile
     assert "1 running (" in meanwhile
@@ -135,7 +147,7 @@ def test_status_from_another_shell_follows_the_run(on_terminal):
 
 @pytest.mark.upstream
 def test_json_is_one_event_a_line(on_terminal, field, tmp_path):
-    _, _, output, _ = on_terminal
+    output = on_terminal.output
     lesson = [Record("r", this_machine(), f"screen wfc3_{name}", 3.0, 5.0, 2.0, MODEL) for name in ("ir", "uvis")]
     add_records(tmp_path / "measured.jsonl", lesson * 20)
     environment = os.environ | {"HSTMOSAIC_LEARNING": str(tmp_path / "measured.jsonl")}
@@ -153,14 +165,14 @@ def test_json_is_one_event_a_line(on_terminal, field, tmp_path):
 
 @pytest.mark.upstream
 def test_quiet_prints_nothing_without_problems(on_terminal, field):
-    _, _, output, _ = on_terminal
+    output = on_terminal.output
     done = subprocess.run(command(field, output, "--quiet"), capture_output=True, text=True, check=True, timeout=120)
     assert (done.stdout, done.stderr) == ("", "")
 
 
 @pytest.mark.upstream
 def test_without_a_terminal_there_are_few_plain_lines(on_terminal, field):
-    _, _, output, _ = on_terminal
+    output = on_terminal.output
     done = subprocess.run(command(field, output), capture_output=True, text=True, check=True, timeout=120)
     assert "\x1b" not in done.stdout
     assert 2 <= len(done.stdout.splitlines()) <= 8

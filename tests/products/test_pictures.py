@@ -3,6 +3,8 @@
 import json
 import resource
 import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +35,20 @@ pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 LAYERS = {"wfc3_uvis_f606w": "drc", "wfc3_uvis_f814w": "drc", "wfc3_ir_f160w": "drz"}
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run, and the truth in its exposures."""
+
+    directory: Path
+    output: Path
+    paths: dict
+    """Exposures by name."""
+    out: str
+    """Name of the one that screening left out."""
+    truth: Table
+    events: list
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The demonstration, smaller, with one exposure that screening leaves out."""
@@ -45,7 +61,7 @@ def run(tmp_path_factory):
     assert outcome.exit_code == 0
     (out,) = [exclusion.name for exclusion in outcome.left_out]
     truth = Table.read(folder / "exposures" / "truth.ecsv")
-    return outcome.directory, options.output, {path.name: path for path in paths}, out, truth, events
+    return FinishedRun(outcome.directory, options.output, {path.name: path for path in paths}, out, truth, events)
 
 
 def product(output, layer):
@@ -58,7 +74,7 @@ def used(paths, out, layer):
 
 
 def test_everything_is_there_and_whole(run):
-    directory, output, *_, events = run
+    directory, output, events = run.directory, run.output, run.events
     made = {file["name"]: file["kind"] for file in json.loads((directory / "pictures.json").read_text())["files"]}
     stems = [product(output, layer).stem for layer in LAYERS]
     assert {name for name, kind in made.items() if kind == "preview"} == {f"{stem}_preview.png" for stem in stems}
@@ -74,7 +90,7 @@ def test_everything_is_there_and_whole(run):
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_stars_are_where_the_preview_must_have_them(run, layer):
-    _, output, _, _, truth, _ = run
+    output, truth = run.output, run.truth
     view = north_up(decimate(product(output, layer)))
     ny, nx = view.science.shape
     picture = np.asarray(Image.open(output / f"{product(output, layer).stem}_preview.png").convert("L"), float)
@@ -101,7 +117,7 @@ def test_stars_are_where_the_preview_must_have_them(run, layer):
 
 
 def test_faint_stars_survive_the_decimation(run):
-    _, output, _, _, truth, _ = run
+    output, truth = run.output, run.truth
     path = product(output, "wfc3_ir_f160w")
     small = decimate(path, 120)
     assert small.factor >= 5
@@ -120,7 +136,7 @@ def test_faint_stars_survive_the_decimation(run):
 
 @pytest.mark.parametrize("layer", LAYERS)
 def test_coverage_is_that_of_the_chips(run, layer):
-    _, output, paths, out, truth, _ = run
+    output, paths, out, truth = run.output, run.paths, run.out, run.truth
     path = product(output, layer)
     coverage = MOC.from_fits(output / f"{path.stem}_moc.fits")
     with fits.open(path) as hdus:
@@ -154,7 +170,7 @@ def test_coverage_is_that_of_the_chips(run, layer):
 
 
 def test_regions_hold_the_chips_of_the_exposures(run):
-    _, output, paths, out, *_ = run
+    output, paths, out = run.output, run.paths, run.out
     for layer in LAYERS:
         found = Regions.read(output / f"{product(output, layer).stem}.reg", format="ds9")
         exposures = used(paths, out, layer)
@@ -173,7 +189,7 @@ def test_regions_hold_the_chips_of_the_exposures(run):
 
 
 def test_the_exposure_that_is_left_out_is_dashed(run):
-    _, output, paths, out, *_ = run
+    output, paths, out = run.output, run.paths, run.out
     lines = (output / "foo_exposures.reg").read_text().splitlines()
     for name in paths:
         polygons = [line for line in lines if name in line]
@@ -182,7 +198,7 @@ def test_the_exposure_that_is_left_out_is_dashed(run):
 
 
 def test_numbers_are_those_of_the_pixels(run):
-    directory, output, *_ = run
+    directory, output = run.directory, run.output
     measured = json.loads((directory / "pictures.json").read_text())["measured"]
     for name, found in measured.items():
         with fits.open(output / name) as hdus:
@@ -208,7 +224,7 @@ def test_zero_point_is_that_of_the_handbook():
 
 
 def test_pictures_made_again_are_the_same_and_old_ones_go(run):
-    directory, output, *_ = run
+    directory, output = run.directory, run.output
     listed = json.loads((directory / "pictures.json").read_text())
     before = {file["name"]: (output / file["name"]).read_bytes() for file in listed["files"]}
     listing = directory / "pictures.json"
@@ -224,7 +240,7 @@ def test_pictures_made_again_are_the_same_and_old_ones_go(run):
 @pytest.fixture
 def copied(run, tmp_path):
     """A copy of the run that may be changed."""
-    directory, output, *_ = run
+    directory, output = run.directory, run.output
     shutil.copytree(output, tmp_path / "out")
     return tmp_path / "out" / directory.name
 

@@ -1,7 +1,9 @@
-"""Runs with alignment: what the user finds, and what is said when there is none."""
+"""Products and reports of runs with alignment, and of runs whose alignment fails."""
 
 import json
 import re
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from astropy.io import fits
@@ -25,6 +27,18 @@ pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 NOWHERE = "http://127.0.0.1:9"
 
 
+@dataclass(frozen=True)
+class Field:
+    """Exposures of a field, and their truth."""
+
+    list: Path
+    used: dict
+    """Simulated exposures in the list, by file name."""
+    stars: Stars
+    content: dict
+    """Bytes of every file, by path."""
+
+
 @pytest.fixture(scope="module")
 def field(tmp_path_factory):
     """The WFC3/IR and WFC3/UVIS visits of a field with pointing errors, and its stars."""
@@ -34,13 +48,13 @@ def field(tmp_path_factory):
     used = {plan.filename: plan for plan in planned.exposures if not plan.filename.startswith("j")}
     (folder / "list.txt").write_text("".join(f"{name}\n" for name in used))
     stars = Stars.from_truth(Table.read(folder / "truth.ecsv"), OBSERVED, motion=5.0)
-    return folder / "list.txt", used, stars, {path: path.read_bytes() for path in paths}
+    return Field(folder / "list.txt", used, stars, {path: path.read_bytes() for path in paths})
 
 
 @pytest.fixture
 def service(field, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with catalog_service(field[2]) as running:
+    with catalog_service(field.stars) as running:
         monkeypatch.setenv(URL_VARIABLE, running.url)
         yield running
 
@@ -52,7 +66,7 @@ def no_service(monkeypatch, tmp_path):
 
 
 def test_an_aligned_run(field, service, tmp_path):
-    source, used, _, before = field
+    source, used, before = field.list, field.used, field.content
     events = []
     options = RunOptions(source=str(source), prefix="foo", output=tmp_path / "out")
     outcome = run_mosaic(options, events.append)
@@ -115,7 +129,7 @@ def test_an_aligned_run(field, service, tmp_path):
 
 
 def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp_path):
-    source, *_ = field
+    source = field.list
     events = []
     outcome = run_mosaic(RunOptions(source=str(source), prefix="foo", output=tmp_path / "out"), events.append)
     assert outcome.exit_code is ExitCode.OK
@@ -131,7 +145,7 @@ def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp
 
 
 def test_alignment_that_is_required_ends_the_run_before_drizzling(field, no_service, tmp_path):
-    source, *_ = field
+    source = field.list
     options = RunOptions(source=str(source), prefix="foo", output=tmp_path / "out", require_alignment=True)
     events = []
     with pytest.raises(AlignmentError) as raised:
@@ -142,7 +156,7 @@ def test_alignment_that_is_required_ends_the_run_before_drizzling(field, no_serv
 
 
 def test_a_catalogue_fetched_in_advance_needs_no_service(field, service, tmp_path, monkeypatch, capsys):
-    source, *_ = field
+    source = field.list
     stars = tmp_path / "stars.ecsv"
     monkeypatch.setattr("sys.argv", ["hstmosaic", "catalog", str(source), "-o", str(stars)])
     with pytest.raises(SystemExit) as ended:
@@ -157,7 +171,7 @@ def test_a_catalogue_fetched_in_advance_needs_no_service(field, service, tmp_pat
 
 
 def test_perform_aligns_by_default(field, service, tmp_path, monkeypatch):
-    source, *_ = field
+    source = field.list
     monkeypatch.chdir(tmp_path)
     assert make_custom_mosaic.perform(str(source), output_file_prefix="foo") == 0
     products = list(tmp_path.glob("foo_*_dr?.fits"))

@@ -1,9 +1,10 @@
-"""Exposures that are harmed while a run goes on, a disk that fills up: what users are told of it."""
+"""Reports of exposures that are damaged during a run, and of a disk that fills up."""
 
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.products.manifest import LISTED_KINDS, manifest_from_json
+from hstmosaic.products.manifest import LISTED_KINDS, Manifest, manifest_from_json
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
+from hstmosaic.run.outcome import Outcome
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]
 
@@ -41,9 +43,22 @@ def exposures(simulated):
     return simulated.demo(400).folder
 
 
+@dataclass(frozen=True)
+class Harmed:
+    """A run with damaged exposures, and the next one with good ones."""
+
+    first: Outcome
+    events: list
+    """Of the first run."""
+    failures: str
+    """Text of its failures."""
+    manifest: Manifest
+    second: Outcome
+
+
 @pytest.fixture(scope="module")
 def harmed(exposures, tmp_path_factory):
-    """A run whose exposures are harmed when all is ready to drizzle them, and another one after they were mended."""
+    """A run whose exposures are harmed when all is ready to drizzle them, and another one with intact exposures."""
     folder = tmp_path_factory.mktemp("harmed")
     field = folder / "exposures"
     shutil.copytree(exposures, field)
@@ -59,24 +74,22 @@ def harmed(exposures, tmp_path_factory):
                 name = "_".join([layer["instrument"], layer["detector"], layer["filter"]])
                 harmed_layers[name] = [field / exposure for exposure in layer["exposures"]]
         if event.kind == "drizzling":
-            # told before the task is started, in the same thread
+            # emitted before the task starts, in the same thread
             for path in harmed_layers[event.data["layer"]]:
                 HARM[event.data["layer"]][1](path)
 
     first = run_mosaic(options, listener)
-    told = (first.directory / "failures.txt").read_text()
+    failures = (first.directory / "failures.txt").read_text()
     manifest = manifest_from_json((options.output / "foo_manifest.json").read_text())
     shutil.copytree(exposures, field, dirs_exist_ok=True)
     second = run_mosaic(options, lambda event: None)
-    return first, events, told, manifest, second
+    return Harmed(first, events, failures, manifest, second)
 
 
 def test_each_layer_has_its_cause_the_lines_and_a_next_step(harmed):
-    first, events, *_ = harmed
-    assert first.exit_code is ExitCode.LAYER_FAILED
-    digests = {
-        event.data["layer"]: event.data for event in events if event.kind == "failed" and "sentence" in event.data
-    }
+    assert harmed.first.exit_code is ExitCode.LAYER_FAILED
+    failed = [event.data for event in harmed.events if event.kind == "failed" and "sentence" in event.data]
+    digests = {data["layer"]: data for data in failed}
     assert {layer: found["cause"] for layer, found in digests.items()} == {
         layer: cause for layer, (cause, _) in HARM.items()
     }
@@ -86,10 +99,10 @@ def test_each_layer_has_its_cause_the_lines_and_a_next_step(harmed):
 
 
 def test_it_can_be_read_in_the_run_directory_and_in_the_run_log(harmed):
-    first, _, told, manifest, _ = harmed
-    log = [json.loads(line) for line in (first.directory / "logs" / "run.jsonl").read_text().splitlines()]
+    manifest = harmed.manifest
+    log = [json.loads(line) for line in (harmed.first.directory / "logs" / "run.jsonl").read_text().splitlines()]
     for layer in HARM:
-        assert f"{layer} was not made." in told
+        assert f"{layer} was not made." in harmed.failures
         assert [
             event for event in log if event["kind"] == "failed" and event.get("layer") == layer and "lines" in event
         ]
@@ -99,9 +112,8 @@ def test_it_can_be_read_in_the_run_directory_and_in_the_run_log(harmed):
 
 
 def test_a_later_run_that_ends_well_takes_it_away(harmed):
-    first, *_, second = harmed
-    assert second.exit_code is ExitCode.OK
-    assert not (first.directory / "failures.txt").exists()
+    assert harmed.second.exit_code is ExitCode.OK
+    assert not (harmed.first.directory / "failures.txt").exists()
 
 
 FULL_DISK = """
