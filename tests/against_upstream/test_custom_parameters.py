@@ -31,7 +31,9 @@ def mosaics(tmp_path_factory):
     visits = [Visit("wfc3_uvis", "F606W", subarray=(300, 300))]
     simulate_field(build_field("small", Pointing(*sky_cell_corner(), 30.0), visits, seed=5, dither=1.0), folder)
     source = str(folder / "list.txt")
-    options = RunOptions(source=source, skip_alignment=True, output=ours, prefix="foo", request=REQUEST)
+    options = RunOptions(
+        source=source, skip_alignment=True, output=ours, prefix="foo", request=REQUEST, screening="drizzlepac"
+    )
     outcome = run_mosaic(options, lambda event: None)
     assert outcome.exit_code == 0
     plan = make_plan(source, prefix="foo")

@@ -56,7 +56,9 @@ def mosaics(request, tmp_path_factory):
     listed = upstream / "names.txt"
     listed.write_text("\n".join(names) + "\n")
     before = {name: (upstream / name).read_bytes() for name in names}
-    outcome = run_mosaic(RunOptions(source=str(listed), skip_alignment=True, output=ours), lambda event: None)
+    outcome = run_mosaic(
+        RunOptions(source=str(listed), skip_alignment=True, output=ours, screening="drizzlepac"), lambda event: None
+    )
     assert {name: (upstream / name).read_bytes() for name in names} == before, "originals were written to"
     command = [sys.executable, str(TESTS / "helpers" / "upstream_perform.py"), listed.name, outcome.plan.prefix]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

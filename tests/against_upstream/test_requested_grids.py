@@ -53,7 +53,10 @@ def mosaics(tmp_path_factory):
     request = MosaicRequest(grid=read_grid(grid))
     source = str(folder / "list.txt")
     outcome = run_mosaic(
-        RunOptions(source=source, skip_alignment=True, output=ours, prefix="foo", request=request), lambda event: None
+        RunOptions(
+            source=source, skip_alignment=True, output=ours, prefix="foo", request=request, screening="drizzlepac"
+        ),
+        lambda event: None,
     )
     assert outcome.exit_code == 0, outcome.failures
     (layer,) = outcome.plan.layers

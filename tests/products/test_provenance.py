@@ -178,3 +178,10 @@ def test_any_prefix_can_be_an_identifier(plan, manifest, facts, run, prefix):
 def test_other_texts_are_refused(text):
     with pytest.raises(ValueError, match="it is not"):
         read_provenance(text)
+
+
+def test_runs_without_a_kind_of_screening_had_that_of_drizzlepac():
+    raw = OPTIONS.to_dict()
+    assert RecordedOptions.from_dict(raw) == OPTIONS
+    del raw["screening"]
+    assert RecordedOptions.from_dict(raw).screening == "drizzlepac"

@@ -8,12 +8,20 @@ from hstmosaic.store.drizzle_steps import DrizzleSteps
 from hstmosaic.store.files import MadeFile
 from hstmosaic.store.image_identity import ImageIdentity
 from hstmosaic.store.pixel_repair import PixelRepair
-from hstmosaic.store.task_results import DrizzleResult, PicturesFailure, ScreenResult, SourcesResult, TaskSoftware
+from hstmosaic.store.task_results import (
+    DrizzleResult,
+    PicturesFailure,
+    ScreenResult,
+    SourcesResult,
+    StarShapes,
+    TaskSoftware,
+)
 
 FILE = MadeFile("a.fits", 2880, "0" * 64, datasum={"PRIMARY": "0"})
 REPAIR = PixelRepair({"SCI,1": 3}, constant=("DQ,1",))
 RESULTS = [
     ScreenResult(usable=True),
+    ScreenResult(usable=True, reason="a remark", shapes=StarShapes(9, 2, 1, 4.5, 30.0), doubtful=True),
     ScreenResult(usable=False, reason="guiding", sha256="1" * 64, repair=REPAIR),
     SourcesResult(0.08, (12, 0), ("sci1.ecsv", ""), (FILE,)),
     DrizzleResult((FILE,), {"a.fits": {"set": ["x_n2"], "driz_cr": False}}, DrizzleSteps(masks=2, lost_masks=("m",))),
@@ -29,7 +37,7 @@ def test_a_result_is_the_same_after_json(result):
 
 
 def test_a_verdict_has_the_keys_of_earlier_versions():
-    assert set(RESULTS[1].to_dict()) == {"usable", "reason", "sha256", "repair"}
+    assert set(RESULTS[2].to_dict()) == {"usable", "reason", "sha256", "repair"}
     assert set(RESULTS[0].to_dict()) == {"usable", "reason"}
 
 

@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from hstmosaic.cli.terminal import LOG_LEVELS
 from hstmosaic.plan.request import Sky
+from hstmosaic.store.task_specs import Screening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +117,13 @@ _RUN_OPTIONS = (
     click.option("--replace", is_flag=True, help=_REPLACE_HELP),
     click.option(
         "--keep", multiple=True, metavar="NAME", help="Use this exposure even if screening rejects it. Repeatable."
+    ),
+    click.option(
+        "--screening",
+        type=click.Choice([str(way) for way in Screening]),
+        default=str(Screening.SHAPES),
+        show_default=True,
+        help="Find failed guiding from the shapes of stars, or by drizzlepac's check.",
     ),
     click.option("--strict", is_flag=True, help=_STRICT_HELP),
     click.option("--parameters", metavar="FILE", type=click.Path(path_type=Path), help=_PARAMETERS_HELP),

@@ -14,6 +14,7 @@ _CALIBRATIONS = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")
 _REMOVE = "take it out of the list"
 GUIDING_FAILURES = ("GSFAIL", "TDF-DOWN")
 """Words in QUALITY by which drizzlepac's guiding check rejects an exposure without looking at its pixels."""
+LOST_GUIDING = "the guide stars were not acquired or were lost"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ _RULES = (
     _Rule(
         lambda e: any(failure in e.quality for failure in GUIDING_FAILURES),
         _key("QUALITY", "quality"),
-        "the guide stars were not acquired or were lost",
+        LOST_GUIDING,
         _REMOVE + ", or use it with --keep",
         overruled_by_keep=True,
     ),

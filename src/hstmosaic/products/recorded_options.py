@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
+from hstmosaic.store.task_specs import Screening
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ class RecordedOptions:
     strict: bool
     stub: bool
     request: MosaicRequest = DOCUMENTED
+    screening: Screening = Screening.SHAPES
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options in types that JSON has."""
@@ -44,19 +46,20 @@ class RecordedOptions:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> RecordedOptions:
-        """Return the options that `to_dict` converted; before there were requests, they lack one.
+        """Return the options that `to_dict` converted; older ones lack a request, and drizzlepac screened.
 
         Raises
         ------
         ValueError
             If an option is missing, or unknown.
         """
-        if not isinstance(raw, dict) or raw.keys() | {"request"} != {item.name for item in fields(cls)}:
+        if not isinstance(raw, dict) or raw.keys() | {"request", "screening"} != {item.name for item in fields(cls)}:
             raise ValueError("its hm:options are damaged, or of another version of hstmosaic")
         catalog = raw["catalog"]
         changed = {
             "catalog": None if catalog is None else RecordedCatalog(catalog["path"], catalog["sha256"]),
             "keep": tuple(raw["keep"]),
             "request": MosaicRequest.from_dict(raw.get("request", {})),
+            "screening": Screening(raw.get("screening", Screening.DRIZZLEPAC)),
         }
         return cls(**raw | changed)

@@ -12,6 +12,7 @@ from hstmosaic.products.recorded_options import RecordedCatalog, RecordedOptions
 from hstmosaic.run.profiles.profile import Profile, load_profile
 from hstmosaic.store.event_payloads import CommandRecord
 from hstmosaic.store.files import sha256
+from hstmosaic.store.task_specs import Screening
 
 _SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}
 """Options that the plan and the path of the run directory record."""
@@ -41,6 +42,8 @@ class RunOptions:
     """Tasks at a time; the number of usable cores when None."""
     keep: tuple[str, ...] = ()
     """Names of exposures to use whatever their verdict."""
+    screening: Screening = Screening.SHAPES
+    """How failed guiding is found."""
     strict: bool = False
     """Turn every exclusion and every fallback of a library into an error."""
     keep_work: bool = False
@@ -59,12 +62,13 @@ class RunOptions:
     """Use measurements of earlier runs in estimates, and record those of this run."""
 
     def __post_init__(self) -> None:
-        """Convert text to paths and to a profile."""
+        """Convert text to paths, to a profile and to a kind of screening."""
         for name in ("output", "catalog"):
             if isinstance(getattr(self, name), str):
                 object.__setattr__(self, name, Path(getattr(self, name)))
         if isinstance(self.profile, str):
             object.__setattr__(self, "profile", load_profile(self.profile))
+        object.__setattr__(self, "screening", Screening(self.screening))
 
     @property
     def aligned(self) -> bool:

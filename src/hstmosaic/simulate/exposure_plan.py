@@ -50,6 +50,8 @@ class ExposurePlan:
     """Seed of the noise; (seed of the field, index of the exposure) in a field."""
     trail: float = 0.0
     """Length in pixels along which lost guiding smears the exposure; 0 for good guiding."""
+    trail_angle: float = 33.0
+    """Its direction, degrees from the x axis of the chip towards the y axis."""
     cosmic_rays: float = 0.05
     """Cosmic rays per second and million pixels, CCDs only (in reality more than ten times that)."""
     sky: float = 1.0
@@ -66,6 +68,7 @@ class ExposurePlan:
             "proposal": 0 < self.proposal < 100_000,
             "program": len(self.program) == 3 and self.program.isalnum() and self.program.islower(),
             "naming": self.naming in ("pipeline", "single-visit"),
+            "trail angle": -360 <= self.trail_angle <= 360,
             "trail": 0 <= self.trail < 1000,
             "cosmic_rays": 0 <= self.cosmic_rays < 100,
             "sky": 0 <= self.sky < 1000,

@@ -24,7 +24,6 @@ _PSF = ((0.85, 1.0), (0.15, 3.0))
 """Share and relative width of the two Gaussians of the PSF."""
 _GALAXY = ((0.6, 1.0), (0.4, 0.4))
 """The same for a galaxy: a disc and a bulge."""
-_TRAIL_ANGLE = np.deg2rad(33.0)
 _FWHM_TO_SIGMA = 1 / np.sqrt(8 * np.log(2))
 
 
@@ -83,7 +82,8 @@ def source_rate(plan: ExposurePlan, number: int, wcs: WCS, scene: Scene) -> Arra
     flux, star = scene.flux(plan.camera.filter(plan.filter))[index], scene.radius[index] == 0
     sigma = plan.camera.psf_fwhm * _FWHM_TO_SIGMA
     steps = np.linspace(-plan.trail / 2, plan.trail / 2, 2 * round(plan.trail) + 1)
-    shifts = np.outer(steps, [np.cos(_TRAIL_ANGLE), np.sin(_TRAIL_ANGLE)])
+    angle = np.deg2rad(plan.trail_angle)
+    shifts = np.outer(steps, [np.cos(angle), np.sin(angle)])
     to_pixel = np.linalg.inv(wcs.pixel_scale_matrix * 3600)
     for dx, dy in shifts:
         _add_stars(image, x[star] + dx, y[star] + dy, flux[star] / len(shifts), sigma)

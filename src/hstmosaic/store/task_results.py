@@ -22,6 +22,38 @@ _SOFTWARE = "software"
 
 
 @dataclass(frozen=True)
+class StarShapes:
+    """Shapes of the stars of an exposure, and the elongation that they share."""
+
+    stars: int
+    """Sources as wide as stars along their minor axis."""
+    elongated: int
+    """Those of them that are longer than stars are."""
+    aligned: int
+    """Elongated sources with a common direction; pieces of one line count once."""
+    length: float = 0.0
+    """Length of the trail of a star, pixels; 0 without a common direction."""
+    angle: float = 0.0
+    """Its direction, degrees from the x axis of the chip towards the y axis."""
+    chance: float = 1.0
+    """Probability that so many elongated sources share a direction by chance."""
+    lines: int = 0
+    """Linear features that cross the frame, as of satellites."""
+
+    @property
+    def round(self) -> int:
+        """Sources as round as stars."""
+        return self.stars - self.elongated
+
+    def __str__(self) -> str:
+        """Write what was seen, in one clause."""
+        if not self.aligned:
+            return f"{self.stars} stars, none elongated"
+        trail = f"elongated by {self.length:.1f} pixels at {self.angle:.0f} degrees from the x axis"
+        return f"{self.aligned} of {self.stars} stars are {trail}"
+
+
+@dataclass(frozen=True)
 class ScreenResult:
     """The verdict on an exposure."""
 
@@ -32,10 +64,15 @@ class ScreenResult:
     """Of the file that was judged; None for a placeholder task."""
     repair: PixelRepair | None = None
     """Faults of its pixels; None for a placeholder task."""
+    shapes: StarShapes | None = None
+    """Shapes of its stars; None where they were not measured."""
+    doubtful: bool = False
+    """Whether it is usable only for lack of evidence against it, so that the user should look at it."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as JSON can have it, without unknown values."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        """Return the result as JSON can have it, without unknown values and without a doubt that there is not."""
+        raw = {key: value for key, value in asdict(self).items() if value is not None}
+        return raw if self.doubtful else {key: value for key, value in raw.items() if key != "doubtful"}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> ScreenResult:
@@ -47,7 +84,9 @@ class ScreenResult:
             If there is no verdict.
         """
         repair = PixelRepair.from_dict(raw["repair"]) if "repair" in raw else None
-        return cls(raw["usable"], raw.get("reason", ""), raw.get("sha256"), repair)
+        shapes = StarShapes(**raw["shapes"]) if "shapes" in raw else None
+        doubtful = raw.get("doubtful", False)
+        return cls(raw["usable"], raw.get("reason", ""), raw.get("sha256"), repair, shapes, doubtful)
 
 
 @dataclass(frozen=True)

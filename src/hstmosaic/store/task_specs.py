@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from hstmosaic.store.files import ENCODING, write_atomically
@@ -27,6 +28,8 @@ SOURCE_RULES = 2
 """Version of how sources are found; results of other versions are not reused."""
 FIT_RULES = 2
 """Version of the joint fit."""
+SCREEN_RULES = 1
+"""Version of how the shapes of stars are judged; results of other versions are not reused."""
 PIXEL_RULES = 1
 """Version of the repair of pixels in working copies; results of other versions are not reused."""
 
@@ -35,12 +38,23 @@ Card = tuple[str, str | int | float | bool, str]
 """Keyword, value and comment of a header record."""
 
 
+class Screening(StrEnum):
+    """How screening finds failed guiding."""
+
+    SHAPES = "shapes"
+    """From the shapes of stars; drizzlepac's check is a second opinion."""
+    DRIZZLEPAC = "drizzlepac"
+    """By drizzlepac's check."""
+
+
 @dataclass(frozen=True)
 class ScreenSpec:
     """Screen one exposure."""
 
     path: str
     """The exposure."""
+    screening: Screening = Screening.SHAPES
+    screen_rules: int = SCREEN_RULES
     seed: int = GUIDING_SEED
     pixel_rules: int = PIXEL_RULES
     kind: str = "screen"

@@ -72,7 +72,7 @@ class _Count:
 
 async def _screen(run: Run, exposure: Exposure, count: _Count) -> Verdict:
     name = screen_task(exposure.name)
-    spec = StubSpec() if run.options.stub else ScreenSpec(path=str(exposure.path))
+    spec = StubSpec() if run.options.stub else ScreenSpec(str(exposure.path), run.options.screening)
     task = Task(name, spec, file_states([exposure]), run.plan.estimates[name])
     ended = await run.scheduler.start_task(task)
     if ended.result.ok:
@@ -113,7 +113,8 @@ def _verdict(run: Run, exposure: Exposure, ended: EndedTask) -> Verdict:
     if usable and not reason:
         emit(Screened(*data), f"{name} can be used", "debug")
     elif usable:
-        emit(Screened(*data), f"{name} is used, though {reason}", "debug")
+        level = "warning" if screened.doubtful else "debug"
+        emit(Screened(*data), f"{name} is used, though {reason}", level)
     elif kept:
         emit(Kept(*data), f"{name} is kept on request, though {reason}", "warning")
     elif not result.retry:
