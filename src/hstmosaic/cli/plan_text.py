@@ -79,3 +79,5 @@ def _layer_lines(layer: Layer) -> Iterator[str]:
     for product in layer.products:
         height, width = product.grid.shape
         yield f'  {product.name}  {width} x {height} pixels of {product.grid.scale:.4g}"'
+        if product.tiles:
+            yield f"    {count_of(len(product.tiles), 'tile')}, such as {product.tiles[0][0]}"

@@ -13,6 +13,7 @@ from hstmosaic.cli.options import one_or_all
 from hstmosaic.plan.parameters import read_parameters
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest, Sky
 from hstmosaic.plan.target_grid import parse_bounds, read_grid
+from hstmosaic.plan.tiles import parse_tiling
 
 if TYPE_CHECKING:
     from hstmosaic.run.options import RunOptions
@@ -72,6 +73,7 @@ def requested_options(
 def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicRequest:
     """Take the options of `MosaicRequest` out of those of a command; recorded values replace missing ones."""
     parameters, sky, compress = (given.pop(name) for name in ("parameters", "sky", "compress"))
+    tiles = given.pop("tiles")
     grid, scale, bounds = (given.pop(name) for name in ("grid", "scale", "bounds"))
     if (grid, scale, bounds) != (None, None, None):
         recorded = replace(
@@ -85,6 +87,7 @@ def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicReq
         parameters=read_parameters(parameters) if parameters is not None else recorded.parameters,
         sky=Sky(sky) if sky is not None else recorded.sky,
         compress=compress or recorded.compress,
+        tiles=parse_tiling(tiles) if tiles is not None else recorded.tiles,
     )
 
 

@@ -183,7 +183,7 @@ def estimate_fit(exposures: Sequence[Exposure], learned: Learned = NOTHING_LEARN
 
 
 def estimate_drizzle(
-    exposures: Sequence[Exposure], grids: Sequence[Grid], learned: Learned = NOTHING_LEARNED
+    exposures: Sequence[Exposure], grids: Sequence[Grid], learned: Learned = NOTHING_LEARNED, tile_mb: int = 0
 ) -> Estimate:
     """Estimate the drizzling of one layer.
 
@@ -195,6 +195,8 @@ def estimate_drizzle(
         The grids of its products.
     learned : Learned
         Corrections by earlier runs.
+    tile_mb : int
+        Size of the tiles that are cut out of its products, 10^6 bytes.
 
     Returns
     -------
@@ -203,7 +205,7 @@ def estimate_drizzle(
     """
     sizes = sizes_of(exposures, grids)
     copies = sum(exposure.size for exposure in exposures) / _MB
-    return _estimate("drizzle", sizes, round(copies + 8 * sizes.output) + 1, exposures, learned)
+    return _estimate("drizzle", sizes, round(copies + 8 * sizes.output) + tile_mb + 1, exposures, learned)
 
 
 def _estimate(kind: str, sizes: Sizes, disk_mb: int, exposures: Sequence[Exposure], learned: Learned) -> Estimate:

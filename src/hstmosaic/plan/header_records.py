@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import textwrap
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic import __version__
@@ -83,7 +84,8 @@ def spec_digest(spec: DrizzleSpec, inputs: Mapping[str, str]) -> str:
     """
     rows = [row.split(",", maxsplit=_PATH_COLUMN)[:_PATH_COLUMN] for row in spec.poller.splitlines()]
     decides: list[object] = [rows, spec.limits, spec.prefix, spec.products, spec.areas, spec.cards, spec.history]
-    if custom := custom_fields(spec):
+    # tiles do not change the mosaics that they are cut out of
+    if custom := custom_fields(replace(spec, tiles=())):
         decides.append(custom)
     text = json.dumps([decides, sorted(inputs.items())])
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

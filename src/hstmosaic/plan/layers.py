@@ -9,9 +9,10 @@ from hstmosaic.plan.coverage import SKIES_MATCHED, coverage
 from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, estimate_drizzle
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
-from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, trailer_name
+from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, tile_prefix, trailer_name
 from hstmosaic.plan.request import DOCUMENTED
 from hstmosaic.plan.requested_grids import requested_grids
+from hstmosaic.plan.tiles import tiles_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.parameter_names import Value
     from hstmosaic.plan.request import MosaicRequest
+    from hstmosaic.plan.tiles import Tile
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Product:
     """Its pixels."""
     documented_size: int
     """Number of pixels of the documented limits at its scale, which NPIXFRAC refers to."""
+    tiles: tuple[tuple[str, Tile], ...] = ()
+    """(file name, tile) of its tiles with data."""
 
 
 _SKYSUB, _SKYMETHOD = "skysub", "skymethod"
@@ -151,7 +155,7 @@ def _layer(
     members: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned, request: MosaicRequest
 ) -> Layer:
     first = members[0]
-    products = _products(first, geometry, prefix)
+    products = _products(members, geometry, prefix, request)
     outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
     depth = coverage(outlines)
     return Layer(
@@ -165,12 +169,19 @@ def _layer(
         mean_chips=round(depth.mean_chips, 3),
         parameter_set=SKIES_MATCHED if request.sky is not None else depth.parameter_set,
         close_call=request.sky is None and depth.is_close_call,
-        estimate=estimate_drizzle(members, [product.grid for product in products], learned),
+        estimate=estimate_drizzle(members, [product.grid for product in products], learned, _tile_mb(products)),
         parameters=tuple(request.layer_parameters(first.instrument, first.detector, first.filter).items()),
     )
 
 
-def _products(exposure: Exposure, geometry: Geometry, prefix: str) -> tuple[Product, ...]:
+def _tile_mb(products: Sequence[Product]) -> int:
+    return sum(8 * tile.width * tile.height for product in products for _, tile in product.tiles) // 1_000_000
+
+
+def _products(
+    members: Sequence[Exposure], geometry: Geometry, prefix: str, request: MosaicRequest
+) -> tuple[Product, ...]:
+    exposure = members[0]
     coarse_too = exposure.detector in COARSE_DETECTORS and geometry.coarse is not None
     made = []
     for coarse in (True, False) if coarse_too else (False,):
@@ -183,6 +194,17 @@ def _products(exposure: Exposure, geometry: Geometry, prefix: str) -> tuple[Prod
                 trailer=trailer_name(stem),
                 grid=grid,
                 documented_size=height * width,
+                tiles=_tiles(members, geometry.cell, grid, stem.removeprefix(prefix), prefix, request),
             )
         )
     return tuple(made)
+
+
+def _tiles(
+    members: Sequence[Exposure], cell: ProjectionCell, grid: Grid, layer: str, prefix: str, request: MosaicRequest
+) -> tuple[tuple[str, Tile], ...]:
+    if request.tiles is None:
+        return ()
+    tiles = tiles_of(members, grid, request.tiles, cell)
+    head = tile_prefix(prefix, cell, request.tiles)
+    return tuple((product_name(f"{head}_{tile.name}{layer}", members[0].filetype), tile) for tile in tiles)

@@ -9,6 +9,7 @@ from hstmosaic.errors import OptionError
 
 if TYPE_CHECKING:
     from hstmosaic.plan.cells import ProjectionCell
+    from hstmosaic.plan.tiles import Tiling
 
 COARSE_DETECTORS = frozenset({"ir", "pc"})
 """Detectors whose layers have products on the coarse and the fine grid."""
@@ -60,6 +61,24 @@ def grid_prefix(crval: tuple[float, float]) -> str:
     return f"hst-grid-ra{_degrees(ra % 360)}-dec{'s' if dec < 0 else 'n'}{_degrees(abs(dec))}"
 
 
+def tile_prefix(prefix: str, cell: ProjectionCell, tiling: Tiling) -> str:
+    """Return what stands before the name of a tile in file names.
+
+    Sky cells of mosaics with the default prefix are named like those of drizzlepac's multi-visit mosaics:
+    ``hst_skycell-p<pppp>x<xx>y<yy>_<instrument>_<detector>_<filter>_all_drc.fits``.
+
+    Parameters
+    ----------
+    prefix : str
+        Prefix of the mosaics.
+    cell : ProjectionCell
+        Their projection cell.
+    tiling : Tiling
+        Their tiles.
+    """
+    return "hst" if tiling.size is None and prefix == default_prefix(cell) else prefix
+
+
 def _degrees(value: float) -> str:
     return f"{value:.4f}".replace(".", "d")
 
@@ -94,6 +113,16 @@ def product_stem(prefix: str, instrument: str, detector: str, filter_name: str, 
 def product_name(stem: str, filetype: str) -> str:
     """Return the file name of a drizzled product of ``flt`` or ``flc`` exposures."""
     return f"{stem}_{'drc' if filetype == 'flc' else 'drz'}.fits"
+
+
+def tile_index_name(prefix: str) -> str:
+    """Return the file name of the table of a mosaic's tiles."""
+    return f"{prefix}_tiles.ecsv"
+
+
+def tile_regions_name(prefix: str) -> str:
+    """Return the file name of the DS9 regions of a mosaic's tiles."""
+    return f"{prefix}_tiles.reg"
 
 
 def trailer_name(stem: str) -> str:

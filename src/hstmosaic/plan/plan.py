@@ -16,6 +16,7 @@ from hstmosaic.plan.layers import Layer, Product
 from hstmosaic.plan.limits import Grid, Limits
 from hstmosaic.plan.plan_views import plan_html, plan_summary, plot_plan
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
+from hstmosaic.plan.tiles import Tile
 from hstmosaic.store.task_names import Stage, stage_of
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ def _product_to_dict(product: Product) -> dict[str, Any]:
         "crval": grid.crval,
         "documented_size": product.documented_size,
         **({"cd": grid.cd} if grid.cd is not None else {}),
+        **({"tiles": [{"file": name} | asdict(tile) for name, tile in product.tiles]} if product.tiles else {}),
     }
 
 
@@ -171,7 +173,8 @@ def _product(raw: dict[str, Any]) -> Product:
         tuple(raw["crval"]),
         tuple(cd) if cd is not None else None,
     )
-    return Product(raw["name"], raw["trailer"], grid, raw["documented_size"])
+    tiles = tuple((tile.pop("file"), Tile(**tile)) for tile in map(dict, raw.get("tiles", ())))
+    return Product(raw["name"], raw["trailer"], grid, raw["documented_size"], tiles)
 
 
 def installed_versions() -> dict[str, str]:

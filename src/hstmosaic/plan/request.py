@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hstmosaic.errors import OptionError
 from hstmosaic.plan.parameters import DrizzleParameters
 from hstmosaic.plan.target_grid import Bounds, TargetGrid
+from hstmosaic.plan.tiles import Tiling, parse_tiling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,10 +53,14 @@ class MosaicRequest:
     """Pixel scale on the projection cell, arcsec; by default 0.04."""
     bounds: Bounds | None = None
     """Rectangle that mosaics cover; by default the data."""
+    tiles: Tiling | None = None
+    """Tiles that are cut out of every mosaic; by default none."""
 
     def __post_init__(self) -> None:
         if self.grid is not None and (self.scale is not None or self.bounds is not None):
             raise OptionError("--grid excludes --scale and --bounds", "omit one of them")
+        if self.grid is not None and self.tiles == Tiling():
+            raise OptionError("--grid excludes --tiles skycells", "use --tiles WIDTHxHEIGHT")
         if self.scale is not None and not _FINEST <= self.scale <= _COARSEST:
             raise OptionError(f"--scale must be from {_FINEST} to {_COARSEST} arcsec, not {self.scale:g}", "")
 
@@ -84,6 +89,8 @@ class MosaicRequest:
             raw["scale"] = self.scale
         if self.bounds is not None:
             raw["bounds"] = asdict(self.bounds)
+        if self.tiles is not None:
+            raw["tiles"] = str(self.tiles)
         return raw
 
     @classmethod
@@ -96,6 +103,7 @@ class MosaicRequest:
             grid=TargetGrid.from_dict(raw["grid"]) if "grid" in raw else None,
             scale=raw.get("scale"),
             bounds=Bounds.from_dict(raw["bounds"]) if "bounds" in raw else None,
+            tiles=parse_tiling(raw["tiles"]) if "tiles" in raw else None,
         )
 
     def __str__(self) -> str:
@@ -108,6 +116,7 @@ class MosaicRequest:
         words += ["compressed"] if self.compress else []
         words += [f"scale={self.scale:g} arcsec"] if self.scale is not None else []
         words += [f"bounds={self.bounds}"] if self.bounds is not None else []
+        words += [f"tiles of {self.tiles}"] if self.tiles is not None else []
         if self.grid is not None:
             height, width = self.grid.shape
             words.append(f"grid of {width} x {height} pixels of {self.grid.scale:.4g} arcsec")

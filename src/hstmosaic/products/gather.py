@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 GATHERED_FILE = "gathered.json"
 """Record of the files of a task in the output directory."""
+TILE = "tile"
+"""Kind of the tiles of mosaics."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ def move_products(
     files = {file.name: file for file in made}
     kinds = {product.name: "mosaic" for product in layer.products}
     kinds |= {product.trailer: "trailer" for product in layer.products}
+    kinds |= {name: TILE for product in layer.products for name, _ in product.tiles}
     for name in kinds:
         # files written on another node may not have arrived completely
         size = _place(name, task, output).stat().st_size
@@ -109,8 +112,13 @@ def _place(name: str, task: Path, output: Path) -> Path:
 
 
 def product_names(layer: Layer) -> tuple[str, ...]:
-    """Return the names of a layer's files, trailers included."""
+    """Return the names of the files that drizzlepac makes of a layer, trailers included."""
     return tuple(name for product in layer.products for name in (product.name, product.trailer))
+
+
+def tile_names(layer: Layer) -> tuple[str, ...]:
+    """Return the names of the tiles of a layer's mosaics."""
+    return tuple(name for product in layer.products for name, _ in product.tiles)
 
 
 def still_gathered(task: Path, output: Path) -> tuple[Gathered, ...] | None:

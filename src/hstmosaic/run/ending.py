@@ -13,8 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import HstMosaicError
-from hstmosaic.plan.names import json_manifest_name, manifest_name, provenance_name
+from hstmosaic.plan.names import (
+    json_manifest_name,
+    manifest_name,
+    provenance_name,
+    tile_index_name,
+    tile_regions_name,
+)
 from hstmosaic.products.digest import FailureDigest, digest, digests_text
+from hstmosaic.products.gather import TILE
 from hstmosaic.products.manifest import (
     LISTED_KINDS,
     Failure,
@@ -26,6 +33,7 @@ from hstmosaic.products.manifest import (
 )
 from hstmosaic.products.provenance import RunFacts, provenance_json
 from hstmosaic.products.report import write_report
+from hstmosaic.products.tile_index import read_tile, tile_regions, tile_table
 from hstmosaic.run.options import recorded_options
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.pictures import REMADE, draw_pictures
@@ -107,10 +115,23 @@ def _write_files(
         path = directory.output / manifest_name(outcome.plan.prefix)
         write_atomically(path, manifest_text(listed))
         manifest = manifest.with_products([described(path, "list of products")])
+    if not options.stub:
+        manifest = manifest.with_products(_tile_index(manifest, directory.output))
     path = directory.output / provenance_name(outcome.plan.prefix)
     write_atomically(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
     manifest = manifest.with_products([described(path, "provenance"), *pictures])
     write_atomically(final, replace(manifest, products=left).with_products(manifest.products).to_json())
+
+
+def _tile_index(manifest: Manifest, output: Path) -> list[Gathered]:
+    """Write the table and the regions of the tiles of a run that has some."""
+    tiles = [read_tile(output / product.name) for product in manifest.products if product.kind == TILE]
+    if not tiles:
+        return []
+    table, regions = output / tile_index_name(manifest.prefix), output / tile_regions_name(manifest.prefix)
+    write_atomically(table, tile_table(tiles))
+    write_atomically(regions, tile_regions(tiles))
+    return [described(table, "tile index"), described(regions, "tile regions")]
 
 
 def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:

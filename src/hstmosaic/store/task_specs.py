@@ -80,6 +80,24 @@ class GridSpec:
 
 
 @dataclass(frozen=True)
+class TileSpec:
+    """A rectangle of a mosaic that is a file of its own."""
+
+    mosaic: str
+    """File name of the mosaic."""
+    file: str
+    """File name of the tile."""
+    name: str
+    """Name of the rectangle."""
+    left: int
+    """First column in the mosaic, 0-based."""
+    bottom: int
+    """First row in the mosaic, 0-based."""
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
 class DrizzleSpec:
     """Drizzle one layer over one box."""
 
@@ -115,6 +133,8 @@ class DrizzleSpec:
     """Whether mosaics are tile-compressed."""
     grids: tuple[GridSpec, ...] = ()
     """Grids of the mosaics where they are not drizzlepac's, the coarse one first."""
+    tiles: tuple[TileSpec, ...] = ()
+    """Tiles that are cut out of the finished mosaics."""
     kind: str = "drizzle"
 
     @property
@@ -263,7 +283,7 @@ class TaskResult:
         return {file["name"]: file["sha256"] for file in self.data.get("files", [])}
 
 
-_CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": False, "grids": ()}
+_CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": False, "grids": (), "tiles": ()}
 """Fields of `DrizzleSpec` with their defaults, at which they are omitted from specifications and keys."""
 
 
@@ -305,6 +325,7 @@ def spec_from_json(text: str) -> TaskSpec:
             raw["products"] = tuple(raw["products"])
             raw["repaired"] = tuple(raw["repaired"])
             raw["grids"] = tuple(GridSpec.from_dict(grid) for grid in raw.get("grids", ()))
+            raw["tiles"] = tuple(TileSpec(**tile) for tile in raw.get("tiles", ()))
             raw["parameters"] = tuple((name, value) for name, value in raw.get("parameters", ()))
             return DrizzleSpec(**raw)
         case "sources":

@@ -18,6 +18,7 @@ from hstmosaic.store.task_results import DrizzleResult
 from hstmosaic.store.task_specs import TRAILERS, TaskResult
 from hstmosaic.tasks.boxes.layer import OwnRecords, make_in_boxes
 from hstmosaic.tasks.boxes.prepare import Recorder
+from hstmosaic.tasks.cut import cut_tile
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
 from hstmosaic.tasks.upstream import drizzling
@@ -118,4 +119,4 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Record
         else:
             own = OwnRecords(areas[path.name], tuple(cards), tuple(history))
             files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own))
-    return tuple(files)
+    return (*files, *(cut_tile(Path(tile.mosaic), tile, compress=spec.compress) for tile in spec.tiles))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.header_records import input_records, repair_records, spec_digest
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.products.gather import product_names
-from hstmosaic.store.task_specs import DrizzleSpec, GridSpec
+from hstmosaic.store.task_specs import DrizzleSpec, GridSpec, TileSpec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -75,6 +75,11 @@ def drizzle_spec(
         fixed_set=plan.request.sky is not None,
         compress=plan.request.compress,
         grids=_grids(plan, layer),
+        tiles=tuple(
+            TileSpec(product.name, file, tile.name, tile.left, tile.bottom, tile.width, tile.height)
+            for product in layer.products
+            for file, tile in product.tiles
+        ),
     )
     inputs = {name: checksums.get(name, "") for name in used}
     left_out = [name for name in layer.exposures if name not in used]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.boxes import boxes_of
-from hstmosaic.products.gather import gather_layer, move_products, product_names, still_gathered
+from hstmosaic.products.gather import gather_layer, move_products, product_names, still_gathered, tile_names
 from hstmosaic.products.product_check import ProductError
 from hstmosaic.run.stages.drizzle_specs import drizzle_spec, listed_exposures
 from hstmosaic.run.stages.scheduler import Task, all_of
@@ -147,7 +147,7 @@ def _task(run: Run, plan: Plan, layer: Layer, box: Box, used: Sequence[str], not
     results, options = run.results, run.options
     return Task(
         name=box.task,
-        spec=StubSpec(products=product_names(layer))
+        spec=StubSpec(products=(*product_names(layer), *tile_names(layer)))
         if options.stub
         else drizzle_spec(plan, layer, box, used, notes, results.sha256, results.repairs, options.log_level),
         inputs=file_states(listed_exposures(plan, layer)),
