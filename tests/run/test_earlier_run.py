@@ -141,3 +141,18 @@ def test_clean_lists_first_and_removes_only_what_the_run_made(call, output):
 def test_clean_leaves_nothing_of_a_run(call, output):
     assert call("clean", output / f"{PREFIX}_run", "--yes")[0] == ExitCode.OK
     assert list(output.iterdir()) == []
+
+
+def test_tiles_may_be_added_and_are_replaced_only_on_request(call, field, output):
+    assert start(call, field, output, "four.txt", "--tiles", "120x120")[0] == ExitCode.OK
+    added = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}
+    assert added
+    code, told = start(call, field, output, "four.txt", "--tiles", "500x500")
+    assert (code, "tiles of 120x120; here: tiles of 500x500" in told) == (ExitCode.OUTPUT, True)
+    assert start(call, field, output, "four.txt", "--tiles", "5000x5000", "--replace")[0] == ExitCode.OK
+    listed = manifest_from_json((output / f"{PREFIX}_manifest.json").read_text())
+    left = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}
+    assert left == {file.name for file in listed.products if file.kind == "tile"}
+    assert 0 < len(left) < len(added)
+    assert call("clean", output / f"{PREFIX}_run", "--yes")[0] == ExitCode.OK
+    assert not list(output.iterdir())

@@ -9,11 +9,11 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from regions import Regions
 
-from hstmosaic.cli import main
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.plan.tiles import parse_tiling
 from hstmosaic.products.tile_index import read_tile
+from hstmosaic.products.verify import read_manifests, verify_products
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.store.task_specs import TileSpec
@@ -63,7 +63,7 @@ def test_tiles_put_together_are_the_mosaic(outcome):
         paths = tiles_in(outcome, mosaic)
         assert len(paths) >= (4 if "coarse" not in mosaic.name else 1)
         for extension in ("SCI", "WHT"):
-            whole = fits.getdata(mosaic, extension)
+            whole = fits.getdata(mosaic, extension).astype(np.float32)
             found, count = put_together(paths, whole.shape, extension)
             assert count.max() == 1
             assert found[count == 1].tobytes() == whole[count == 1].tobytes()
@@ -81,11 +81,13 @@ def test_headers_describe_the_tile(outcome):
             assert primary["FILENAME"] == path.name
             assert "NPIXFRAC" not in primary
             covered = weights[weights > 0]
-            assert primary["MEDWHT"] == pytest.approx(np.median(covered))
+            assert primary["MEDWHT"] == pytest.approx(np.median(covered) if covered.size else 0)
             corner = WCS(science).wcs_pix2world([[1, 1]], 1)
             place = plane.wcs_world2pix(corner, 1)[0]
             np.testing.assert_allclose(place, [primary["HMTILEX"], primary["HMTILEY"]], atol=1e-6)
             words = science["S_REGION"].split()
+            if covered.size < 1000:  # too few pixels for an outline
+                continue
             assert words[:2] == ["POLYGON", "ICRS"]
             ra, dec = np.array([word for word in words if word[0].isdigit() or word[0] == "-"], float).reshape(-1, 2).T
             x, y = WCS(science).wcs_world2pix(ra, dec, 1)
@@ -110,16 +112,21 @@ def test_the_index_is_read_by_astropy_and_ds9(outcome):
     assert (x, y) == (pytest.approx((shape[1] - 1) / 2, abs=1e-3), pytest.approx((shape[0] - 1) / 2, abs=1e-3))
 
 
-def test_verify_finds_a_changed_and_a_missing_tile(outcome, capsys):
+def faults(folder):
+    return {
+        fault.name: str(fault) for fault in verify_products(folder, read_manifests(folder), lambda size: None).faults
+    }
+
+
+def test_verify_finds_a_changed_and_a_missing_tile(outcome):
     path = tiles_in(outcome, outcome.mosaics[-1])[0]
     content = path.read_bytes()
-    assert main(["verify", str(outcome.output)]) == 0
+    assert faults(outcome.output) == {}
     try:
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        assert main(["verify", str(outcome.output)]) != 0
+        assert list(faults(outcome.output)) == [path.name]
         path.unlink()
-        assert main(["verify", str(outcome.output)]) != 0
-        assert f"{path.name}: is missing" in "".join(capsys.readouterr())
+        assert "is missing" in faults(outcome.output)[path.name]
     finally:
         path.write_bytes(content)
 
@@ -149,7 +156,7 @@ def test_compressed_tiles_of_compressed_mosaics_have_the_same_pixels(outcome, tm
 
     mosaic = tmp_path / "mosaic.fits"
     mosaic.write_bytes(outcome.mosaics[-1].read_bytes())
-    whole = fits.getdata(mosaic, "SCI")
+    whole = fits.getdata(mosaic, "SCI").astype(np.float32)
     finish_fits(mosaic, compress=True)
     made = cut_tile(mosaic, TileSpec(mosaic.name, "tile.fits", "tile", 20, 10, 300, 280), compress=True)
     with fits.open(tmp_path / made.name, checksum=True) as hdus:

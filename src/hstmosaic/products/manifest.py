@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
-from hstmosaic.products.gather import Gathered, gathered_from_dict
+from hstmosaic.products.gather import TILE, Gathered, gathered_from_dict
 from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.pixel_repair import PixelRepair
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ALIGNED_KINDS = frozenset({"aligned exposure", "headerlet", "reference catalogue"})
 """Kinds of files that an alignment makes."""
-LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer"}
-"""Kinds of files that drizzlepac makes and lists."""
+LISTED_KINDS = ALIGNED_KINDS | {"mosaic", "trailer", TILE}
+"""Kinds of files that drizzlepac makes and lists, and tiles."""
+TILE_TABLE, TILE_REGIONS = "tile index", "tile regions"
+"""Kinds of the index of tiles."""
 PICTURE_KINDS = frozenset({"preview", "colour", "footprints", "regions", "coverage"})
 """Kinds of files that show mosaics and can be remade at any time."""
 

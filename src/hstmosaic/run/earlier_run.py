@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.plan.names import json_manifest_name
+from hstmosaic.plan.names import json_manifest_name, tile_index_name, tile_regions_name
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
-from hstmosaic.products.gather import product_names
-from hstmosaic.products.manifest import LISTED_KINDS, PICTURE_KINDS, Manifest, manifest_from_json
+from hstmosaic.products.gather import TILE, product_names, tile_names
+from hstmosaic.products.manifest import (
+    LISTED_KINDS,
+    PICTURE_KINDS,
+    TILE_REGIONS,
+    TILE_TABLE,
+    Manifest,
+    manifest_from_json,
+)
 from hstmosaic.products.recorded_options import RecordedOptions
 from hstmosaic.run.options import RunOptions, recorded_options
 from hstmosaic.store.files import ENCODING, write_atomically
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 6
 """Number of names that a message contains."""
+_KINDS = LISTED_KINDS | PICTURE_KINDS | {TILE_TABLE, TILE_REGIONS}
 _NEXT_STEP = "choose another -o or --output-dir, or replace them with --replace"
 
 
@@ -85,17 +93,20 @@ def compare_with_earlier(plan: Plan, options: RunOptions, directory: RunDirector
         Without differences if the run directory holds nothing.
     """
     earlier_plan, manifest = _read_plan(directory), _read_manifest(directory)
-    planned = {name for layer in plan.layers for name in product_names(layer)}
+    planned = {name for layer in plan.layers for name in (*product_names(layer), *tile_names(layer))}
+    if plan.request.tiles is not None:
+        planned |= {tile_index_name(plan.prefix), tile_regions_name(plan.prefix)}
     if earlier_plan is not None:
         exposures = {e.name for e in earlier_plan.exposures}
         kinds = dict.fromkeys((name for layer in earlier_plan.layers for name in product_names(layer)), "mosaic")
+        kinds |= dict.fromkeys((name for layer in earlier_plan.layers for name in tile_names(layer)), TILE)
     elif manifest is not None:
         exposures, kinds = {e.name for e in manifest.exposures}, {}
     else:
         found = _existing(directory, planned)
         return Comparison(("its run directory is missing",) if found else (), replaced=found)
     if manifest is not None:
-        kinds |= {file.name: file.kind for file in manifest.products if file.kind in LISTED_KINDS | PICTURE_KINDS}
+        kinds |= {file.name: file.kind for file in manifest.products if file.kind in _KINDS}
     replaced = _existing(directory, kinds)
     return Comparison(
         differences=(
@@ -131,6 +142,8 @@ def _grid_differences(earlier: Plan, plan: Plan) -> Iterator[str]:
     if earlier.projection_cell != plan.projection_cell:
         yield f"it is on the projection cell {earlier.projection_cell}, not on {plan.projection_cell}"
     was, now = earlier.request, plan.request
+    if was.tiles is None:  # tiles are cut out of the same mosaics
+        now = replace(now, tiles=None)
     if (was.grid, was.scale, was.bounds) != (now.grid, now.scale, now.bounds):
         yield f"its grid: {_described(was)}; here: {_described(now)}"
     elif was != now:

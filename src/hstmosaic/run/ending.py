@@ -24,6 +24,8 @@ from hstmosaic.products.digest import FailureDigest, digest, digests_text
 from hstmosaic.products.gather import TILE
 from hstmosaic.products.manifest import (
     LISTED_KINDS,
+    TILE_REGIONS,
+    TILE_TABLE,
     Failure,
     Manifest,
     UsedExposure,
@@ -131,7 +133,7 @@ def _tile_index(manifest: Manifest, output: Path) -> list[Gathered]:
     table, regions = output / tile_index_name(manifest.prefix), output / tile_regions_name(manifest.prefix)
     write_atomically(table, tile_table(tiles))
     write_atomically(regions, tile_regions(tiles))
-    return [described(table, "tile index"), described(regions, "tile regions")]
+    return [described(table, TILE_TABLE), described(regions, TILE_REGIONS)]
 
 
 def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
