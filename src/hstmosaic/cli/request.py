@@ -73,7 +73,7 @@ def requested_options(
 def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicRequest:
     """Take the options of `MosaicRequest` out of those of a command; recorded values replace missing ones."""
     parameters, sky, compress = (given.pop(name) for name in ("parameters", "sky", "compress"))
-    tiles = given.pop("tiles")
+    tiles, error, context = (given.pop(name) for name in ("tiles", "error", "context"))
     grid, scale, bounds = (given.pop(name) for name in ("grid", "scale", "bounds"))
     if (grid, scale, bounds) != (None, None, None):
         recorded = replace(
@@ -88,6 +88,8 @@ def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicReq
         sky=Sky(sky) if sky is not None else recorded.sky,
         compress=compress or recorded.compress,
         tiles=parse_tiling(tiles) if tiles is not None else recorded.tiles,
+        error=error or recorded.error,
+        context=context or recorded.context,
     )
 
 

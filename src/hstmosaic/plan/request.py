@@ -12,11 +12,12 @@ from hstmosaic.plan.target_grid import Bounds, TargetGrid
 from hstmosaic.plan.tiles import Tiling, parse_tiling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from hstmosaic.plan.parameter_names import Value
 
 _FINEST, _COARSEST = 0.005, 2.0
+_WEIGHTS, _VARIANCE = "final_wht_type", "ERR"
 
 
 class Sky(StrEnum):
@@ -55,12 +56,18 @@ class MosaicRequest:
     """Rectangle that mosaics cover; by default the data."""
     tiles: Tiling | None = None
     """Tiles that are cut out of every mosaic; by default none."""
+    error: bool = False
+    """Weight by inverse variance and write an image of errors."""
+    context: bool = False
+    """Write which chips and how many exposures are in each pixel."""
 
     def __post_init__(self) -> None:
         if self.grid is not None and (self.scale is not None or self.bounds is not None):
             raise OptionError("--grid excludes --scale and --bounds", "omit one of them")
         if self.grid is not None and self.tiles == Tiling():
             raise OptionError("--grid excludes --tiles skycells", "use --tiles WIDTHxHEIGHT")
+        if self.error and any(value != _VARIANCE for name, value in self._all_parameters() if name == _WEIGHTS):
+            raise OptionError(f"--error sets {_WEIGHTS} to {_VARIANCE}", f"omit {_WEIGHTS} in --parameters")
         if self.scale is not None and not _FINEST <= self.scale <= _COARSEST:
             raise OptionError(f"--scale must be from {_FINEST} to {_COARSEST} arcsec, not {self.scale:g}", "")
 
@@ -72,7 +79,12 @@ class MosaicRequest:
     def layer_parameters(self, instrument: str, detector: str, filter_name: str) -> dict[str, Value]:
         """Return the parameters of a layer that differ from drizzlepac's."""
         sky = self.sky.parameters if self.sky is not None else {}
-        return self.parameters.for_layer(instrument, detector, filter_name) | sky
+        variance: dict[str, Value] = {_WEIGHTS: _VARIANCE} if self.error else {}
+        return variance | self.parameters.for_layer(instrument, detector, filter_name) | sky
+
+    def _all_parameters(self) -> Iterator[tuple[str, Any]]:
+        for values in self.parameters.to_dict().values():
+            yield from values.items()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options in types that JSON has, without those at their defaults."""
@@ -91,6 +103,7 @@ class MosaicRequest:
             raw["bounds"] = asdict(self.bounds)
         if self.tiles is not None:
             raw["tiles"] = str(self.tiles)
+        raw |= {name: True for name in ("error", "context") if getattr(self, name)}
         return raw
 
     @classmethod
@@ -104,6 +117,8 @@ class MosaicRequest:
             scale=raw.get("scale"),
             bounds=Bounds.from_dict(raw["bounds"]) if "bounds" in raw else None,
             tiles=parse_tiling(raw["tiles"]) if "tiles" in raw else None,
+            error=bool(raw.get("error", False)),
+            context=bool(raw.get("context", False)),
         )
 
     def __str__(self) -> str:
@@ -116,6 +131,8 @@ class MosaicRequest:
         words += ["compressed"] if self.compress else []
         words += [f"scale={self.scale:g} arcsec"] if self.scale is not None else []
         words += [f"bounds={self.bounds}"] if self.bounds is not None else []
+        words += ["errors"] if self.error else []
+        words += ["context"] if self.context else []
         words += [f"tiles of {self.tiles}"] if self.tiles is not None else []
         if self.grid is not None:
             height, width = self.grid.shape

@@ -135,7 +135,7 @@ def _pixels_within(origin: int, size: int, start: float, scale: float, count: in
 
 
 def _overlaps(tile: Tile, outline: np.ndarray) -> bool:
-    """Whether a tile overlaps the convex outline of a chip, or lies close to it."""
+    """Return whether a tile overlaps the convex outline of a chip, or lies close to it."""
     low = np.array([tile.left, tile.bottom]) - _MARGIN
     high = low + [tile.width, tile.height] + 2 * _MARGIN
     if not np.isfinite(outline).all() or (outline.max(axis=0) < low).any() or (outline.min(axis=0) > high).any():

@@ -135,12 +135,17 @@ class DrizzleSpec:
     """Grids of the mosaics where they are not drizzlepac's, the coarse one first."""
     tiles: tuple[TileSpec, ...] = ()
     """Tiles that are cut out of the finished mosaics."""
+    error: bool = False
+    """Whether mosaics have an image of errors."""
+    context: bool = False
+    """Whether mosaics have images of the chips and of the number of exposures in each pixel."""
     kind: str = "drizzle"
 
     @property
     def in_boxes(self) -> bool:
-        """Return whether boxes are drizzled one by one: not with parameters or grids of the user, or compressed."""
-        return not (self.whole or self.parameters or self.grids or self.compress)
+        """Return whether boxes are drizzled one by one: not with parameters, grids, planes or compression."""
+        planes = self.error or self.context
+        return not (self.whole or self.parameters or self.grids or self.compress or planes)
 
 
 @dataclass(frozen=True)
@@ -283,7 +288,13 @@ class TaskResult:
         return {file["name"]: file["sha256"] for file in self.data.get("files", [])}
 
 
-_CUSTOM: dict[str, Any] = {"parameters": (), "fixed_set": False, "compress": False, "grids": (), "tiles": ()}
+_CUSTOM: dict[str, Any] = {
+    "parameters": (),
+    "fixed_set": False,
+    "compress": False,
+    "grids": (),
+    "tiles": (),
+} | dict.fromkeys(("error", "context"), False)
 """Fields of `DrizzleSpec` with their defaults, at which they are omitted from specifications and keys."""
 
 

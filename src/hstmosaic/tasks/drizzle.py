@@ -21,12 +21,13 @@ from hstmosaic.tasks.boxes.prepare import Recorder
 from hstmosaic.tasks.cut import cut_tile
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
+from hstmosaic.tasks.planes import add_planes
 from hstmosaic.tasks.upstream import drizzling
 from hstmosaic.tasks.upstream.memory import OutOfMemoryError
 from hstmosaic.tasks.upstream.parameters import record_parameters
 from hstmosaic.tasks.upstream.repairs import apply_repairs
 from hstmosaic.tasks.upstream.steps import record_steps
-from hstmosaic.tasks.upstream.user_options import use_grids, use_parameters
+from hstmosaic.tasks.upstream.user_options import use_context, use_grids, use_inverse_variances, use_parameters
 from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     drizzling.reject_filled_pixels(FILLED_KEYWORD, FILLED_FLAG)
     use_parameters(spec)
     use_grids(spec)
+    use_context(spec)
+    use_inverse_variances(spec)
     boxes = _record_boxes() if spec.in_boxes else None
     parameters, recorder = record_parameters(), record_steps()
     code = hapmultisequencer.run_mvm_processing(
@@ -113,6 +116,7 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Record
         if path.name not in areas:
             files.append(finish_file(path))
         elif recorder is None:
+            add_planes(path, error=spec.error, context=spec.context)
             files.append(
                 finish_fits(path, [refer_npixfrac(path, *areas[path.name]), *cards], history, compress=spec.compress)
             )

@@ -75,6 +75,8 @@ def drizzle_spec(
         fixed_set=plan.request.sky is not None,
         compress=plan.request.compress,
         grids=_grids(plan, layer),
+        error=plan.request.error,
+        context=plan.request.context,
         tiles=tuple(
             TileSpec(product.name, file, tile.name, tile.left, tile.bottom, tile.width, tile.height)
             for product in layer.products

@@ -7,6 +7,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from drizzlepac import astrodrizzle, imageObject
 from drizzlepac.haputils import config_utils, poller_utils, product
 
 if TYPE_CHECKING:
@@ -88,6 +89,50 @@ def use_grids(spec: DrizzleSpec) -> None:
 
     poller_utils.interpret_mvm_input = interpret_mvm_input
     product.SkyCellProduct.generate_metawcs = generate_metawcs
+
+
+def use_context(spec: DrizzleSpec) -> None:
+    """Have AstroDrizzle write the context image, which drizzlepac switches off for mosaics.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        With ``context``.
+    """
+    if not spec.context:
+        return
+    drizzle = astrodrizzle.AstroDrizzle
+
+    @functools.wraps(drizzle)
+    def drizzle_with_context(*args: Any, **options: Any) -> Any:
+        return drizzle(*args, **options | {"context": True})
+
+    astrodrizzle.AstroDrizzle = drizzle_with_context
+
+
+def use_inverse_variances(spec: DrizzleSpec) -> None:
+    """Have weights of the type ERR be inverse variances for all cameras.
+
+    drizzlepac takes errors as electrons and squares them over the exposure time. Those of WFC3/IR are electrons per
+    second, so that its weights are too large by the square of the exposure time.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        With ``error``; without it, weights are left as drizzlepac makes them.
+    """
+    if not spec.error:
+        return
+    build = imageObject.baseImageObject.buildERRmask
+
+    @functools.wraps(build)
+    def build_mask(self: Any, chip: int, dqarr: np.ndarray, scale: float) -> np.ndarray:
+        weights: np.ndarray = build(self, chip, dqarr, scale)
+        if self.native_units.lower().endswith("/s"):
+            weights = (weights / self._image[self.scienceExt, chip]._exptime ** 2).astype(np.float32)
+        return weights
+
+    imageObject.baseImageObject.buildERRmask = build_mask
 
 
 def _is_coarse(mosaic: Any) -> bool:

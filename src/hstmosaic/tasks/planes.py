@@ -1,0 +1,91 @@
+"""Images that a mosaic has on request: errors, and numbers of exposures."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+from astropy.io import fits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CHIP_KEYWORD = re.compile(r"D\d+DATA")
+_BITS = 32
+"""Chips in a plane of the context image."""
+_ROWS = 256
+
+
+def add_planes(path: Path, *, error: bool, context: bool) -> None:
+    """Append ``ERR`` or ``NEXP`` to a mosaic.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The mosaic, without checksums.
+    error : bool
+        Whether to append standard deviations: the inverse square roots of the weights, NaN without weight.
+    context : bool
+        Whether to append the number of exposures in each pixel; CTX has a bit for each chip.
+    """
+    if not (error or context):
+        return
+    with fits.open(path) as hdus:
+        added = [_errors(hdus)] if error else []
+        added += [_exposure_numbers(hdus)] if context else []
+    with fits.open(path, mode="append") as hdus:
+        hdus.extend(added)
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header["NEXTEND"] = len(hdus) - 1
+
+
+def _errors(hdus: fits.HDUList) -> fits.ImageHDU:
+    weights = hdus["WHT"]
+    errors = np.full(weights.shape, np.nan, np.float32)
+    for top in range(0, len(errors), _ROWS):
+        rows = np.asarray(weights.section[top : top + _ROWS], np.float32)
+        np.divide(
+            1, np.sqrt(rows, where=rows > 0, out=np.ones_like(rows)), where=rows > 0, out=errors[top : top + _ROWS]
+        )
+    hdu = _image(errors, hdus, "ERR")
+    if "BUNIT" in hdus["SCI"].header:
+        hdu.header["BUNIT"] = hdus["SCI"].header["BUNIT"]
+    return hdu
+
+
+def _exposure_numbers(hdus: fits.HDUList) -> fits.ImageHDU:
+    masks = exposure_masks(hdus[0].header)
+    context = hdus["CTX"]
+    planes = context.shape[0] if len(context.shape) > 2 else 1
+    numbers = np.zeros(context.shape[-2:], np.int16)
+    for top in range(0, len(numbers), _ROWS):
+        rows = np.asarray(context.section[..., top : top + _ROWS, :]).reshape(planes, -1, numbers.shape[1])
+        bits = rows.view(np.uint32) if rows.dtype.isnative else rows.astype(np.int32).view(np.uint32)
+        for mask in masks:
+            touched = np.zeros(bits.shape[1:], bool)
+            for plane, wanted in mask.items():
+                touched |= (bits[plane] & np.uint32(wanted)) != 0
+            numbers[top : top + _ROWS] += touched
+    return _image(numbers, hdus, "NEXP")
+
+
+def exposure_masks(header: fits.Header) -> list[dict[int, int]]:
+    """Return the bits of each exposure in the planes of the context image, from the D keywords of a mosaic."""
+    found: dict[str, dict[int, int]] = {}
+    chips = [
+        header[keyword] for keyword in sorted(filter(_CHIP_KEYWORD.fullmatch, header), key=lambda key: int(key[1:-4]))
+    ]
+    for number, chip in enumerate(chips):
+        plane, bit = divmod(number, _BITS)
+        bits = found.setdefault(str(chip).split("[", maxsplit=1)[0], {})
+        bits[plane] = bits.get(plane, 0) | 1 << bit
+    return list(found.values())
+
+
+def _image(pixels: np.ndarray, hdus: fits.HDUList, name: str) -> fits.ImageHDU:
+    """Return an image with the WCS of the weights."""
+    header = hdus["WHT"].header.copy()
+    for keyword in ("BITPIX", "BUNIT", "BSCALE", "BZERO"):
+        header.remove(keyword, ignore_missing=True)
+    return fits.ImageHDU(pixels, header, name=name, ver=1)
