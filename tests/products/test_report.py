@@ -72,6 +72,13 @@ def test_every_run_has_a_report_next_to_its_products(pretended):
     assert f"drizzlepac {pretended.plan.versions['drizzlepac']}" in text
 
 
+def test_warnings_about_products_are_one_amber_line(run):
+    told = ["3 of 6 exposures left out", "not aligned: no catalogue"]
+    add_event(run, kind="finished", exit_code=0, warnings=told)
+    text = write_report(run).read_text()
+    assert f'<span class="badge warn">finished with warnings: {", ".join(told)}</span>' in text
+
+
 def test_a_full_disk_loses_only_the_current_file(run):
     kinds = [event.kind for event in read_record(run).events]
     log = run / "logs" / "run.jsonl"

@@ -8,6 +8,7 @@ import pytest
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode
 from hstmosaic.products.manifest import manifest_from_json
+from hstmosaic.products.run_record import read_record
 from hstmosaic.store.events import event_from_line
 
 PREFIX = "stub-foo"
@@ -102,6 +103,29 @@ def test_replacing_leaves_no_file_of_the_earlier_run(call, field, output):
     assert mosaics(output).isdisjoint(earlier)
     assert not [name for name in earlier if (output / name).exists()]
     assert call("verify", output)[0] == ExitCode.OK
+
+
+def test_a_start_with_nothing_to_do_changes_no_file(call, field, output):
+    before = {path: path.stat().st_mtime_ns for path in output.rglob("*")}
+    code, printed = start(call, field, output, "four.txt")
+    assert code == ExitCode.OK
+    assert "nothing to do: 4 files in" in printed
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+def test_a_missing_product_is_made_again(call, field, output):
+    missing = output / sorted(mosaics(output))[0]
+    missing.unlink()
+    code, printed = start(call, field, output, "four.txt")
+    assert (code, missing.is_file(), "nothing to do" in printed) == (ExitCode.OK, True, False)
+    record = read_record(output / f"{PREFIX}_run")
+    assert [(begun.exit_code, begun.tasks > 0, begun.kept > 0) for begun in record.starts] == [
+        (0, True, False),
+        (0, True, True),
+    ]
+    report = (output / f"{PREFIX}_report.html").read_text()
+    assert "Starts of this run" in report
+    assert "2 starts took" in report
 
 
 def test_added_exposures_are_allowed_and_reported(call, field, output):

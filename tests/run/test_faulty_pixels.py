@@ -173,7 +173,7 @@ def test_a_run_continues_after_a_crash_of_screening(crashing, tmp_path):
     assert "log.txt" in exclusion.next_step
     told = {event.kind: event for event in events}
     assert crashing[1].name in told["warnings"].message
-    assert told["finished"].message.startswith("finished with warnings after")
+    assert told["finished"].message.startswith("finished with warnings: 1 of ")
     assert "finished with warnings" in (tmp_path / "out" / "foo_report.html").read_text()
     manifest = json.loads((tmp_path / "out" / "foo_manifest.json").read_text())
     assert [item["crashed"] for item in manifest["left_out"]] == [True]

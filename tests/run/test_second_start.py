@@ -48,6 +48,7 @@ def stopped_again(there, monkeypatch):
             raise error
 
         monkeypatch.setattr(driver, "open_pool", refused)
+        (options.output / "stub-foo_report.html").unlink()  # or there would be nothing to do
         with pytest.raises(type(error)):
             run_mosaic(options, lambda event: None)
         return options.output

@@ -23,7 +23,7 @@ from hstmosaic.products.charts import (
     timeline,
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
-from hstmosaic.store.event_payloads import Fallback, Retrying, Running, Stopped
+from hstmosaic.store.event_payloads import Fallback, Finished, Retrying, Running, Stopped
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_names import drizzle_task
 from hstmosaic.store.task_specs import read_result
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hstmosaic.products.charts import MemoryBar, Plane, Timeline
     from hstmosaic.products.measurements import Measurements
     from hstmosaic.products.run_record import Failed, RunRecord
+    from hstmosaic.products.starts import Start
     from hstmosaic.store.alignment_results import AlignmentResult
     from hstmosaic.store.events import Event
 
@@ -125,6 +126,8 @@ class ReportContent:
     """Failures with the ends of their logs."""
     stopped: Event | None
     """The event that stopped the run."""
+    starts: list[tuple[Start, str]]
+    """All starts of the run, with their dates."""
     timeline: Timeline | None
     earlier: int
     """Number of tasks of earlier starts."""
@@ -185,6 +188,7 @@ def report_content(record: RunRecord) -> ReportContent:
         unmatched=sky_cautions(record.made),
         failures=[(failure, last_lines(failure)) for failure in record.failures],
         stopped=next((event for event in record.events if isinstance(event.payload, Stopped)), None),
+        starts=[(start, _date(start.begun)) for start in record.starts],
         timeline=timeline(fresh, begin, end) if fresh else None,
         earlier=len(tasks) - len(fresh),
         memory=memory_bars(tasks, titles),
@@ -210,8 +214,9 @@ def verdict(record: RunRecord) -> tuple[str, str]:
     if record.exit_code is None:
         return "bad", "not finished"
     crashed = any(exclusion.crashed for exclusion in record.left_out)
-    if record.exit_code == ExitCode.OK and (crashed or any(record.payloads(Fallback))):
-        return "good", "finished with warnings"
+    told = [warning for finished in record.payloads(Finished) for warning in finished.warnings]
+    if record.exit_code == ExitCode.OK and (told or crashed or any(record.payloads(Fallback))):
+        return "warn", ": ".join(["finished with warnings", ", ".join(told)] if told else ["finished with warnings"])
     words = _VERDICTS.get(ExitCode(record.exit_code), ("bad", "stopped by an error"))
     if record.exit_code == ExitCode.LAYER_FAILED:
         count = len(record.failures)

@@ -15,6 +15,7 @@ from hstmosaic.plan.outlines import Outline, read_outlines
 from hstmosaic.plan.plan import Plan, plan_from_json
 from hstmosaic.products.manifest import Failure, Manifest, read_manifest
 from hstmosaic.products.picture_list import PictureList, read_picture_list
+from hstmosaic.products.starts import Start, starts_of
 from hstmosaic.store.alignment_results import AlignmentResult
 from hstmosaic.store.event_payloads import (
     CommandRecord,
@@ -69,6 +70,8 @@ class RunRecord:
     plan: Plan
     events: tuple[Event, ...]
     """Events of the last start, in order."""
+    starts: tuple[Start, ...] = ()
+    """All starts of the run."""
 
     @property
     def directory(self) -> RunDirectory:
@@ -199,7 +202,7 @@ def read_record(run: Path) -> RunRecord:
     log = directory.log_file
     found = list(_events(log.read_bytes())) if log.is_file() else []
     last = max((i for i, event in enumerate(found) if isinstance(event.payload, Planned)), default=0)
-    return RunRecord(run.absolute(), plan, tuple(found[last:]))
+    return RunRecord(run.absolute(), plan, tuple(found[last:]), starts_of(found))
 
 
 def _events(log: bytes) -> Iterator[Event]:

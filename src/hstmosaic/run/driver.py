@@ -26,6 +26,7 @@ from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.stages.order import make_mosaics
 from hstmosaic.run.stages.run_state import Results, Run
 from hstmosaic.run.stages.scheduler import Scheduler
+from hstmosaic.run.up_to_date import earlier_outcome, emit_nothing_to_do
 from hstmosaic.store.event_payloads import Fallback, HeaderRejected, Note, Reading
 from hstmosaic.store.events import EventLog, is_milestone, log_to
 from hstmosaic.store.files import ENCODING
@@ -105,6 +106,11 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
     directory = run_directory(options.output.absolute(), plan.prefix)
     earlier = compare_with_earlier(plan, options, directory)
     earlier.check(directory, replace=options.replace)
+    finished = earlier_outcome(plan, options, directory, time.time())
+    if finished is not None:
+        _emit_plan(plan, options, events)
+        emit_nothing_to_do(finished, options, events)
+        return finished
     check_room(directory.output, room_needed(plan, directory, options))
     directory.create()
     with directory.locked(), library_log(directory.library_log):

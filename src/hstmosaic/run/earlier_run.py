@@ -112,7 +112,7 @@ def compare_with_earlier(plan: Plan, options: RunOptions, directory: RunDirector
         differences=(
             *_missing_exposures(exposures, plan),
             *(_grid_differences(earlier_plan, plan) if earlier_plan is not None else ()),
-            *_option_differences(_read_options(directory), recorded_options(options)),
+            *_option_differences(read_options(directory), recorded_options(options)),
         ),
         additions=tuple(_additions(exposures, earlier_plan, plan)),
         replaced=tuple(name for name in replaced if kinds[name] not in PICTURE_KINDS),
@@ -208,7 +208,7 @@ def _read_manifest(directory: RunDirectory) -> Manifest | None:
         return None
 
 
-def _read_options(directory: RunDirectory) -> RecordedOptions | None:
+def read_options(directory: RunDirectory) -> RecordedOptions | None:
     """Return the recorded options; None in run directories of other versions."""
     try:
         return RecordedOptions.from_dict(json.loads(directory.options_file.read_text(ENCODING)))

@@ -84,12 +84,12 @@ def end_run(
     digests = _digests(outcome)
     if pictures is None:
         pictures = draw_pictures(directory, events, outcome.error) if not options.stub else []
-    if outcome.error is None:
-        _emit_end(outcome, digests, events)
-    else:
+    if outcome.error is not None:
         emit_stop(outcome.error, int(outcome.exit_code), events)
     try:
         _write_files(outcome, options, directory, digests, pictures)
+        if outcome.error is None:
+            _emit_end(outcome, digests, events)
     except OSError as error:
         raise as_user_error(error, directory.output) from error
     finally:
@@ -213,10 +213,13 @@ def _emit_end(outcome: Outcome, digests: Sequence[FailureDigest], events: EventL
     warnings = _warnings(outcome)
     if warnings:
         events.emit(Warnings(), f"warnings: {'; '.join(warnings)}", "warning")
-    verdict = "finished with warnings" if warnings else "finished"
+    after = f"after {outcome.seconds:.0f} s: {made}"
+    words = f"finished {after}"
     if outcome.failures:
-        verdict = f"{count_of(len(outcome.failures), 'layer')} failed"
-    events.emit(Finished(int(outcome.exit_code)), f"{verdict} after {outcome.seconds:.0f} s: {made}")
+        words = f"{count_of(len(outcome.failures), 'layer')} failed {after}"
+    elif outcome.warnings:
+        words = f"finished with warnings: {', '.join(outcome.warnings)}; {after}"
+    events.emit(Finished(int(outcome.exit_code), list(outcome.warnings)), words)
 
 
 def _warnings(outcome: Outcome) -> list[str]:

@@ -97,6 +97,21 @@ class Outcome:
         return self.ended - self.started
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know about the products, in a few words each."""
+        found = []
+        if self.left_out:
+            listed = len(self.plan.exposures) + len(self.plan.excluded)
+            found.append(f"{len(self.left_out)} of {count_of(listed, 'exposure')} left out")
+        if self.alignment is not None and not self.alignment.aligned:
+            found.append(f"not aligned: {self.alignment.short_cause}")
+        elif self.alignment is not None and self.alignment.left_out:
+            found.append(f"{count_of(len(self.alignment.left_out), 'exposure')} not aligned")
+        for fallback, names in self.fallbacks.items():
+            found.append(f"{fallback} ({', '.join(dict.fromkeys(names))})")
+        return tuple(found)
+
+    @property
     def exit_code(self) -> ExitCode:
         """Exit code of the command line."""
         if self.error is not None:

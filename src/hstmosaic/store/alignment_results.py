@@ -16,6 +16,11 @@ RELATIVE = "relative"
 """Method of a fit of all exposures to each other and to the catalogue together."""
 FITTED, CARRIED = "fitted", "with its visit"
 """An exposure is corrected by its own sources, or as the others of its visit are."""
+_WITHOUT_CATALOG = (
+    "run the same command again where the catalogue service can be reached",
+    "or download a catalogue elsewhere (hstmosaic catalog LIST -o stars.ecsv) and add --catalog stars.ecsv --replace",
+    "or keep the WCS of the exposures: add -s --replace",
+)
 LARGE_MOVE = 1000.0
 """Mas from which a correction is larger than errors of pointing usually are."""
 
@@ -72,6 +77,8 @@ class AlignmentResult:
     """Whether exposures were fitted to a catalogue."""
     cause: str = ""
     """Why not, in one clause."""
+    no_catalog: bool = False
+    """Whether there was no catalogue to align to."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Exposures that keep their WCS, and why."""
     catalog: str = ""
@@ -97,6 +104,16 @@ class AlignmentResult:
     """All files that the fit made."""
     tight_limits: tuple[int, ...] | None = None
     """xmin, xmax, ymin, ymax of the data after the alignment, fine pixels; None in the result of the task."""
+
+    @property
+    def short_cause(self) -> str:
+        """Why exposures were not aligned, in a few words."""
+        return "no catalogue" if self.no_catalog else self.cause
+
+    @property
+    def next_steps(self) -> tuple[str, ...]:
+        """What the user can do where there was no catalogue."""
+        return _WITHOUT_CATALOG if self.no_catalog else ()
 
     @property
     def groups(self) -> int:

@@ -106,7 +106,7 @@ async def _align(run: Run, plan: Plan, used: Collection[str], sources: Mapping[s
     required = run.options.require_alignment
     if not result.aligned:
         error = error or AlignmentError(result.cause, _NEXT_STEP)
-        result = replace(result, cause=error.message.splitlines()[0])
+        result = replace(result, cause=error.message.splitlines()[0], no_catalog=not stored.replies)
         if required:
             raise AlignmentError(f"the exposures cannot be aligned: {error.message}", error.next_step)
     emit_fit(result, run.events)

@@ -43,12 +43,19 @@ def emit_fit(found: AlignmentResult, events: EventLog) -> None:
             if found.exposures
             else "continuing with the input WCS"
         )
-        events.emit(NotAligned(found.cause), f"Alignment failed ({found.cause}); {otherwise}", "warning")
+        events.emit(NotAligned(found.cause), _failure(found, otherwise), "warning")
     for name, fit in found.exposures.items():
         _emit_exposure(name, fit, events)
     for name, reason in found.left_out.items():
         events.emit(ExposureNotAligned(name, reason), f"{name} keeps its WCS: {reason}", "warning")
     _warn_of_moves(found, events)
+
+
+def _failure(found: AlignmentResult, otherwise: str) -> str:
+    if not found.no_catalog:
+        return f"Alignment failed ({found.cause}); {otherwise}"
+    steps = "".join(f"\n  -> {step}" for step in found.next_steps)
+    return f"not aligned: {found.short_cause} ({found.cause}); {otherwise}{steps}"
 
 
 def _emit_exposure(name: str, fit: ExposureFit, events: EventLog) -> None:
