@@ -619,7 +619,8 @@ def _typed(name: str, value: Any) -> Any:
     return tuple(value) if name in ("lines", "rms_mas") else value
 
 
-def _shapes() -> dict[str, list[type[Payload]]]:
+def payload_shapes() -> dict[str, list[type[Payload]]]:
+    """Return the shapes of each kind of event; the one with most fields comes first."""
     found: dict[str, list[type[Payload]]] = {}
     todo = list(Payload.__subclasses__())
     while todo:
@@ -627,8 +628,7 @@ def _shapes() -> dict[str, list[type[Payload]]]:
         todo += shape.__subclasses__()
         if "kind" in vars(shape):
             found.setdefault(shape.kind, []).append(shape)
-    # the shape that needs most fields is tried first
     return {kind: sorted(shapes, key=lambda shape: -len(shape.names())) for kind, shapes in found.items()}
 
 
-_SHAPES = _shapes()
+_SHAPES = payload_shapes()
