@@ -102,7 +102,14 @@ def test_more_than_three_filters_share_the_channels(filters):
 
 
 @pytest.mark.parametrize(
-    ("name", "detector", "expected"), [("F814W", "WFC", 8140), ("F160W", "IR", 16000), ("CLEAR", "WFC", 0)]
+    ("name", "detector", "expected"),
+    [
+        ("F814W", "WFC", 8045),
+        ("F160W", "IR", 15369),
+        ("F999W", "WFC", 9990),
+        ("F170M", "IR", 17000),
+        ("CLEAR", "WFC", 0),
+    ],
 )
 def test_a_filter_without_calibration_has_the_wavelength_of_its_name(filters, name, detector, expected):
     small = filters["F160W"].small

@@ -74,6 +74,19 @@ def test_noise_is_that_of_the_sky_whatever_stands_in_it(tmp_path):
     assert small.noise == pytest.approx(0.02, rel=0.1)
 
 
+@pytest.mark.parametrize("correlated", [False, True])
+def test_noise_of_apertures_counts_the_correlation_of_pixels(tmp_path, correlated):
+    rng = np.random.default_rng(4)
+    science = rng.normal(0, 0.02, (900, 900))
+    if correlated:
+        science = sum(np.roll(science, shift, axis) for shift in (0, 1) for axis in (0, 1)) / 2
+    small = decimate(write(tmp_path / "mosaic.fits", science.astype("f4"), np.ones((900, 900), "f4")), 300)
+    # 0.4 arcsec are ten pixels; the sum of neighbours grows with twice their correlated noise
+    sums = science.reshape(90, 10, 90, 10).sum(axis=(1, 3))
+    assert small.aperture_noise == pytest.approx(sums.std(), rel=0.1)
+    assert (small.aperture_noise > 12 * small.noise) == correlated
+
+
 def test_an_empty_mosaic_has_no_noise(tmp_path):
     small = decimate(write(tmp_path / "empty.fits", np.full((9, 9), np.nan, "f4"), np.zeros((9, 9), "f4")))
     assert np.isnan(small.noise)

@@ -121,7 +121,7 @@ def test_the_page_loads_nothing_and_has_no_errors(opened, reports, name):
         assert page.complaints == []
 
 
-@pytest.mark.parametrize(("name", "count"), [("aligned", 8), ("broken", 8), ("stopped", 1)])
+@pytest.mark.parametrize(("name", "count"), [("aligned", 11), ("broken", 11), ("stopped", 1)])
 def test_all_pictures_load(opened, name, count):
     with opened(name) as page:
         page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
@@ -236,7 +236,7 @@ def test_the_timeline_and_the_residuals_are_drawn(opened):
 
 def test_no_words_of_a_chart_lie_on_each_other(opened):
     # the box of a word has room under its letters
-    lying = """[...document.querySelectorAll('svg.plane')].flatMap(chart => {
+    lying = """[...document.querySelectorAll('svg.plane, svg.histogram')].flatMap(chart => {
         const words = [...chart.querySelectorAll('text')].map(e => [e.textContent, e.getBoundingClientRect()]);
         return words.flatMap(([one, a], k) => words.slice(k + 1).filter(([_, b]) => a.left < b.right
             && b.left < a.right && a.top < b.bottom - 3 && b.top < a.bottom - 3)
@@ -244,6 +244,20 @@ def test_no_words_of_a_chart_lie_on_each_other(opened):
     with opened("aligned") as page:
         assert page.locator("svg.plane text").count() > 10
         assert page.evaluate(lying) == []
+
+
+def test_pictures_zoom_without_a_network(opened):
+    where = "document.querySelector('dialog img').getBoundingClientRect().width"
+    with opened("aligned") as page:
+        page.locator("button.zoom").first.click()
+        page.wait_for_function(f"{where} > 100")
+        fitted = page.evaluate(where)
+        page.keyboard.press("+")
+        assert page.evaluate(where) == pytest.approx(1.5 * fitted)
+        page.mouse.wheel(0, 400)
+        page.wait_for_function(f"Math.abs({where} - {fitted} * 1.5 / Math.E) < 1")
+        page.keyboard.press("Escape")
+        assert page.locator("dialog img").count() == 0
 
 
 def test_the_failure_comes_first(opened):

@@ -21,6 +21,7 @@ from hstmosaic.products.canvas import (
     zoom_for,
 )
 from hstmosaic.products.orient import north_up
+from hstmosaic.products.pivots import pivot_wavelength
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +51,13 @@ class Filter:
 
     @property
     def wavelength(self) -> float:
-        """Pivot wavelength, Angstrom; the number in the filter's name, in nm, where the header has none."""
+        """Pivot wavelength, Angstrom: of the header, of the filter, or the number in its name, in nm."""
         given = float(self.small.header.get("PHOTPLAM", 0) or 0)
         digits = "".join(letter for letter in self.name if letter.isdigit())[:3]
         named = float(digits or 0) * 10
         # infrared filters are named in units of 10 nm
         infrared = self.small.header.get("DETECTOR") == "IR"
-        return given or named * (10 if infrared else 1)
+        return given or pivot_wavelength(self.name) or named * (10 if infrared else 1)
 
     def flux(self) -> np.ndarray:
         """Return the image above the sky, in flux per frequency where the header has the calibration."""

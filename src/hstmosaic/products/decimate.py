@@ -9,9 +9,13 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from hstmosaic.products.orient import pixel_size
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+APERTURE = 0.4
+"""Side of the squares in which the depth is measured, arcsec."""
 SIDE = 900
 """Largest number of pixels along the longer side of a decimated mosaic."""
 _STRIP_PIXELS = 1_000_000
@@ -41,6 +45,8 @@ class Decimated:
     """Primary header of the mosaic, followed by the cards of its science extension."""
     shape: tuple[int, int]
     """Height and width of the mosaic, pixels."""
+    aperture_noise: float = float("nan")
+    """Robust standard deviation of sums over squares of `APERTURE` in the sky; NaN without sky pixels."""
 
     @property
     def covered(self) -> np.ndarray:
@@ -74,6 +80,8 @@ def decimate(path: Path, side: int = SIDE) -> Decimated:
         full = WCS(science.header)
         header = hdus[0].header.copy()
         header.extend(science.header, strip=True, unique=True)
+        aperture = max(1, round(APERTURE / pixel_size(full)))
+        noise, aperture_noise = _sky_noise(science, weight, sums.count == factor**2, factor, aperture)
         return Decimated(
             science=means,
             weight=(sums.weight / count).astype(np.float32),
@@ -81,7 +89,8 @@ def decimate(path: Path, side: int = SIDE) -> Decimated:
             factor=factor,
             covered_pixels=int(sums.count.sum()),
             weight_range=sums.weight_range,
-            noise=_sky_noise(science, weight, sums.count == factor**2, factor),
+            noise=noise,
+            aperture_noise=aperture_noise,
             header=header,
             shape=(ny, nx),
         )
@@ -133,17 +142,36 @@ def _block_wcs(full: WCS, factor: int) -> WCS:
     return wcs
 
 
-def _sky_noise(science: fits.ImageHDU, weight: fits.ImageHDU, full: np.ndarray, factor: int) -> float:
-    """Take the median over sample blocks, at full resolution, of the scatter about each block's own level."""
+def _sky_noise(
+    science: fits.ImageHDU, weight: fits.ImageHDU, full: np.ndarray, factor: int, aperture: int
+) -> tuple[float, float]:
+    """Return the scatter of single pixels and of sums over apertures about the level of their block.
+
+    Blocks are samples at full resolution. The scatter of pixels is the median over blocks; that of apertures is of all
+    apertures of all blocks, since a block has few.
+    """
     places = np.argwhere(full) * factor
     if not len(places):
-        return float("nan")
+        return float("nan"), float("nan")
     chosen = places[np.linspace(0, len(places) - 1, _BLOCKS).astype(int)]
-    scatters = []
+    scatters, sums = [], []
     for row, column in np.unique(chosen, axis=0):
         box = slice(row, row + _BLOCK), slice(column, column + _BLOCK)
-        pixels = science.section[box][weight.section[box] > 0]
-        pixels = pixels[np.isfinite(pixels)]
-        if len(pixels) >= _BLOCK:
-            scatters.append(_MAD_TO_SIGMA * float(np.median(np.abs(pixels - np.median(pixels)))))
-    return float(np.median(scatters)) if scatters else float("nan")
+        light, good = science.section[box].astype(float), weight.section[box] > 0
+        good &= np.isfinite(light)
+        if good.sum() < _BLOCK:
+            continue
+        level = np.median(light[good])
+        scatters.append(_MAD_TO_SIGMA * float(np.median(np.abs(light[good] - level))))
+        sums.append(_aperture_sums(np.where(good, light - level, np.nan), aperture))
+    whole = np.concatenate(sums) if sums else np.empty(0)
+    whole = whole[np.isfinite(whole)]
+    apertures = _MAD_TO_SIGMA * float(np.median(np.abs(whole - np.median(whole)))) if whole.size else float("nan")
+    return float(np.median(scatters)) if scatters else float("nan"), apertures
+
+
+def _aperture_sums(light: np.ndarray, size: int) -> np.ndarray:
+    """Return the sums over squares side by side; NaN where a pixel is missing."""
+    rows, columns = (n // size for n in light.shape)
+    cut = light[: rows * size, : columns * size]
+    return np.asarray(cut.reshape(rows, size, columns, size).sum(axis=(1, 3)).ravel())

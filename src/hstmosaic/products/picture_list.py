@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.measurements import Measurements
+from hstmosaic.products.sky_levels import SkyLevel
 from hstmosaic.store.files import ENCODING, write_atomically
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ class Embedded:
     file: str
     """Name in the folder of pictures."""
     kind: str
-    """``science``, ``weight``, ``colour`` or ``footprints``."""
+    """``science``, ``weight``, ``counts``, ``colour`` or ``footprints``."""
     alt: str
     """Description of its content."""
     width: int
     height: int
     whole: str
-    """Name of the PNG in the output directory that contains it."""
+    """Name of the PNG in the output directory that contains it; empty if none does."""
     layer: str = ""
 
 
@@ -56,6 +57,8 @@ class PictureList:
     embedded: tuple[Embedded, ...] = ()
     measured: Mapping[str, Measurements] = field(default_factory=dict)
     """Measurements by the names of products."""
+    skies: Mapping[str, SkyLevel] = field(default_factory=dict)
+    """Skies of the exposures, by file name."""
 
     @property
     def is_empty(self) -> bool:
@@ -85,6 +88,7 @@ def read_picture_list(path: Path) -> PictureList:
             kept=tuple(Extra(**extra) for extra in raw.get("kept", ())),
             embedded=tuple(Embedded(**picture) for picture in raw.get("embedded", ())),
             measured={name: Measurements.from_dict(values) for name, values in raw.get("measured", {}).items()},
+            skies={name: SkyLevel.from_dict(values) for name, values in raw.get("skies", {}).items()},
         )
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error

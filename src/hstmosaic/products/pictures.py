@@ -6,6 +6,7 @@ It is a separate program, so that the driver does not load the libraries that dr
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import matplotlib as mpl
 from hstmosaic.products.canvas import ARCMIN, TIMES, cut_out, save_whole
 from hstmosaic.products.colour import Filter, compose, draw_composite
 from hstmosaic.products.decimate import decimate
+from hstmosaic.products.exposure_counts import draw_counts, exposure_counts
 from hstmosaic.products.footprint_picture import SKY, draw_footprints
 from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.measurements import Measurements, measure
@@ -22,6 +24,7 @@ from hstmosaic.products.picture_list import Embedded, Extra, PictureList, write_
 from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.run_record import read_record
 from hstmosaic.products.sky_coverage import coverage_map
+from hstmosaic.products.sky_levels import SkyLevel, sky_levels
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 from hstmosaic.store.event_payloads import FailureDigested, Gathered, LayerFailed, Reused
 from hstmosaic.store.files import CHECKSUM_COMMENT, atomic_draft, write_atomically
@@ -77,6 +80,7 @@ class _Studio:
         self.extras: list[Extra] = []
         self.embedded: list[Embedded] = []
         self.measured: dict[str, Measurements] = {}
+        self.skies: dict[str, SkyLevel] = {}
         self.filters: list[Filter] = []
         self.colors = layer_colors(record.plan)
 
@@ -85,10 +89,13 @@ class _Studio:
         finest = min(layer.products, key=lambda product: product.grid.scale)
         for product in layer.products:
             small = decimate(self.output / product.name)
-            self.measured[product.name] = measure(small)
+            self.measured[product.name] = measure(small, layer.filter)
             self._map_product(layer, product, small)
             if product is finest and small.covered.any():
                 self._preview(layer, product, small)
+                self._count(layer, small)
+                used = [self.record.plan.exposure(name) for name in self.record.used(layer)]
+                self.skies |= sky_levels(self.output / product.name, used)
                 self.filters.append(Filter(layer.filter.upper(), small))
 
     def _map_product(self, layer: Layer, product: Product, small: Decimated) -> None:
@@ -126,6 +133,19 @@ class _Studio:
         seen = f"{width} wide and {height} high, north {'up' if abs(view.north) < 1 else 'marked'}"
         self._embed("science", preview.science_image(), f"{title}: the mosaic, {seen}", name, layer.name)
         self._embed("weight", preview.weight_image(), f"{title}: weight of each pixel of the mosaic", name, layer.name)
+
+    def _count(self, layer: Layer, small: Decimated) -> None:
+        """Show the number of exposures at each place, from their outlines."""
+        used = set(self.record.used(layer))
+        outlines = [outline for outline in self.record.outlines if outline.name in used]
+        if not outlines:
+            return
+        counts = exposure_counts(outlines, small)
+        if not counts.any():
+            return
+        image = draw_counts(north_up(replace(small, weight=counts)))
+        words = f"{layer_title(layer.name)}: number of exposures, up to {counts.max():.0f}"
+        self._embed("counts", image, words, "", layer.name)
 
     def show_colours(self) -> None:
         """Show all layers in one picture, if there are two at least."""
@@ -177,7 +197,7 @@ class _Studio:
         for path in self.folder.iterdir():
             if path.name not in {picture.file for picture in self.embedded}:
                 path.unlink()
-        pictures = PictureList(tuple(self.extras), tuple(kept), tuple(self.embedded), self.measured)
+        pictures = PictureList(tuple(self.extras), tuple(kept), tuple(self.embedded), self.measured, self.skies)
         write_picture_list(self.record.directory.pictures_file, pictures)
 
     def _earlier(self) -> tuple[Extra, ...]:

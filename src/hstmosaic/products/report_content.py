@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer, Product
+    from hstmosaic.plan.outlines import Outline
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.charts import MemoryBar, Plane, Timeline
     from hstmosaic.products.measurements import Measurements
     from hstmosaic.products.run_record import Failed, RunRecord
+    from hstmosaic.products.sky_levels import SkyLevel
     from hstmosaic.products.starts import Start
     from hstmosaic.store.alignment_results import AlignmentResult
     from hstmosaic.store.events import Event
@@ -89,6 +92,11 @@ class ExposureRow:
     """None if it was excluded by the plan."""
     used: bool = False
     date: str = ""
+    position_angle: float | None = None
+    """Of its y axis, degrees east of north; None if it has no outline."""
+    sky: SkyLevel | None = None
+    reason: str = ""
+    """Why it is not used, or what is special about it."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,8 @@ class ReportContent:
     hero: list[Shown]
     layers: list[tuple[Layer, list[Shown]]]
     mosaics: list[MosaicRow]
+    depths: dict[str, tuple[tuple[float, float], ...]]
+    """Weights and areas of the finest mosaic of each layer, as `Measurements.area_by_weight` has them."""
     unmatched: list[str]
     """Cautions about layers whose skies are not matched."""
     failures: list[tuple[Failed, str]]
@@ -185,6 +195,7 @@ def report_content(record: RunRecord) -> ReportContent:
         hero=[shown for shown in pictures if shown.kind in ("colour", "footprints")],
         layers=[(layer, [shown for shown in pictures if shown.layer == layer.name]) for layer in record.plan.layers],
         mosaics=mosaic_rows(record),
+        depths=_depths(record),
         unmatched=sky_cautions(record.made),
         failures=[(failure, last_lines(failure)) for failure in record.failures],
         stopped=next((event for event in record.events if isinstance(event.payload, Stopped)), None),
@@ -276,16 +287,46 @@ def mosaic_rows(record: RunRecord) -> list[MosaicRow]:
     return rows
 
 
+def _depths(record: RunRecord) -> dict[str, tuple[tuple[float, float], ...]]:
+    found = {}
+    for layer in record.made:
+        finest = min(layer.products, key=lambda product: product.grid.scale)
+        measured = record.pictures.measured.get(finest.name)
+        if measured is not None and measured.area_by_weight:
+            found[layer.name] = measured.area_by_weight
+    return found
+
+
 def exposure_rows(record: RunRecord) -> list[ExposureRow]:
     """Return a row for each exposure of the list, excluded ones included."""
     layers = {name: layer.name for layer in record.plan.layers for name in layer.exposures}
     planned = {exposure.name for exposure in record.plan.exposures}
     in_mosaics = {name for layer in record.made for name in record.used(layer)}
+    angles = {outline.name: position_angle(outline) for outline in record.outlines}
+    reasons = {exclusion.name: exclusion.reason for exclusion in record.left_out}
     rows = [
-        ExposureRow(e.name, layers[e.name], e, used=e.name in in_mosaics, date=_day(e.expstart))
+        ExposureRow(
+            name=e.name,
+            layer=layers[e.name],
+            exposure=e,
+            used=e.name in in_mosaics,
+            date=_day(e.expstart),
+            position_angle=angles.get(e.name),
+            sky=record.pictures.skies.get(e.name),
+            reason=reasons.get(e.name, str(record.repairs.get(e.name, ""))),
+        )
         for e in record.plan.exposures
     ]
-    return rows + [ExposureRow(excluded.name) for excluded in record.left_out if excluded.name not in planned]
+    others = [name for name in reasons if name not in planned]
+    return rows + [ExposureRow(name, position_angle=angles.get(name), reason=reasons[name]) for name in others]
+
+
+def position_angle(outline: Outline) -> float:
+    """Return the position angle of the y axis of an exposure's first chip, degrees east of north, from 0 to 360."""
+    # the outline begins at the origin, and its last point is on the y axis
+    (ra, dec), (above_ra, above_dec) = outline.chips[0][0], outline.chips[0][-1]
+    east = (above_ra - ra + 180) % 360 - 180
+    return math.degrees(math.atan2(east * math.cos(math.radians(dec)), above_dec - dec)) % 360
 
 
 def file_rows(record: RunRecord) -> list[FileRow]:

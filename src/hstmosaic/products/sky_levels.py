@@ -1,0 +1,91 @@
+"""Sky of exposures before and after drizzlepac subtracted what it found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from hstmosaic.plan.exposures import Exposure
+
+_ROWS = 32
+"""Number of rows of each chip that are read."""
+
+
+@dataclass(frozen=True)
+class SkyLevel:
+    """Sky of an exposure, electrons per second and pixel, mean over its chips."""
+
+    before: float
+    """Median of its pixels."""
+    after: float
+    """The same less what AstroDrizzle subtracted."""
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> SkyLevel:
+        """Return the level that `dataclasses.asdict` converted."""
+        return cls(float(raw["before"]), float(raw["after"]))
+
+
+def sky_levels(mosaic: Path, exposures: Iterable[Exposure]) -> dict[str, SkyLevel]:
+    """Measure the skies of the exposures of a mosaic.
+
+    Parameters
+    ----------
+    mosaic : pathlib.Path
+        The mosaic; its table of exposures has ``MDRIZSKY``.
+    exposures : iterable of Exposure
+        The exposures in it.
+
+    Returns
+    -------
+    dict of str to SkyLevel
+        By file name; without exposures that are missing or not in the table.
+    """
+    with fits.open(mosaic, memmap=False, lazy_load_hdus=True) as hdus:
+        table = hdus["HDRTAB"].data if "HDRTAB" in hdus else None
+        if table is None or not {"ROOTNAME", "EXTVER", "MDRIZSKY"} <= set(table.names):
+            return {}
+        names = [str(name).strip().lower() for name in table["ROOTNAME"]]
+        rows = zip(names, table["EXTVER"].tolist(), table["MDRIZSKY"].tolist(), strict=True)
+        subtracted = {(name, int(extver)): float(sky) for name, extver, sky in rows}
+    found = {}
+    for exposure in exposures:
+        level = _level(exposure, subtracted)
+        if level is not None:
+            found[exposure.name] = level
+    return found
+
+
+def _level(exposure: Exposure, subtracted: Mapping[tuple[str, int], float]) -> SkyLevel | None:
+    before, after = [], []
+    try:
+        with fits.open(exposure.path, memmap=False, lazy_load_hdus=True) as hdus:
+            for (name, extver), sky in subtracted.items():
+                if name != exposure.rootname:
+                    continue
+                chip = hdus["SCI", extver]
+                total = "/S" not in str(chip.header.get("BUNIT", "")).upper()
+                unit = exposure.exptime if total else 1.0
+                median = _median(chip)
+                before.append(median / unit)
+                after.append((median - sky) / unit)
+    except (OSError, KeyError):  # moved or changed since
+        return None
+    if not before or not np.isfinite(before).all():
+        return None
+    return SkyLevel(float(np.mean(before)), float(np.mean(after)))
+
+
+def _median(chip: fits.ImageHDU) -> float:
+    height = int(chip.header["NAXIS2"])
+    step = max(1, height // _ROWS)
+    rows = np.concatenate([np.ravel(chip.section[row]) for row in range(step // 2, height, step)])
+    finite = rows[np.isfinite(rows)]
+    return float(np.median(finite)) if finite.size else float("nan")
