@@ -72,6 +72,23 @@ def test_every_run_has_a_report_next_to_its_products(pretended):
     assert f"drizzlepac {pretended.plan.versions['drizzlepac']}" in text
 
 
+def test_the_methods_paragraph_has_the_versions_and_numbers_of_the_run(run):
+    text = words(write_report(run))
+    versions = read_record(run).plan.versions
+    assert (
+        f"We combined 6 calibrated exposures, {', '.join(f'{layer} (2)' for layer in LAYERS)}, with hstmosaic" in text
+    )
+    assert f"hstmosaic {versions['hstmosaic']}" in text
+    assert f"DrizzlePac {versions['drizzlepac']}." in text
+    assert "The exposures have the WCS of their headers." in text
+    assert 'on the projection cell p1889 with pixels of 0.04" and 0.12".' in text
+    found = {"aligned": True, "catalog": "GAIAeDR3", "matches": 12, "rms_mas": [5.23, 6.0]}
+    (run / "alignment.json").write_text(json.dumps(found))
+    add_event(run, kind="aligned", exposure="x")
+    text = words(write_report(run))
+    assert "aligned together to GAIAeDR3 by 12 stars, with residuals of 5.2 mas in right ascension and 6.0 mas" in text
+
+
 def test_warnings_about_products_are_one_amber_line(run):
     told = ["3 of 6 exposures left out", "not aligned: no catalogue"]
     add_event(run, kind="finished", exit_code=0, warnings=told)

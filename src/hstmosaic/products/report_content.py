@@ -24,6 +24,7 @@ from hstmosaic.products.charts import (
     timeline,
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
+from hstmosaic.products.methods import methods_paragraph
 from hstmosaic.store.event_payloads import Fallback, Finished, Retrying, Running, Stopped
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_names import drizzle_task
@@ -158,6 +159,8 @@ class ReportContent:
     proposals: list[str]
     files: list[FileRow]
     versions: dict[str, str]
+    methods: str
+    """Paragraph on methods; empty without mosaics."""
     side: int
     """Of a plane chart."""
 
@@ -216,6 +219,7 @@ def report_content(record: RunRecord) -> ReportContent:
         proposals=sorted({e.proposal_id for e in record.plan.exposures if e.proposal_id}),
         files=file_rows(record),
         versions=record.plan.versions if record.manifest is None else record.manifest.versions,
+        methods=methods_paragraph(record),
         side=SIDE,
     )
 
