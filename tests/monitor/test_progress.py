@@ -124,7 +124,7 @@ def test_a_terminal_shows_the_run_and_is_left_clean(on_terminal):
     assert code == ExitCode.OK
     assert seen.count(HIDE) == seen.count(SHOW) == 1
     assert seen.rindex(SHOW) > seen.rindex(b"screening")
-    for words in ("screening", "6 of 6 finished", "places busy", "GB claimed", "% done", "left", "1 running ("):
+    for words in ("screening", "6 of 6 finished", "slots busy", "GB claimed", "% done", "left", "1 running ("):
         assert words.encode() in seen
     above = seen[seen.rindex(b"finished after") :]
     assert str(output).encode() in above.replace(b"\r\n", b"")
@@ -207,7 +207,7 @@ def test_the_view_of_the_recorded_run():
     assert "finding stars" in text
     assert "6 of 6 finished, 0 running, 0 failed" in text
     assert "1 made (wfc3_uvis_f606w), 2 running (wfc3_ir_f160w, acs_wfc_f814w)" in text.replace("\n", " ")
-    assert re.search(r"workers  1, 2 of 2 places busy, 0\.\d of \d+\.\d GB claimed", text)
+    assert re.search(r"workers  1, 2 of 2 slots busy, 0\.\d of \d+\.\d GB claimed", text)
     assert "100 % done, took 0:00:07" in shown(RECORDED)
     assert "reading headers" in shown([event_of("reading", "10 of 100")])
 

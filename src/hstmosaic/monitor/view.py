@@ -47,7 +47,7 @@ def notes(state: ProgressState, now: float) -> Iterator[tuple[str, str]]:
     if state.slots:
         busy = sum(task.state == RUNNING for task in state.tasks.values())
         memory = f"{state.claimed_mb / 1000:.1f} of {state.memory_mb / 1000:.1f} GB claimed"
-        yield "workers", f"{state.workers}, {busy} of {state.slots} places busy, {memory}"
+        yield "workers", f"{state.workers}, {busy} of {state.slots} slots busy, {memory}"
     if state.jobs or state.retries:
         yield "jobs", f"{len(state.jobs)} submitted, {count_of(state.retries, 'task')} started again"
     if state.pending:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 import shutil
@@ -11,7 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dask.config
 from distributed.utils import get_ip, get_ip_interface
@@ -23,7 +22,7 @@ from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.disk_space import check_room
 from hstmosaic.run.pool.machine_limits import cores, usable_memory
 from hstmosaic.run.pool.placement import JobSize
-from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, differences, versions, where_from
+from hstmosaic.run.probe import PROBE_FILE, TOKEN_FILE, Probe, differences, versions, where_from
 from hstmosaic.run.profiles.image import versions_inside
 from hstmosaic.run.slurm.answers import SlurmCommandError, parse_version
 from hstmosaic.run.slurm.commands import call, cancel, job_state, submit
@@ -207,7 +206,7 @@ def _nodes(output: Path, profile: Profile) -> Iterator[Finding]:
             (folder / "probe.sbatch").write_text(probe_script(folder, host, port, profile), ENCODING)
             job = submit(str(folder / "probe.sbatch"), _job_name(folder))
             seen = _wait_for(folder / PROBE_FILE, job)
-            yield from _compare(seen, token) if isinstance(seen, dict) else [seen]
+            yield from _compare(seen, token) if isinstance(seen, Probe) else [seen]
         except SlurmCommandError as error:
             yield _failure("job", error)
         finally:
@@ -255,12 +254,11 @@ def probe_script(folder: Path, host: str, port: int, profile: Profile) -> str:
     return "\n".join([head[0], *log, *head[1:], command, ""])
 
 
-def _wait_for(answer: Path, job: str) -> dict[str, Any] | Finding:
+def _wait_for(answer: Path, job: str) -> Probe | Finding:
     deadline = time.monotonic() + PROBE_SECONDS
     while time.monotonic() < deadline:
         if answer.exists():
-            found: dict[str, Any] = json.loads(answer.read_text(ENCODING))
-            return found
+            return Probe.from_json(answer.read_text(ENCODING))
         state = job_state(job)
         if state.ended and not answer.exists():
             log = answer.with_name("job.log")
@@ -275,25 +273,25 @@ def _wait_for(answer: Path, job: str) -> dict[str, Any] | Finding:
     return Finding("job", False, message, "try again when the partition is less busy, or name another partition")
 
 
-def _compare(seen: dict[str, Any], token: str) -> Iterator[Finding]:
-    node = seen["node"]
-    shared = seen["token"] == token
+def _compare(seen: Probe, token: str) -> Iterator[Finding]:
+    node = seen.node
+    shared = seen.token == token
     if shared:
         yield Finding("shared file system", True, f"{node} sees the output directory")
     else:
         message = f"{node} has another directory under the path of the output directory"
         yield Finding("shared file system", False, message, "choose an --output-dir that all nodes share")
-    good = seen["scratch_writable"] and seen["scratch_free_mb"] >= _SCRATCH_MB
-    message = f"{seen['scratch']} on {node} has {seen['scratch_free_mb']} MB free"
-    message += "" if seen["scratch_writable"] else " and is not writable"
+    good = seen.scratch_writable and seen.scratch_free_mb >= _SCRATCH_MB
+    message = f"{seen.scratch} on {node} has {seen.scratch_free_mb} MB free"
+    message += "" if seen.scratch_writable else " and is not writable"
     yield Finding("scratch", good, message, "" if good else "name another directory in jobqueue.slurm.local-directory")
-    other = differences(versions(), seen["versions"], ("here", f"on {node}"))
+    other = differences(versions(), seen.versions, ("here", f"on {node}"))
     step = "use one environment or image on all hosts (jobqueue.slurm.python, hstmosaic.image)" if other else ""
     yield Finding("versions", not other, "; ".join(other) or "the same here and on the node", step)
-    if seen["image"]:
-        yield Finding("image", True, f"{node} runs {seen['image']}")
-    if seen["network"]:
-        message = f"{node} cannot reach this host ({seen['network']})"
+    if seen.image:
+        yield Finding("image", True, f"{node} runs {seen.image}")
+    if seen.network:
+        message = f"{node} cannot reach this host ({seen.network})"
         yield Finding("network", False, message, "set jobqueue.slurm.interface")
     else:
         yield Finding("network", True, f"{node} reaches this host")

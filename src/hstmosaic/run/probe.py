@@ -12,9 +12,10 @@ import shutil
 import socket
 import sys
 import tempfile
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.image_identity import image_identity
@@ -55,7 +56,35 @@ def differences(here: Mapping[str, str], there: Mapping[str, str], places: tuple
     ]
 
 
-def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, Any]:
+@dataclass(frozen=True)
+class Probe:
+    """The findings on a node."""
+
+    node: str
+    token: str
+    """Content of the doctor's token file, as the node reads it."""
+    scratch: str
+    """Directory for files of workers."""
+    scratch_free_mb: int
+    scratch_writable: bool
+    network: str
+    """Why the node does not reach the doctor; empty if it does."""
+    versions: dict[str, str]
+    image: str
+    """Name and digest of the image; empty outside of one."""
+
+    def to_json(self) -> str:
+        """Return the text of a probe file."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Probe:
+        """Read the text of a probe file, which an image of another version may have written."""
+        raw = json.loads(text)
+        return cls(**{item.name: raw[item.name] for item in fields(cls)})
+
+
+def probe(folder: Path, host: str, port: int, scratch: str = "") -> Probe:
     """Examine the node of this process.
 
     Parameters
@@ -75,16 +104,16 @@ def probe(folder: Path, host: str, port: int, scratch: str = "") -> dict[str, An
             network = ""
     except OSError as error:
         network = str(error)
-    return {
-        "node": os.environ.get("SLURMD_NODENAME", platform.node()),
-        "token": (folder / TOKEN_FILE).read_text(ENCODING),
-        "scratch": scratch,
-        "scratch_free_mb": shutil.disk_usage(existing).free // 1_000_000,
-        "scratch_writable": os.access(existing, os.W_OK | os.X_OK),
-        "network": network,
-        "versions": versions(),
-        "image": where_from(),
-    }
+    return Probe(
+        node=os.environ.get("SLURMD_NODENAME", platform.node()),
+        token=(folder / TOKEN_FILE).read_text(ENCODING),
+        scratch=scratch,
+        scratch_free_mb=shutil.disk_usage(existing).free // 1_000_000,
+        scratch_writable=os.access(existing, os.W_OK | os.X_OK),
+        network=network,
+        versions=versions(),
+        image=where_from(),
+    )
 
 
 def where_from() -> str:
@@ -98,4 +127,4 @@ if __name__ == "__main__":
         print(json.dumps(versions()))
         sys.exit()
     where = Path(sys.argv[1])
-    write_atomically(where / PROBE_FILE, json.dumps(probe(where, sys.argv[2], int(sys.argv[3]), *sys.argv[4:])))
+    write_atomically(where / PROBE_FILE, probe(where, sys.argv[2], int(sys.argv[3]), *sys.argv[4:]).to_json())
