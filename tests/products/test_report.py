@@ -223,7 +223,7 @@ def test_a_damaged_manifest_is_named(run):
     path.write_text(path.read_text()[:-20])
     with pytest.raises(OutputError, match=f"{path} cannot be read") as caught:
         write_report(run)
-    assert "run the same command again" in caught.value.next_step
+    assert "rerun the same command" in caught.value.next_step
 
 
 def test_a_manifest_of_an_earlier_start_does_not_count(run):
