@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from hstmosaic.plan.boxes import boxes_of
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.keywords import required_keywords
 from hstmosaic.products.header_notes import HeaderNotes
@@ -78,8 +77,7 @@ def make_field(detector: str, folder: Path) -> Field:
     paths = [as_detector(path, detector) for path in paths]
     plan = make_plan([str(path) for path in paths], prefix="x")
     (layer,) = plan.layers
-    (box,) = boxes_of(layer, plan.tight_limits)
-    made = Field(folder, paths[0], drizzle_spec(plan, layer, box, layer.exposures, HeaderNotes(), {}, {}, "info"))
+    made = Field(folder, paths[0], drizzle_spec(plan, layer, layer.exposures, HeaderNotes(), {}, {}, "info"))
     failure, _ = made_without(made, [])
     assert not failure, "removing a keyword shows nothing where drizzlepac fails anyway"
     return made

@@ -36,6 +36,7 @@ _LIKE_HELP = (
     "recorded ones."
 )
 _REPLACE_HELP = "Replace the products of another run (other exposures, options or grid) in the output directory."
+_WHOLE_HELP = "Drizzle each layer with one call of drizzlepac, not box by box; the mosaics are the same."
 _LEARNING_HELP = "Ignore measurements of earlier runs and record none."
 
 
@@ -147,6 +148,7 @@ _RUN_OPTIONS = (
     click.option("--show-jobs", is_flag=True, help="Print the job scripts and submit nothing."),
     click.option("--stub", is_flag=True, help="Run placeholder tasks that write tiny files, to test a cluster."),
     click.option("--keep-work", is_flag=True, help="Keep the working directories of finished tasks."),
+    click.option("--whole-layers", is_flag=True, help=_WHOLE_HELP),
     click.option("--no-learning", "learning", flag_value=False, default=True, help=_LEARNING_HELP),
     click.option(
         "--config", metavar="FILE", expose_value=False, help="Read options from this TOML file, not hstmosaic.toml."

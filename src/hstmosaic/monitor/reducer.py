@@ -85,7 +85,7 @@ def _skipped(state: ProgressState, skipped: Skipped, _: Event) -> ProgressState:
 
 
 def _reused(state: ProgressState, reused: Reused, _: Event) -> ProgressState:
-    return _layer_is(_with(state, reused.task, state=DONE), reused.layer, DONE)
+    return _layer_is(_drop(_with(state, reused.task, state=DONE), _parts(state, reused.layer)), reused.layer, DONE)
 
 
 def _retrying(state: ProgressState, retrying: Retrying, _: Event) -> ProgressState:
@@ -102,14 +102,13 @@ def _alignment_is_over(state: ProgressState, _: Aligned | NotAligned, __: Event)
 
 
 def _gathered(state: ProgressState, gathered: Gathered, _: Event) -> ProgressState:
-    return _layer_is(state, gathered.layer, DONE)
+    return _layer_is(_drop(state, _parts(state, gathered.layer)), gathered.layer, DONE)
 
 
 def _failed(state: ProgressState, failed: LayerFailed | FailureDigested, _: Event) -> ProgressState:
     if failed.layer not in state.layers:
         return state
-    tasks = [task for task in state.tasks if stage_of(task) is Stage.DRIZZLE and layer_of(task) == failed.layer]
-    return _layer_is(_drop(state, tasks), failed.layer, FAILED)
+    return _layer_is(_drop(state, _parts(state, failed.layer)), failed.layer, FAILED)
 
 
 def _workers(state: ProgressState, workers: Workers, _: Event) -> ProgressState:
@@ -194,6 +193,11 @@ def _drop(state: ProgressState, names: Iterable[str]) -> ProgressState:
         if name in state.tasks and not state.tasks[name].over
     }
     return replace(state, tasks={**state.tasks, **dropped})
+
+
+def _parts(state: ProgressState, layer: str) -> list[str]:
+    """Return the tasks that drizzle a layer."""
+    return [task for task in state.tasks if stage_of(task) is Stage.DRIZZLE and layer_of(task) == layer]
 
 
 def _layer_is(state: ProgressState, layer: str, what: str) -> ProgressState:

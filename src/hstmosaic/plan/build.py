@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
+from hstmosaic.plan.boxes import ONE_WORKER, divide_layers
 from hstmosaic.plan.cautions import exposure_cautions, sky_cautions, solution_cautions
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
@@ -26,6 +27,7 @@ from hstmosaic.text import count_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from hstmosaic.plan.boxes import Division
     from hstmosaic.plan.cells import ProjectionCell, SkyCell
     from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.exposures import Exposure
@@ -46,6 +48,7 @@ def make_plan(
     on_read: Callable[[int, int], None] | None = None,
     learned: Learned = NOTHING_LEARNED,
     request: MosaicRequest = DOCUMENTED,
+    division: Division = ONE_WORKER,
 ) -> Plan:
     """Decide everything that can be decided from headers.
 
@@ -65,6 +68,8 @@ def make_plan(
         Resources that tasks of earlier runs took.
     request : MosaicRequest
         Options that determine pixels and files.
+    division : Division
+        Limits by which layers are divided into boxes.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def make_plan(
     if prefix is None:
         prefix = default_prefix(choice.cell) if request.grid is None else grid_prefix(request.grid.crval)
     geometry = common_geometry(exposures, choice.cell, limits, tight, request)
-    layers = make_layers(exposures, geometry, prefix, learned, request)
+    layers = divide_layers(make_layers(exposures, geometry, prefix, learned, request), division)
     return Plan(
         source=source if isinstance(source, str) else f"{count_of(len(source), 'exposure')}, named one by one",
         prefix=prefix,
@@ -117,6 +122,7 @@ def make_plan(
         estimates=estimate_tasks(exposures, layers, learned),
         learned=learned,
         request=request,
+        division=division,
         excluded=tuple(excluded),
         notes=(*notes, *sky_cautions(layers), *_close_calls(layers), *_parameter_cautions(request, layers)),
         versions=installed_versions(),

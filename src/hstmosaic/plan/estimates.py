@@ -112,6 +112,9 @@ MEMORY_MB: Mapping[str, Sequence[Linear]] = {
         {"constant": 310, "largest": 31.5, "exposure": 5},
         {"constant": 300, "detector": 12.4, "exposure": 11},
     ],
+    "prepare": [{"constant": 300, "detector": 12.4, "exposure": 11}],
+    "box": [{"constant": 300, "chip": 20, "largest": 12}],
+    "assemble": [{"constant": 330}],
 }
 """Memory of a kind of task at each of its peaks; ``tests/calibrate.py`` compares it with measurements.
 
@@ -122,8 +125,15 @@ SECONDS: Mapping[str, Linear] = {
     "sources": {"constant": 0.22, "exposure": 0.66},
     "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
     "drizzle": {"constant": 0.3, "output": 0.18, "drawn": 0.26, "passes": 0.32},
+    "prepare": {"constant": 0.3, "drawn": 0.1, "passes": 0.32},
+    "box": {"constant": 0.1, "output": 0.04, "drawn": 0.18},
+    "assemble": {"constant": 0.3, "output": 0.14},
 }
 """Time of a kind of task on one core."""
+_UNEVEN, _TWICE = 1.5, 1.1
+"""Size of the largest box relative to the mean one, and rows of chips that boxes drizzle in relation to all rows."""
+_LARGEST_CHIP, _LEAST_BOX = 8.5, 256 * 256
+"""Largest chip, 10^6 pixels, and smallest box, pixels."""
 PICTURES: Linear = {"constant": 2.6, "output": 0.015}
 """Time for the pictures at the end of a run, measured on two fields."""
 
@@ -149,7 +159,7 @@ def model(kind: str, sizes: Sizes) -> tuple[int, float]:
 
     Parameters
     ----------
-    kind : {'screen', 'sources', 'align', 'drizzle'}
+    kind : {'screen', 'sources', 'align', 'drizzle', 'prepare', 'box', 'assemble'}
         Kind of task.
     sizes : Sizes
         Sizes of its input and output.
@@ -206,6 +216,47 @@ def estimate_drizzle(
     sizes = sizes_of(exposures, grids)
     copies = sum(exposure.size for exposure in exposures) / _MB
     return _estimate("drizzle", sizes, round(copies + 8 * sizes.output) + tile_mb + 1, exposures, learned)
+
+
+def box_pixels(memory_mb: float) -> int:
+    """Return the number of pixels of the largest box that can be drizzled in some memory, 10^6 bytes."""
+    peak = MEMORY_MB["box"][0]
+    left = memory_mb - peak["constant"] - peak["chip"] * _LARGEST_CHIP
+    return max(_LEAST_BOX, int(left / peak["largest"] * 1e6))
+
+
+def box_seconds(exposures: Sequence[Exposure], grids: Sequence[Grid]) -> float:
+    """Return the time of all boxes of a layer by the model, seconds."""
+    return model("box", sizes_of(exposures, grids))[1]
+
+
+def estimate_boxes(
+    exposures: Sequence[Exposure], grids: Sequence[Grid], boxes: int, learned: Learned = NOTHING_LEARNED
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Estimate the tasks of a layer that is divided: to prepare it, to drizzle each box, to assemble its mosaics.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        The exposures of the layer, with their chips.
+    grids : sequence of Grid
+        The grids of its products.
+    boxes : int
+        How many boxes.
+    learned : Learned
+        Corrections by earlier runs.
+    """
+    sizes = sizes_of(exposures, grids)
+    part = replace(
+        sizes, largest=_UNEVEN * sizes.largest / boxes, output=sizes.output / boxes, drawn=_TWICE * sizes.drawn / boxes
+    )
+    copies = sum(exposure.size for exposure in exposures) / _MB
+    masks = sizes.drawn / 8
+    return (
+        _estimate("prepare", sizes, round(copies + masks) + 1, exposures, learned),
+        _estimate("box", part, round(8.3 * part.output) + 1, exposures, learned),
+        _estimate("assemble", sizes, round(8 * sizes.output) + 1, exposures, learned),
+    )
 
 
 def _estimate(kind: str, sizes: Sizes, disk_mb: int, exposures: Sequence[Exposure], learned: Learned) -> Estimate:

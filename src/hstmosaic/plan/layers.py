@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.coverage import SKIES_MATCHED, coverage
-from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, estimate_drizzle
+from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, box_seconds, estimate_drizzle
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, tile_prefix, trailer_name
@@ -67,6 +67,12 @@ class Layer:
     estimate: Estimate
     parameters: tuple[tuple[str, Value], ...] = ()
     """Parameters of AstroDrizzle that the user set."""
+    divisible: bool = False
+    """Whether boxes can be drizzled one by one: not with parameters or grids of the user, or for compressed files."""
+    box_seconds: float = 0.0
+    """Estimated time of the part that boxes divide among them."""
+    boxes: int = 1
+    """Number of tasks that drizzle boxes; with one, a single task makes the layer."""
 
     @property
     def name(self) -> str:
@@ -156,6 +162,9 @@ def _layer(
 ) -> Layer:
     first = members[0]
     products = _products(members, geometry, prefix, request)
+    parameters = tuple(request.layer_parameters(first.instrument, first.detector, first.filter).items())
+    grids = [product.grid for product in products]
+    estimate = estimate_drizzle(members, grids, learned, _tile_mb(products))
     outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
     depth = coverage(outlines)
     return Layer(
@@ -169,8 +178,10 @@ def _layer(
         mean_chips=round(depth.mean_chips, 3),
         parameter_set=SKIES_MATCHED if request.sky is not None else depth.parameter_set,
         close_call=request.sky is None and depth.is_close_call,
-        estimate=estimate_drizzle(members, [product.grid for product in products], learned, _tile_mb(products)),
-        parameters=tuple(request.layer_parameters(first.instrument, first.detector, first.filter).items()),
+        estimate=estimate,
+        parameters=parameters,
+        divisible=not (parameters or request.changes_grid or request.compress or request.error or request.context),
+        box_seconds=estimate.time_factor * box_seconds(members, grids),
     )
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic import __version__
+from hstmosaic.plan.boxes import ONE_WORKER, Division
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Factors, Learned
 from hstmosaic.plan.exposures import Exposure
@@ -65,6 +66,8 @@ class Plan:
     """Corrections of the estimates by earlier runs."""
     request: MosaicRequest = DOCUMENTED
     """Options of the user that determine pixels and files."""
+    division: Division = ONE_WORKER
+    """Limits by which layers are divided into boxes."""
 
     def __repr__(self) -> str:
         return f"<Plan of {plan_summary(self)}>"
@@ -118,6 +121,7 @@ class Plan:
         raw["estimates"] = {task: asdict(estimate) for task, estimate in self.estimates.items()}
         raw["learned"] = asdict(self.learned)
         raw["request"] = self.request.to_dict()
+        raw["division"] = asdict(self.division)
         return json.dumps(raw, indent=1)
 
 
@@ -135,6 +139,7 @@ def plan_from_json(text: str) -> Plan:
     factors = {group: Factors(**values) for group, values in raw["learned"]["factors"].items()}
     raw["learned"] = Learned(raw["learned"]["runs"], factors, raw["learned"]["pace"])
     raw["request"] = MosaicRequest.from_dict(raw.get("request", {}))
+    raw["division"] = Division(**raw.get("division", {}))
     return Plan(**raw)
 
 

@@ -40,7 +40,12 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     tight = tight_limits(exposures, cell, plan.limits)
     geometry = common_geometry(exposures, cell, plan.limits, tight, plan.request)
-    layers = make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request)
+    boxes = {layer.name: layer.boxes for layer in plan.layers}
+    layers = tuple(
+        # progress was reported by the first division
+        replace(layer, boxes=boxes[layer.name])
+        for layer in make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request)
+    )
     estimates = estimate_tasks(exposures, layers, plan.learned)
     return replace(
         plan, exposures=exposures, tight_limits=tight, frame=geometry.frame, layers=layers, estimates=estimates

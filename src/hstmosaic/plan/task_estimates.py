@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, estimate_fit, estimate_screen, estimate_sources
-from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
+from hstmosaic.plan.estimates import (
+    NOTHING_LEARNED,
+    Estimate,
+    estimate_boxes,
+    estimate_fit,
+    estimate_screen,
+    estimate_sources,
+)
+from hstmosaic.store.task_names import ALIGN_TASK, layer_tasks, screen_task, sources_task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,5 +45,15 @@ def estimate_tasks(
         {screen_task(exposure.name): estimate_screen(exposure, learned) for exposure in exposures}
         | {sources_task(exposure.name): estimate_sources(exposure, learned) for exposure in exposures}
         | {ALIGN_TASK: estimate_fit(exposures, learned)}
-        | {drizzle_task(layer.name): layer.estimate for layer in layers}
+        | {task: estimate for layer in layers for task, estimate in _layer(exposures, layer, learned).items()}
     )
+
+
+def _layer(exposures: Sequence[Exposure], layer: Layer, learned: Learned) -> dict[str, Estimate]:
+    tasks = layer_tasks(layer.name, layer.boxes)
+    if layer.boxes == 1:
+        return {tasks[0]: layer.estimate}
+    members = [exposure for exposure in exposures if exposure.name in layer.exposures]
+    grids = [product.grid for product in layer.products]
+    prepare, box, assemble = estimate_boxes(members, grids, layer.boxes, learned)
+    return dict.fromkeys(tasks, box) | {tasks[0]: prepare, tasks[-1]: assemble}

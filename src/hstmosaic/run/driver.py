@@ -154,6 +154,7 @@ def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
             on_read=on_read,
             learned=learned,
             request=options.request,
+            division=options.division,
         )
     except BadInputError as error:
         raise (error if no_room is None else error.with_output(no_room)) from None

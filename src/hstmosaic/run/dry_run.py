@@ -95,6 +95,7 @@ def dry_run(options: RunOptions) -> DryRun:
         keep=options.keep,
         learned=learned,
         request=options.request,
+        division=options.division,
     )
     directory = run_directory(options.output.absolute(), plan.prefix)
     tasks = [directory.task(name) for name in plan.tasks(aligned=options.aligned)]

@@ -43,6 +43,7 @@ def shown_jobs(options: RunOptions) -> str:
         keep=options.keep,
         learned=learned,
         request=options.request,
+        division=options.division,
     )
     directory = run_directory(options.output.absolute(), plan.prefix)
     stages: dict[str, list[Estimate]] = {}

@@ -7,8 +7,10 @@ import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from hstmosaic.plan.boxes import Division
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
 from hstmosaic.products.recorded_options import RecordedCatalog, RecordedOptions
+from hstmosaic.run.pool.machine_limits import cores
 from hstmosaic.run.profiles.profile import Profile, load_profile
 from hstmosaic.store.event_payloads import CommandRecord
 from hstmosaic.store.files import sha256
@@ -58,6 +60,8 @@ class RunOptions:
     """Options that determine the pixels and files of mosaics."""
     replace: bool = False
     """Replace the products of another run with the same prefix in the output directory."""
+    whole_layers: bool = False
+    """Let drizzlepac drizzle each layer in one call, instead of box by box; the mosaics are the same."""
     learning: bool = True
     """Use measurements of earlier runs in estimates, and record those of this run."""
 
@@ -79,6 +83,13 @@ class RunOptions:
     def draws_on_worker(self) -> bool:
         """Return whether a worker draws the pictures, and not the node of the driver."""
         return self.profile.cluster == "slurm" and not self.stub
+
+    @property
+    def division(self) -> Division:
+        """Limits by which layers are divided into boxes; placeholders are not divided."""
+        profile = self.profile
+        workers = self.workers or (cores() if profile.cluster == "local" else profile.max_jobs)
+        return Division(workers, profile.task_memory_mb, whole_layers=self.whole_layers or self.stub)
 
     @property
     def product_prefix(self) -> str | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.files import ENCODING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -38,6 +38,21 @@ class Measured:
         """
         known = {item.name for item in fields(cls)}
         return cls(**{name: value for name, value in values.items() if name in known})
+
+
+def together(measured: Sequence[Measured | None]) -> Measured | None:
+    """Return the resources of the tasks of a layer: wall time from the first start to the last end, and peak memory."""
+    known = [one for one in measured if one is not None]
+    if not known:
+        return None
+    first = min(known, key=lambda one: one.started)
+    end = max(one.started + one.wall_seconds for one in known)
+    return replace(
+        first,
+        wall_seconds=round(end - first.started, 3),
+        cpu_seconds=round(sum(one.cpu_seconds for one in known), 3),
+        max_rss_mb=max(one.max_rss_mb for one in known),
+    )
 
 
 def write_measured(path: Path, measured: Measured) -> None:

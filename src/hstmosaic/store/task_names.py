@@ -6,11 +6,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 ALIGN_TASK = "align"
 """Name of the joint fit."""
-_BOX = ".box"
+_PREPARE, _BOX = "prepare", "box"
+"""What names of the tasks of a divided layer have after that of the layer and a dot."""
 
 
 class Stage(StrEnum):
@@ -56,27 +57,34 @@ def sources_task(exposure: str) -> str:
     return f"{Stage.FIND_SOURCES}-{exposure.removesuffix('.fits')}"
 
 
-def drizzle_task(layer: str, box: int = 0, boxes: int = 1) -> str:
-    """Return the name of the task that drizzles a box of a layer.
+def drizzle_task(layer: str) -> str:
+    """Return the name of the task that makes the products of a layer, whose name contains no dot.
 
-    The task of a layer that is a single box is named after the layer alone.
-
-    Parameters
-    ----------
-    layer : str
-        Name of the layer; it contains no dot.
-    box : int
-        Number of the box, from 0.
-    boxes : int
-        Number of boxes of the layer.
+    It drizzles a layer that is a single box, and assembles the boxes of any other.
     """
-    name = f"{Stage.DRIZZLE}-{layer}"
-    return name if boxes == 1 else f"{name}{_BOX}{box}"
+    return f"{Stage.DRIZZLE}-{layer}"
+
+
+def prepare_task(layer: str) -> str:
+    """Return the name of the task that prepares the boxes of a layer."""
+    return f"{drizzle_task(layer)}.{_PREPARE}"
+
+
+def box_task(layer: str, number: int) -> str:
+    """Return the name of the task that drizzles a box of a layer, by its number from 0."""
+    return f"{drizzle_task(layer)}.{_BOX}{number}"
+
+
+def layer_tasks(layer: str, boxes: int) -> tuple[str, ...]:
+    """Return the names of all tasks that drizzle a layer with a number of boxes, in their order."""
+    if boxes == 1:
+        return (drizzle_task(layer),)
+    return (prepare_task(layer), *(box_task(layer, number) for number in range(boxes)), drizzle_task(layer))
 
 
 def layer_of(task: str) -> str:
-    """Return the layer of a task that drizzles a box of one."""
-    return task.removeprefix(f"{Stage.DRIZZLE}-").partition(_BOX)[0]
+    """Return the layer of a task that drizzles one, or a part of one."""
+    return task.removeprefix(f"{Stage.DRIZZLE}-").partition(".")[0]
 
 
 def dependencies(tasks: Iterable[str], layers: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
@@ -104,5 +112,19 @@ def dependencies(tasks: Iterable[str], layers: Mapping[str, Iterable[str]]) -> d
         dict.fromkeys(screens, ())
         | dict.fromkeys(searches, screens)
         | dict.fromkeys(fits, searches)
-        | {task: fits or screens_of[layer_of(task)] for task in by_stage[Stage.DRIZZLE]}
+        | _drizzling(by_stage[Stage.DRIZZLE], {layer: fits or screens for layer, screens in screens_of.items()})
     )
+
+
+def _drizzling(tasks: Collection[str], ready: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return what tasks that drizzle wait for; ``ready`` has what their layers wait for."""
+    by_layer: dict[str, list[str]] = {}
+    for task in tasks:
+        by_layer.setdefault(layer_of(task), []).append(task)
+    found: dict[str, tuple[str, ...]] = {}
+    for layer, members in by_layer.items():
+        prepare, whole = prepare_task(layer), drizzle_task(layer)
+        boxes = tuple(task for task in members if task not in (prepare, whole))
+        found |= {prepare: ready[layer]} if boxes else {}
+        found |= dict.fromkeys(boxes, (prepare,)) | {whole: boxes or ready[layer]}
+    return {task: found[task] for task in tasks}

@@ -12,6 +12,7 @@ from hstmosaic.store.drizzle_steps import DrizzleSteps
 from hstmosaic.store.files import MadeFile
 from hstmosaic.store.image_identity import ImageIdentity
 from hstmosaic.store.pixel_repair import PixelRepair
+from hstmosaic.store.task_specs import BoxPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +137,59 @@ class DrizzleResult:
         """Read what `to_dict` returns; missing parts, as of a failed task, are empty."""
         steps = DrizzleSteps.from_dict(raw["steps"]) if "steps" in raw else DrizzleSteps()
         return cls(_files(raw), dict(raw.get("parameters", {})), steps)
+
+
+@dataclass(frozen=True)
+class PrepareResult:
+    """A prepared layer."""
+
+    files: tuple[MadeFile, ...]
+    """Records, and the products without pixels, in the working directory."""
+    boxes: tuple[tuple[BoxPlace, ...], ...]
+    """The rectangles of each task that drizzles."""
+    parameters: dict[str, Parameters] = field(default_factory=dict)
+    """As in `DrizzleResult`."""
+    steps: DrizzleSteps = field(default_factory=DrizzleSteps)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON can have it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> PrepareResult:
+        """Read what `to_dict` returns.
+
+        Raises
+        ------
+        KeyError
+            If it is not the result of preparing.
+        """
+        boxes = tuple(tuple(BoxPlace(**place) for place in places) for places in raw["boxes"])
+        return cls(_files(raw), boxes, dict(raw["parameters"]), DrizzleSteps.from_dict(raw["steps"]))
+
+
+@dataclass(frozen=True)
+class BoxTaskResult:
+    """A drizzled box."""
+
+    files: tuple[MadeFile, ...]
+    records: tuple[tuple[str, str], ...]
+    """(mosaic, file name of the record) of each of its rectangles."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as JSON can have it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> BoxTaskResult:
+        """Read what `to_dict` returns.
+
+        Raises
+        ------
+        KeyError
+            If it is not the result of drizzling a box.
+        """
+        return cls(_files(raw), tuple((product, name) for product, name in raw["records"]))
 
 
 @dataclass(frozen=True)

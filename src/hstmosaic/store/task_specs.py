@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 from hstmosaic.store.files import ENCODING, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SPEC_FILE = "spec.json"
@@ -149,6 +150,54 @@ class DrizzleSpec:
 
 
 @dataclass(frozen=True)
+class BoxPlace:
+    """A rectangle of a mosaic, pixels."""
+
+    product: str
+    """File name of the mosaic."""
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class PrepareSpec:
+    """Do everything for a layer but drizzle, and divide its mosaics into boxes."""
+
+    layer: DrizzleSpec
+    pixels: int
+    """Largest number of pixels of a rectangle."""
+    boxes: int
+    """Number of tasks that drizzle them."""
+    kind: str = "prepare"
+
+
+@dataclass(frozen=True)
+class BoxSpec:
+    """Drizzle a box: rectangles of the mosaics of a layer."""
+
+    prepared: str
+    """Directory of the task that prepared it."""
+    key: str
+    """Key of that task."""
+    places: tuple[BoxPlace, ...]
+    kind: str = "box"
+
+
+@dataclass(frozen=True)
+class AssembleSpec:
+    """Put the boxes of a layer together."""
+
+    layer: DrizzleSpec
+    prepared: str
+    """Directory of the task that prepared them."""
+    boxes: tuple[tuple[str, str], ...]
+    """(mosaic, path of the record of a drizzled rectangle)."""
+    kind: str = "assemble"
+
+
+@dataclass(frozen=True)
 class SourcesSpec:
     """Find the sources of one exposure that the joint fit will use."""
 
@@ -207,7 +256,9 @@ class StubSpec:
     kind: str = "stub"
 
 
-TaskSpec = ScreenSpec | DrizzleSpec | SourcesSpec | AlignSpec | PicturesSpec | StubSpec
+TaskSpec = (
+    ScreenSpec | DrizzleSpec | PrepareSpec | BoxSpec | AssembleSpec | SourcesSpec | AlignSpec | PicturesSpec | StubSpec
+)
 
 
 CRASHED, STATUS, OUT_OF_MEMORY = "crashed", "status", "short_of_memory"
@@ -308,11 +359,34 @@ def spec_to_json(spec: TaskSpec) -> str:
     """Return the text of a spec file."""
     raw = asdict(spec)
     if isinstance(spec, DrizzleSpec):
-        raw = {name: value for name, value in raw.items() if name not in _CUSTOM} | custom_fields(spec)
-        # the mosaics are the same, so that this does not change pixels
-        if not spec.whole:
-            del raw["whole"]
+        raw = _drizzle_to_dict(spec)
+    elif isinstance(spec, PrepareSpec | AssembleSpec):
+        raw["layer"] = _drizzle_to_dict(spec.layer)
     return json.dumps(raw, indent=1)
+
+
+def _drizzle_to_dict(spec: DrizzleSpec) -> dict[str, Any]:
+    raw = {name: value for name, value in asdict(spec).items() if name not in _CUSTOM} | custom_fields(spec)
+    # the mosaics are the same, so that it is no option for pixels
+    if not spec.whole:
+        del raw["whole"]
+    return raw
+
+
+def _drizzle_from_dict(raw: dict[str, Any]) -> DrizzleSpec:
+    changed = {
+        "links": tuple((name, path) for name, path in raw["links"]),
+        "limits": tuple(raw["limits"]),
+        "areas": tuple(tuple(area) for area in raw["areas"]),
+        "cards": tuple(tuple(card) for card in raw["cards"]),
+        "history": tuple(raw["history"]),
+        "products": tuple(raw["products"]),
+        "repaired": tuple(raw["repaired"]),
+        "grids": tuple(GridSpec.from_dict(grid) for grid in raw.get("grids", ())),
+        "tiles": tuple(TileSpec(**tile) for tile in raw.get("tiles", ())),
+        "parameters": tuple((name, value) for name, value in raw.get("parameters", ())),
+    }
+    return DrizzleSpec(**(raw | changed))
 
 
 def spec_from_json(text: str) -> TaskSpec:
@@ -324,36 +398,46 @@ def spec_from_json(text: str) -> TaskSpec:
         If it names no known kind of task.
     """
     raw = json.loads(text)
-    match raw.get("kind"):
-        case "screen":
-            return ScreenSpec(**raw)
-        case "drizzle":
-            raw["links"] = tuple((name, path) for name, path in raw["links"])
-            raw["limits"] = tuple(raw["limits"])
-            raw["areas"] = tuple(tuple(area) for area in raw["areas"])
-            raw["cards"] = tuple(tuple(card) for card in raw["cards"])
-            raw["history"] = tuple(raw["history"])
-            raw["products"] = tuple(raw["products"])
-            raw["repaired"] = tuple(raw["repaired"])
-            raw["grids"] = tuple(GridSpec.from_dict(grid) for grid in raw.get("grids", ()))
-            raw["tiles"] = tuple(TileSpec(**tile) for tile in raw.get("tiles", ()))
-            raw["parameters"] = tuple((name, value) for name, value in raw.get("parameters", ()))
-            return DrizzleSpec(**raw)
-        case "sources":
-            return SourcesSpec(**raw)
-        case "align":
-            raw["exposures"] = tuple((name, path) for name, path in raw["exposures"])
-            raw["sources"] = tuple((name, tuple(tables)) for name, tables in raw["sources"])
-            raw["replies"] = tuple((catalog, path) for catalog, path in raw["replies"])
-            raw["repaired"] = tuple(raw["repaired"])
-            return AlignSpec(**raw)
-        case "pictures":
-            return PicturesSpec(**raw)
-        case "stub":
-            raw["products"] = tuple(raw["products"])
-            return StubSpec(**raw)
-        case kind:
-            raise ValueError(f"no task of kind {kind!r}")
+    kind = raw.get("kind")
+    if kind not in _READERS:
+        raise ValueError(f"no task of kind {kind!r}")
+    return _READERS[kind](raw)
+
+
+def _prepare_from_dict(raw: dict[str, Any]) -> PrepareSpec:
+    return PrepareSpec(**raw | {"layer": _drizzle_from_dict(raw["layer"])})
+
+
+def _box_from_dict(raw: dict[str, Any]) -> BoxSpec:
+    return BoxSpec(**raw | {"places": tuple(BoxPlace(**place) for place in raw["places"])})
+
+
+def _assemble_from_dict(raw: dict[str, Any]) -> AssembleSpec:
+    boxes = tuple((product, record) for product, record in raw["boxes"])
+    return AssembleSpec(**raw | {"layer": _drizzle_from_dict(raw["layer"]), "boxes": boxes})
+
+
+def _align_from_dict(raw: dict[str, Any]) -> AlignSpec:
+    changed = {
+        "exposures": tuple((name, path) for name, path in raw["exposures"]),
+        "sources": tuple((name, tuple(tables)) for name, tables in raw["sources"]),
+        "replies": tuple((catalog, path) for catalog, path in raw["replies"]),
+        "repaired": tuple(raw["repaired"]),
+    }
+    return AlignSpec(**raw | changed)
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], TaskSpec]] = {
+    "screen": lambda raw: ScreenSpec(**raw),
+    "drizzle": _drizzle_from_dict,
+    "prepare": _prepare_from_dict,
+    "box": _box_from_dict,
+    "assemble": _assemble_from_dict,
+    "sources": lambda raw: SourcesSpec(**raw),
+    "align": _align_from_dict,
+    "pictures": lambda raw: PicturesSpec(**raw),
+    "stub": lambda raw: StubSpec(**raw | {"products": tuple(raw["products"])}),
+}
 
 
 def write_result(folder: Path, result: TaskResult, name: str = RESULT_FILE) -> None:

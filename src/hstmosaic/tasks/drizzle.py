@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,9 @@ from hstmosaic.tasks.working_copy import FILLED_KEYWORD, link_exposure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hstmosaic.store.drizzle_steps import DrizzleSteps
     from hstmosaic.store.files import MadeFile
+    from hstmosaic.store.task_results import Parameters
     from hstmosaic.store.task_specs import DrizzleSpec, TaskWarning
 
 RECORDS = Path("boxes")
@@ -44,8 +47,20 @@ MEANING = {
 }
 
 
+@dataclass(frozen=True)
+class UpstreamRun:
+    """What a run of `hapmultisequencer` left in the current directory."""
+
+    parameters: dict[str, Parameters]
+    """Parameters of AstroDrizzle, by name of the mosaic."""
+    steps: DrizzleSteps
+    warnings: tuple[TaskWarning, ...]
+    recorder: Recorder | None
+    """Records of the mosaics; None where drizzlepac drizzled them."""
+
+
 def drizzle(spec: DrizzleSpec) -> TaskResult:
-    """Run `hapmultisequencer` on a poller whose rows of one layer are NEW.
+    """Make the mosaics of a layer, box by box if the specification allows it.
 
     Parameters
     ----------
@@ -57,6 +72,21 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     TaskResult
         ``data`` is a `DrizzleResult` as a dict; its files lie in the current directory. Fallbacks are in ``warnings``
         and in HISTORY records of the mosaics.
+    """
+    ran = run_upstream(spec)
+    if isinstance(ran, TaskResult):
+        return ran
+    made = DrizzleResult(_finish(spec, ran.warnings, ran.recorder), ran.parameters, ran.steps)
+    return TaskResult(ok=True, data=made.to_dict(), warnings=ran.warnings)
+
+
+def run_upstream(spec: DrizzleSpec) -> UpstreamRun | TaskResult:
+    """Run `hapmultisequencer` on a poller whose rows of one layer are NEW; return the result if it failed.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        Of the layer.
     """
     for name, path in spec.links:
         if name in spec.repaired:
@@ -93,8 +123,7 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     trailers = [path.read_text(ENCODING, errors="replace") for path in sorted(Path().glob(TRAILERS))]
     steps = recorder.steps()
     warnings = joined(steps.warnings(), read_warnings(trailers))
-    made = DrizzleResult(_finish(spec, warnings, boxes), parameters, steps)
-    return TaskResult(ok=True, data=made.to_dict(), warnings=warnings)
+    return UpstreamRun(parameters, steps, tuple(warnings), boxes)
 
 
 def _record_boxes() -> Recorder:
@@ -106,21 +135,30 @@ def _record_boxes() -> Recorder:
 
 
 def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Recorder | None) -> tuple[MadeFile, ...]:
-    image = image_identity()
-    cards = [*software_cards(), *(image.cards() if image is not None else ()), *spec.cards]
-    history = [*software_records(), *spec.history, *(f"WARNING: {warning}" for warning in warnings)]
-    areas = {name: (given, documented) for name, given, documented in spec.areas}
+    own = own_records(spec, warnings)
     mosaics = {} if recorder is None else {mosaic.name: mosaic for mosaic in recorder.mosaics}
     files = []
     for path in map(Path, spec.products):
-        if path.name not in areas:
+        if path.name not in own:
             files.append(finish_file(path))
         elif recorder is None:
+            its = own[path.name]
             add_planes(path, error=spec.error, context=spec.context)
-            files.append(
-                finish_fits(path, [refer_npixfrac(path, *areas[path.name]), *cards], history, compress=spec.compress)
-            )
+            cards = [refer_npixfrac(path, *its.areas), *its.cards]
+            files.append(finish_fits(path, cards, its.history, compress=spec.compress))
         else:
-            own = OwnRecords(areas[path.name], tuple(cards), tuple(history))
-            files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own))
-    return (*files, *(cut_tile(Path(tile.mosaic), tile, compress=spec.compress) for tile in spec.tiles))
+            files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own[path.name]))
+    return (*files, *cut_tiles(spec))
+
+
+def cut_tiles(spec: DrizzleSpec) -> tuple[MadeFile, ...]:
+    """Cut the tiles of a layer from its mosaics in the current directory."""
+    return tuple(cut_tile(Path(tile.mosaic), tile, compress=spec.compress) for tile in spec.tiles)
+
+
+def own_records(spec: DrizzleSpec, warnings: Sequence[TaskWarning]) -> dict[str, OwnRecords]:
+    """Return the records of ours for the header of each mosaic, by its name."""
+    image = image_identity()
+    cards = (*software_cards(), *(image.cards() if image is not None else ()), *spec.cards)
+    history = (*software_records(), *spec.history, *(f"WARNING: {warning}" for warning in warnings))
+    return {name: OwnRecords((given, documented), cards, history) for name, given, documented in spec.areas}

@@ -19,8 +19,11 @@ from hstmosaic.store.task_specs import (
     LOG_FILE,
     SPEC_FILE,
     AlignSpec,
+    AssembleSpec,
+    BoxSpec,
     DrizzleSpec,
     PicturesSpec,
+    PrepareSpec,
     ScreenSpec,
     SourcesSpec,
     StubSpec,
@@ -29,6 +32,7 @@ from hstmosaic.store.task_specs import (
     write_result,
 )
 from hstmosaic.tasks.align import align
+from hstmosaic.tasks.box_tasks import assemble_layer, drizzle_boxes, prepare
 from hstmosaic.tasks.drizzle import drizzle
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.pictures import draw
@@ -65,6 +69,12 @@ def execute(folder: Path, work: Path) -> bool:
                 result = screen(spec)
             case DrizzleSpec() as spec:
                 result = drizzle(spec)
+            case PrepareSpec() as spec:
+                result = prepare(spec)
+            case BoxSpec() as spec:
+                result = drizzle_boxes(spec)
+            case AssembleSpec() as spec:
+                result = assemble_layer(spec)
             case SourcesSpec() as spec:
                 result = find_sources(spec)
             case AlignSpec() as spec:

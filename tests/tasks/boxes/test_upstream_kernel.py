@@ -1,6 +1,7 @@
 """Boxes with drizzlepac's kernel, put together, are the mosaic that it drizzles at once, bit for bit."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -101,9 +102,10 @@ def drizzle_at_once(case):
     offset=st.floats(-3, 20),
     edge=st.sampled_from([16, 48, 256]),
     pixels=st.sampled_from([3_000, 20_000, 10**9]),
+    tasks=st.integers(1, 4),
 )
 @settings(max_examples=60)
-def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset, edge, pixels):
+def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset, edge, pixels, tasks):
     folder = tmp_path_factory.mktemp("case")
     case = make_case(np.random.default_rng(seed), folder, shape, chips, fill, offset)
     expected = drizzle_at_once(case)
@@ -111,7 +113,7 @@ def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "EDGE", edge)
         patch.setattr(kernel, "chip_wcs", lambda _, number, __: case.wcs[number])
-        for box in lay_out(folder, case.record, pixels):
+        for box in chain(*lay_out(folder, case.record, pixels, tasks)):
             place = slice(box.top, box.bottom), slice(box.left, box.right)
             for array, part in zip(found, kernel.drizzle_box(folder, case.record, box), strict=True):
                 array[place] = part
@@ -124,13 +126,13 @@ def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset
     shape=st.tuples(st.integers(300, 5000), st.integers(300, 5000)),
     chips=st.integers(1, 5),
     pixels=st.sampled_from([70_000, 500_000, 10**9]),
-    boxes=st.integers(1, 5),
+    tasks=st.integers(1, 5),
 )
 @settings(max_examples=40)
-def test_boxes_do_not_overlap_and_keep_their_size(tmp_path_factory, seed, shape, chips, pixels, boxes):
+def test_boxes_do_not_overlap_and_keep_their_size(tmp_path_factory, seed, shape, chips, pixels, tasks):
     folder = tmp_path_factory.mktemp("case")
     case = make_case(np.random.default_rng(seed), folder, shape, chips, None, 0.0)
-    found = lay_out(folder, case.record, pixels, boxes)
+    found = list(chain(*lay_out(folder, case.record, pixels, tasks)))
     covered = np.zeros(shape, np.uint8)
     for box in found:
         assert box.top % layout.EDGE == box.left % layout.EDGE == 0

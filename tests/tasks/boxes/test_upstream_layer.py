@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from hstmosaic.plan.boxes import boxes_of
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.stages.drizzle_specs import drizzle_spec
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
@@ -54,8 +53,7 @@ def products(request, tmp_path_factory):
     )
     plan = make_plan(str(root / "exposures" / "list.txt"))
     (layer,) = plan.layers
-    (box,) = boxes_of(layer, plan.tight_limits)
-    spec = drizzle_spec(plan, layer, box, layer.exposures, Notes(), {}, {}, "info")
+    spec = drizzle_spec(plan, layer, layer.exposures, Notes(), {}, {}, "info")
     made = {}
     for how, (whole, pixels) in HOWS.items():
         folder = root / how

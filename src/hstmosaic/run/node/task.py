@@ -153,6 +153,7 @@ def _copy_from_scratch(task: TaskDirectory, work: Path, names: Sequence[str] | N
     else:
         draft.mkdir()
         for name in names:
+            (draft / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(work / name, draft / name)
     shutil.rmtree(task.work, ignore_errors=True)
     draft.replace(task.work)

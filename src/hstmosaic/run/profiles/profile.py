@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import ProfileError
+from hstmosaic.plan.boxes import TASK_MEMORY_MB
 from hstmosaic.run.profiles.image import IMAGE_VARIABLE, worker_python
 from hstmosaic.run.profiles.keys import key, keys_of, read_keys
 from hstmosaic.run.profiles.values import (
@@ -43,6 +44,14 @@ class Profile:
     cluster: str = key("local", CLUSTER, "Cluster on which tasks run.")
     max_memory_mb: int | None = key(
         None, MEMORY, "Memory of the largest job allowed.", name="max-memory", shown="limit of the partition"
+    )
+    """10^6 bytes."""
+    task_memory_mb: int = key(
+        TASK_MEMORY_MB,
+        MEMORY,
+        "Memory of a task that drizzles a box; larger layers are divided into boxes.",
+        name="task-memory",
+        shown="`2 GB`",
     )
     """10^6 bytes."""
     max_walltime: float | None = key(None, TIME, "Walltime of the longest job allowed.", shown="limit of the partition")

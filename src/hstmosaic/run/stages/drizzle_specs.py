@@ -13,7 +13,6 @@ from hstmosaic.store.task_specs import DrizzleSpec, GridSpec, TileSpec
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from hstmosaic.plan.boxes import Box
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer, Product
     from hstmosaic.plan.plan import Plan
@@ -30,14 +29,13 @@ def listed_exposures(plan: Plan, layer: Layer) -> list[Exposure]:
 def drizzle_spec(
     plan: Plan,
     layer: Layer,
-    box: Box,
     used: Collection[str],
     notes: HeaderNotes,
     checksums: Mapping[str, str],
     repairs: Mapping[str, PixelRepair],
     log_level: str,
 ) -> DrizzleSpec:
-    """Return the specification of the task that drizzles a box of a layer.
+    """Return the specification of the task that makes a layer.
 
     Parameters
     ----------
@@ -45,8 +43,6 @@ def drizzle_spec(
         With the exposures as they are to be drizzled.
     layer : Layer
         One of its layers.
-    box : Box
-        One of its boxes.
     used : collection of str
         File names of the layer's exposures to drizzle.
     notes : HeaderNotes
@@ -58,12 +54,12 @@ def drizzle_spec(
     log_level : str
         Level of drizzlepac's log and trailers.
     """
-    listed = listed_exposures(plan, layer)
+    listed, limits = listed_exposures(plan, layer), plan.tight_limits
     spec = DrizzleSpec(
         poller_name=f"temp_{plan.corner_sky_cell}_mvm.out",
         poller=poller_text(listed, plan.corner_sky_cell, new=set(used), linked=True),
         links=tuple((exposure.name, str(exposure.path)) for exposure in listed),
-        limits=(box.limits.xmin, box.limits.xmax, box.limits.ymin, box.limits.ymax),
+        limits=(limits.xmin, limits.xmax, limits.ymin, limits.ymax),
         prefix=plan.prefix,
         products=product_names(layer),
         areas=tuple((product.name, _area(plan, product), product.documented_size) for product in layer.products),
@@ -82,6 +78,7 @@ def drizzle_spec(
             for product in layer.products
             for file, tile in product.tiles
         ),
+        whole=plan.division.whole_layers,
     )
     inputs = {name: checksums.get(name, "") for name in used}
     left_out = [name for name in layer.exposures if name not in used]

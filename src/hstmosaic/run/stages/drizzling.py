@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.boxes import boxes_of
+from hstmosaic.plan.estimates import box_pixels
 from hstmosaic.products.gather import gather_layer, move_products, product_names, still_gathered, tile_names
 from hstmosaic.products.product_check import ProductError
 from hstmosaic.run.stages.drizzle_specs import drizzle_spec, listed_exposures
@@ -15,14 +15,15 @@ from hstmosaic.run.stages.task_inputs import file_states
 from hstmosaic.store import event_payloads
 from hstmosaic.store.event_payloads import Drizzling, Reused
 from hstmosaic.store.events import report_warnings
-from hstmosaic.store.task_results import DrizzleResult
-from hstmosaic.store.task_specs import StubSpec
+from hstmosaic.store.measured import together
+from hstmosaic.store.task_names import box_task, drizzle_task, prepare_task
+from hstmosaic.store.task_results import BoxTaskResult, DrizzleResult, PrepareResult
+from hstmosaic.store.task_specs import AssembleSpec, BoxSpec, DrizzleSpec, PrepareSpec, StubSpec
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hstmosaic.plan.boxes import Box
     from hstmosaic.plan.layers import Layer
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
@@ -43,8 +44,10 @@ class DrizzledLayer:
     layer: Layer
     used: tuple[str, ...]
     """File names of the exposures in it."""
-    boxes: tuple[EndedTask, ...]
-    """The task of each box."""
+    ended: EndedTask
+    """The task that made its products."""
+    parts: tuple[EndedTask, ...] = ()
+    """The tasks before it, if it was divided."""
     published: tuple[Gathered, ...] | None = None
     """What an earlier start put into the output directory, if all of it is still there."""
 
@@ -78,7 +81,7 @@ def usable_exposures(run: Run, layer: Layer, verdicts: Sequence[Verdict]) -> tup
 async def drizzle(
     run: Run, plan: Plan, layer: Layer, used: tuple[str, ...], notes: HeaderNotes
 ) -> DrizzledLayer | None:
-    """Drizzle a layer, one task for each box.
+    """Drizzle a layer, in several tasks if it is divided into boxes.
 
     Parameters
     ----------
@@ -98,18 +101,19 @@ async def drizzle(
     DrizzledLayer or None
         None if it failed, which has been reported.
     """
-    tasks = [_task(run, plan, layer, box, used, notes) for box in boxes_of(layer, plan.tight_limits)]
-    earlier = [found for task in tasks if (found := run.scheduler.finished(task)) is not None]
-    if len(earlier) == len(tasks):
-        published = still_gathered(earlier[0].directory.path, run.directory.output)
+    task = _task(run, plan, layer, used, notes)
+    earlier = run.scheduler.finished(task)
+    if earlier is not None:
+        published = still_gathered(earlier.directory.path, run.directory.output)
         if published is not None:
-            return _checked(run, DrizzledLayer(layer, used, tuple(earlier), published))
-    pending = [run.scheduler.start_task(task) for task in tasks]
-    if not all(one.done for one in pending):
-        words = f"drizzling {layer.name}: {count_of(len(used), 'exposure')}"
-        run.events.emit(Drizzling(layer.name), words)
-    ended = await all_of(pending)
-    return _checked(run, DrizzledLayer(layer, used, tuple(ended)))
+            return _checked(run, DrizzledLayer(layer, used, earlier, published=published))
+        if task.is_intact(earlier.directory, earlier.result):
+            return _checked(run, DrizzledLayer(layer, used, await run.scheduler.start_task(task)))
+    words = f"drizzling {layer.name}: {count_of(len(used), 'exposure')}"
+    run.events.emit(Drizzling(layer.name), words)
+    if layer.boxes == 1 or run.options.stub:
+        return _checked(run, DrizzledLayer(layer, used, await run.scheduler.start_task(task)))
+    return await _in_boxes(run, layer, used, task)
 
 
 def gather(run: Run, drizzled: DrizzledLayer) -> None:
@@ -122,34 +126,36 @@ def gather(run: Run, drizzled: DrizzledLayer) -> None:
     drizzled : DrizzledLayer
         The layer.
     """
-    layer, (box, *_) = drizzled.layer, drizzled.boxes
+    layer, ended = drizzled.layer, drizzled.ended
     if drizzled.published is not None:
         run.results.gathered += drizzled.published
         words = f"{layer.name} was finished before"
-        run.events.emit(Reused(layer.name, box.directory.name), words)
+        run.events.emit(Reused(layer.name, ended.directory.name), words)
         return
     move = move_products if run.options.stub else gather_layer
-    made = box.result.read(DrizzleResult).files
+    made = ended.result.read(DrizzleResult).files
     try:
-        run.results.gathered += move(layer, drizzled.used, made, box.directory.path, run.directory.output)
+        run.results.gathered += move(layer, drizzled.used, made, ended.directory.path, run.directory.output)
     except (ProductError, OSError) as error:
-        run.fail(layer, str(error), box.directory)
+        run.fail(layer, str(error), ended.directory)
         return
     if not run.options.keep_work:
-        box.directory.remove_work()
-    took = box.measured
+        for part in (*drizzled.parts, ended):
+            part.directory.remove_work()
+    took = together([part.measured for part in (*drizzled.parts, ended)])
     words = f" in {took.wall_seconds:.0f} s with {took.max_rss_mb / 1000:.1f} GB" if took else ""
     names = ", ".join(product.name for product in layer.products)
     run.events.emit(event_payloads.Gathered(layer.name, took), f"{names} made{words}")
 
 
-def _task(run: Run, plan: Plan, layer: Layer, box: Box, used: Sequence[str], notes: HeaderNotes) -> Task:
+def _task(run: Run, plan: Plan, layer: Layer, used: Sequence[str], notes: HeaderNotes) -> Task:
+    """Return the task that makes a layer that is not divided."""
     results, options = run.results, run.options
     return Task(
-        name=box.task,
+        name=drizzle_task(layer.name),
         spec=StubSpec(products=(*product_names(layer), *tile_names(layer)))
         if options.stub
-        else drizzle_spec(plan, layer, box, used, notes, results.sha256, results.repairs, options.log_level),
+        else drizzle_spec(plan, layer, used, notes, results.sha256, results.repairs, options.log_level),
         inputs=file_states(listed_exposures(plan, layer)),
         estimate=layer.estimate,
         priority=1 + round(layer.estimate.seconds),
@@ -157,18 +163,56 @@ def _task(run: Run, plan: Plan, layer: Layer, box: Box, used: Sequence[str], not
     )
 
 
+async def _in_boxes(run: Run, layer: Layer, used: tuple[str, ...], whole: Task) -> DrizzledLayer | None:
+    """Prepare a layer, drizzle its boxes, and assemble them."""
+    assert isinstance(whole.spec, DrizzleSpec)
+    estimates, pixels = run.plan.estimates, box_pixels(run.plan.division.memory_mb)
+    name = prepare_task(layer.name)
+    task = replace(whole, name=name, spec=PrepareSpec(whole.spec, pixels, layer.boxes), estimate=estimates[name])
+    prepared = await run.scheduler.start_task(task)
+    if not _is_good(run, layer, prepared):
+        return None
+    boxes = []
+    for number, places in enumerate(prepared.result.read(PrepareResult).boxes):
+        name = box_task(layer.name, number)
+        spec = BoxSpec(str(prepared.directory.path), run.scheduler.key(task), places)
+        boxes.append(run.scheduler.start_task(replace(whole, name=name, spec=spec, estimate=estimates[name])))
+    drizzled = await all_of(boxes)
+    if not all(_is_good(run, layer, ended) for ended in drizzled):
+        return None
+    records = tuple(
+        (product, str(ended.directory.work / record))
+        for ended in drizzled
+        for product, record in ended.result.read(BoxTaskResult).records
+    )
+    assembly = AssembleSpec(whole.spec, str(prepared.directory.path), records)
+    task = replace(whole, spec=assembly, estimate=estimates[whole.name], same_as=whole.spec)
+    ended = await run.scheduler.start_task(task)
+    # its fallbacks are those of the task that prepared it, which were reported
+    return DrizzledLayer(layer, used, ended, (prepared, *drizzled)) if _is_sound(run, layer, ended) else None
+
+
 def _is_intact(run: Run, directory: TaskDirectory, result: TaskResult) -> bool:
     return bool(result.files) and directory.is_intact(result, run.directory.output)
 
 
 def _checked(run: Run, drizzled: DrizzledLayer) -> DrizzledLayer | None:
-    """Report what went wrong in the tasks of a layer; fallbacks of libraries fail it under ``--strict``."""
-    for ended in drizzled.boxes:
-        if not ended.result.ok:
-            run.fail(drizzled.layer, ended.result.error, ended.directory)
-            return None
-        grave = report_warnings(drizzled.layer.name, ended.result.warnings, run.events)
-        if grave and run.options.strict:
-            run.fail(drizzled.layer, f"{'; '.join(map(str, grave))}; {WITHOUT_STRICT}", ended.directory)
-            return None
-    return drizzled
+    return drizzled if _is_good(run, drizzled.layer, drizzled.ended) else None
+
+
+def _is_good(run: Run, layer: Layer, ended: EndedTask) -> bool:
+    """Report failure and fallbacks of a task of a layer; fallbacks fail it under ``--strict``."""
+    if not _is_sound(run, layer, ended):
+        return False
+    grave = report_warnings(layer.name, ended.result.warnings, run.events)
+    if grave and run.options.strict:
+        run.fail(layer, f"{'; '.join(map(str, grave))}; {WITHOUT_STRICT}", ended.directory)
+        return False
+    return True
+
+
+def _is_sound(run: Run, layer: Layer, ended: EndedTask) -> bool:
+    """Report the failure of a task of a layer."""
+    if not ended.result.ok:
+        run.fail(layer, ended.result.error, ended.directory)
+    return ended.result.ok

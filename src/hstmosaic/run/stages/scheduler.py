@@ -38,6 +38,8 @@ class Task:
     """The pool serves the highest first."""
     is_intact: Callable[[TaskDirectory, TaskResult], bool] = field(default=lambda _task, _result: True, repr=False)
     """Whether the files of a result from an earlier start still serve."""
+    same_as: TaskSpec | None = field(default=None, repr=False)
+    """The specification that its key is made of, if another way to the same result decides it."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class Scheduler:
 
     def key(self, task: Task) -> str:
         """Return the key of a task."""
-        return task_key(task.spec, task.inputs, self.versions)
+        return task_key(task.same_as or task.spec, task.inputs, self.versions)
 
     def _advance(self, coroutine: Coroutine[Any, Any, Any], end: Pending[Any]) -> None:
         try:

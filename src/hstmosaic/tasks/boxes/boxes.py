@@ -9,7 +9,7 @@ import numpy as np
 
 from hstmosaic.tasks.boxes.geometry import read_bounds
 from hstmosaic.tasks.boxes.kernel import drizzle_box
-from hstmosaic.tasks.boxes.layout import divide
+from hstmosaic.tasks.boxes.layout import share_out
 from hstmosaic.tasks.boxes.records import Box, BoxResult, MosaicRecord
 from hstmosaic.tasks.exact.tiles import TiledMask
 
@@ -21,9 +21,9 @@ ROWS = 256
 """Rows that are handled at once."""
 
 
-def lay_out(folder: Path, mosaic: MosaicRecord, pixels: int, boxes: int = 1) -> tuple[Box, ...]:
-    """Divide a recorded mosaic into boxes, as `layout.divide` has it."""
-    return divide(mosaic.shape, [read_bounds(folder, chip) for chip in mosaic.chips], pixels, boxes)
+def lay_out(folder: Path, mosaic: MosaicRecord, pixels: int, tasks: int = 1) -> tuple[tuple[Box, ...], ...]:
+    """Divide a recorded mosaic into boxes and share them out to tasks, as `layout.share_out` does."""
+    return share_out(mosaic.shape, [read_bounds(folder, chip) for chip in mosaic.chips], pixels, tasks)
 
 
 def make_box(folder: Path, mosaic: MosaicRecord, box: Box, target: Path) -> BoxResult:

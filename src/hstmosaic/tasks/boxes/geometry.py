@@ -105,6 +105,12 @@ class ChipBounds:
             return None
         return int(np.floor(self._left[touching].min())), int(np.ceil(self._right[touching].max())) + 1
 
+    def count_cells(self, edge: int, strips: int) -> np.ndarray:
+        """Return how many cells between nodes lie in each strip of `edge` rows of the mosaic."""
+        middle = (self._top + self._bottom) / 2
+        inside = middle[(middle >= 0) & (middle < edge * strips)]
+        return np.bincount((inside // edge).astype(np.int64), minlength=strips)
+
     def _touching(self, box: Box) -> np.ndarray:
         touching: np.ndarray = (
             (self._bottom >= box.top) & (self._top < box.bottom) & (self._right >= box.left) & (self._left < box.right)

@@ -50,7 +50,7 @@ def make_in_boxes(folder: Path, mosaic: MosaicRecord, path: Path, own: OwnRecord
     own : OwnRecords
         Records of ours.
     """
-    boxes = lay_out(folder, mosaic, PIXELS)
+    (boxes,) = lay_out(folder, mosaic, PIXELS)
     files = BoxFiles(folder, tuple(make_box(folder, mosaic, box, folder) for box in boxes))
     target = path.with_suffix(".assembled")
     made = assemble(path, mosaic, files, target, own.all_cards, own.history)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hstmosaic.tasks.boxes.geometry import ChipBounds
+import numpy as np
+
 from hstmosaic.tasks.boxes.records import Box
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from hstmosaic.tasks.boxes.geometry import ChipBounds
 
 EDGE = 256
 """Boxes begin and end at multiples of it: at whole tiles, and shifts of none or 16 and more are exact in the kernel."""
@@ -16,8 +20,10 @@ LARGEST = 1 << 31
 """Pixels that the kernel's indices can count."""
 
 
-def divide(shape: tuple[int, int], chips: Sequence[ChipBounds], pixels: int, boxes: int = 1) -> tuple[Box, ...]:
-    """Divide a mosaic into boxes, from the first row to the last; those that no chip touches are left out.
+def share_out(
+    shape: tuple[int, int], chips: Sequence[ChipBounds], pixels: int, tasks: int = 1
+) -> tuple[tuple[Box, ...], ...]:
+    """Divide a mosaic into boxes and share them out to tasks, each with about the same number of pixels of chips.
 
     Parameters
     ----------
@@ -27,17 +33,36 @@ def divide(shape: tuple[int, int], chips: Sequence[ChipBounds], pixels: int, box
         All chips.
     pixels : int
         Largest number of pixels of a box; boxes of `EDGE` rows and columns are made in any case.
-    boxes : int
-        How many boxes there should be at least, if there are enough rows.
+    tasks : int
+        Number of tasks.
+
+    Returns
+    -------
+    tuple of tuple of Box
+        The boxes of each task from the first row to the last, without those that no chip touches.
     """
-    height, width = shape
-    most = max(EDGE, -(-height // max(1, boxes) // EDGE) * EDGE)
-    found: list[Box] = []
-    top = 0
-    while top < height:
-        rows = most
+    cuts = _cuts(shape[0], chips, tasks)
+    return tuple(tuple(_divide(top, bottom, shape[1], chips, pixels)) for top, bottom in pairwise(cuts))
+
+
+def _cuts(height: int, chips: Sequence[ChipBounds], tasks: int) -> list[int]:
+    """Return the first rows of the bands of each task, and the height."""
+    strips = -(-height // EDGE)
+    work = np.zeros(strips + 1)
+    for chip in chips:
+        work[1:] += chip.count_cells(EDGE, strips)
+    done = np.cumsum(work)
+    inner = [int(np.abs(done - done[-1] * task / tasks).argmin()) * EDGE for task in range(1, tasks)]
+    return [0, *(min(row, height) for row in inner), height]
+
+
+def _divide(first: int, end: int, width: int, chips: Sequence[ChipBounds], pixels: int) -> Iterator[Box]:
+    """Yield the boxes of some rows."""
+    top = first
+    while top < end:
+        rows = max(EDGE, end - top)
         while True:
-            bottom = min(height, top + rows)
+            bottom = min(end, top + rows)
             columns = _touched(chips, top, bottom, width)
             if columns is None or rows == EDGE:
                 break
@@ -45,9 +70,8 @@ def divide(shape: tuple[int, int], chips: Sequence[ChipBounds], pixels: int, box
                 break
             rows = max(EDGE, rows // 2 // EDGE * EDGE)
         if columns is not None:
-            found += _across(top, bottom, columns, chips, pixels, width)
+            yield from _across(top, bottom, columns, chips, pixels, width)
         top = bottom
-    return tuple(found)
 
 
 def _touched(chips: Sequence[ChipBounds], top: int, bottom: int, width: int) -> tuple[int, int] | None:

@@ -36,13 +36,13 @@ def find_pixels(
         offset = hdus[extension].fileinfo()["datLoc"]
     for double in (False, True):
         found = ExposurePixels(str(path), offset, sky, gain, double)
-        if _same(_apply(_open(found, expected.shape), found), expected):
+        if _same(_apply(_open(Path(), found, expected.shape), found), expected):
             return found
     return None
 
 
-def _open(pixels: ExposurePixels, shape: tuple[int, ...]) -> np.ndarray:
-    return np.memmap(pixels.path, _RAW, mode="r", offset=pixels.offset, shape=shape)
+def _open(folder: Path, pixels: ExposurePixels, shape: tuple[int, ...]) -> np.ndarray:
+    return np.memmap(folder / pixels.path, _RAW, mode="r", offset=pixels.offset, shape=shape)
 
 
 def _apply(raw: np.ndarray, pixels: ExposurePixels) -> np.ndarray:
@@ -62,7 +62,7 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 def read_pixels(folder: Path, chip: ChipRecord, first: int, last: int) -> np.ndarray:
     """Return some rows of a chip as the kernel gets them, a new array."""
     if isinstance(chip.pixels, ExposurePixels):
-        return _apply(_open(chip.pixels, chip.shape)[first:last], chip.pixels)
+        return _apply(_open(folder, chip.pixels, chip.shape)[first:last], chip.pixels)
     return np.array(np.load(folder / chip.pixels, mmap_mode="r")[first:last])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -168,8 +169,11 @@ class Recorder:
             adrizzle.log.warning(f"! {misses} points were outside the output image.")
         np.save(self.folder / f"{stem}_nodes.npy", nodes.astype(np.float32))
         sky = None if chip.computedSky is None else float(chip.computedSky)
-        found: Any = find_pixels(self._kept(image._filename), extension, sky, float(chip._effGain), pixels)
-        if found is None:
+        kept = self._kept(image._filename)
+        found: Any = find_pixels(kept, extension, sky, float(chip._effGain), pixels)
+        if found is not None and kept.parent == self.folder:
+            found = replace_fields(found, path=kept.name)
+        elif found is None:
             found = f"{stem}_pixels.npy"
             np.save(self.folder / found, pixels.astype(np.float32))
         mask = f"{stem}_weights.npy"
@@ -207,14 +211,14 @@ class Recorder:
         return name
 
     def _kept(self, copy: str) -> Path:
-        """Return the exposure behind a working copy, as a file that outlives the working directory."""
+        """Return the exposure behind a working copy, or a copy of it with the records if it is not the user's."""
         original = self._originals[fits.getheader(copy)["ROOTNAME"]]
         if original.is_symlink():
             return original.resolve()
         kept = self.folder / original.name
         if not kept.exists():
             shutil.copyfile(original, kept)
-        return kept.resolve()
+        return kept
 
 
 def _fill(value: Any) -> float | None:

@@ -17,6 +17,7 @@ class ExposurePixels:
     """Science pixels of a chip, as rows of a file of big-endian single-precision numbers."""
 
     path: str
+    """Absolute, or the name of a file beside the record."""
     offset: int
     """Of the first pixel, bytes."""
     sky: float | None
