@@ -27,7 +27,7 @@ from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.methods import methods_paragraph
 from hstmosaic.store.event_payloads import Fallback, Finished, Retrying, Running, Stopped
 from hstmosaic.store.run_directory import TaskDirectory
-from hstmosaic.store.task_names import drizzle_task
+from hstmosaic.store.task_names import Stage, drizzle_task, stage_of
 from hstmosaic.store.task_specs import read_result
 
 if TYPE_CHECKING:
@@ -242,7 +242,9 @@ def verdict(record: RunRecord) -> tuple[str, str]:
 def read_tasks(record: RunRecord) -> list[TaskBar]:
     """Read the measurements of tasks, also of earlier starts, in the order in which they began."""
     runs = {running.task: running for running in record.payloads(Running)}
-    estimates = {drizzle_task(layer.name): layer.estimate.memory_mb for layer in record.plan.layers}
+    estimates = {
+        task: estimate.memory_mb for task, estimate in record.plan.estimates.items() if stage_of(task) is Stage.DRIZZLE
+    }
     found = []
     for folder in sorted(record.directory.tasks.glob("*")):
         measured, name = TaskDirectory(folder).read_measured(), folder.name

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.store.task_names import drizzle_task
+from hstmosaic.store.task_names import layer_tasks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,6 @@ def room_needed(plan: Plan, directory: RunDirectory, options: RunOptions) -> int
     if options.profile.scratch and not options.keep_work:
         for layer in plan.layers:  # working copies are on disks of the nodes
             copies = sum(plan.exposure(name).size for name in layer.exposures)
-            needed[drizzle_task(layer.name)] -= copies // 1_000_000
+            needed[layer_tasks(layer.name, layer.boxes)[0]] -= copies // 1_000_000
     held = {task: directory.task(task).held_mb(directory.output) for task in needed}
     return math.ceil(sum(max(disk_mb - held[task], 0.0) for task, disk_mb in needed.items()))

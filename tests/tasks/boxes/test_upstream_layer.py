@@ -40,6 +40,7 @@ class Notes:
 VISITS = {
     "two exposures of WFC3/UVIS": Visit("wfc3_uvis", "F606W", exposures=2, subarray=(500, 400)),
     "one exposure of WFC3/IR": Visit("wfc3_ir", "F160W", exposures=1, subarray=(220, 200)),
+    "one exposure of ACS/HRC": Visit("acs_hrc", "F606W", exposures=1),
     "counts of ACS/SBC": Visit("acs_sbc", "F115LP", exposures=1),
 }
 
