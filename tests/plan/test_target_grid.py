@@ -1,20 +1,25 @@
 """Grids, scales and bounds of the user."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from helpers.pointed_exposures import Aim, aimed, sky_of
+from helpers.pointed_exposures import Aim, aimed, sky_of, write_aimed
 from helpers.sky_fields import UVIS, visit
-from hstmosaic.errors import BadInputError, OptionError
+from hstmosaic.errors import BadInputError, OptionError, OutputError
+from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.plan.requested_grids import exclude_off_grid, requested_grids
 from hstmosaic.plan.target_grid import Bounds, TargetGrid, parse_bounds, read_grid
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
 
 RA, DEC = sky_of(1889, 225000, 225000)
 CELL = load_sky_grid().cell(1889)
@@ -196,3 +201,28 @@ def test_requests_survive_json(tmp_path):
 def test_a_grid_excludes_a_scale():
     with pytest.raises(OptionError, match="--grid excludes"):
         MosaicRequest(grid=TargetGrid((1, 1), (1, 1), (0, 0), (1e-5, 0, 0, 1e-5)), scale=0.03)
+
+
+def test_a_grid_on_the_other_side_of_the_sky_is_refused(tmp_path):
+    for number in (1, 2):
+        write_aimed(tmp_path, Aim(RA, DEC, **UVIS, more=visit(number)))
+    request = MosaicRequest(grid=read_grid(str(write_image(tmp_path / "a.image", CRVAL1=RA + 180.0, CRVAL2=-DEC))))
+    with pytest.raises(BadInputError, match="outside the requested grid"):
+        make_plan(str(tmp_path / "*_flc.fits"), request=request)
+
+
+def test_a_grid_larger_than_the_disk_is_refused_before_anything_starts(tmp_path, monkeypatch):
+    write_aimed(tmp_path, Aim(RA, DEC, **UVIS, more=visit(1)))
+    path = tmp_path / "grid.json"
+    path.write_text(json.dumps(DESCRIPTION | {"width": 30_000, "height": 20_000}))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=2_000_000_000))
+    options = RunOptions(
+        str(tmp_path / "*_flc.fits"),
+        prefix="foo",
+        skip_alignment=True,
+        output=tmp_path / "out",
+        request=MosaicRequest(grid=read_grid(str(path))),
+    )
+    with pytest.raises(OutputError, match="has 2000 MB left, the run needs about 48"):
+        run_mosaic(options, lambda event: None)
+    assert not (tmp_path / "out").exists()
