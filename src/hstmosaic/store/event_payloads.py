@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     LARGE_MOVE = "large move"
     DRIZZLING = "drizzling"
     GATHERED = "gathered"
+    REGISTERED = "registered"
     REUSED = "reused"
     FAILED = "failed"
     FALLBACK = "fallback"
@@ -568,6 +569,23 @@ class SlurmSilent(Payload):
     """Slurm does not answer."""
 
     kind = EventKind.SILENT
+
+
+@dataclass(frozen=True)
+class Registered(Payload):
+    """The registration of two mosaics was measured on their stars."""
+
+    kind = EventKind.REGISTERED
+    layer: str
+    reference: str
+    """The layer that it was compared with."""
+    stars: int
+    """Stars that match; 0 if there are too few."""
+    x: float
+    """Median offset of the layer along x, pixels of the mosaic."""
+    y: float
+    scatter: float
+    """Robust standard deviation of the offsets of single stars, per axis, pixels."""
 
 
 class SlurmAnswers(Payload):

@@ -11,6 +11,7 @@ from hstmosaic.run.stages.aligned_files import gather_alignment
 from hstmosaic.run.stages.alignment import align
 from hstmosaic.run.stages.drizzling import drizzle, gather, usable_exposures
 from hstmosaic.run.stages.finding_sources import find_sources
+from hstmosaic.run.stages.registration import report_registration
 from hstmosaic.run.stages.scheduler import all_of
 from hstmosaic.run.stages.screening import screen
 
@@ -56,6 +57,12 @@ async def make_mosaics(run: Run) -> None:
     await all_of([run.scheduler.start(make_layer(run, layer, screening, alignment)) for layer in longest_first])
     if alignment is not None and run.results.gathered:
         gather_alignment(run, alignment)
+    if not run.options.stub:
+        failed = {failure.layer for failure in run.results.failures}
+        made = {
+            layer.name: run.directory.output / layer.products[-1].name for layer in layers if layer.name not in failed
+        }
+        report_registration({name: path for name, path in made.items() if path.is_file()}, run.events)
     if run.options.draws_on_worker:
         run.results.pictures = draw_on_worker(run.plan, run.directory, run.scheduler.pool, run.events)
 
