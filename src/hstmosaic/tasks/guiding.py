@@ -39,15 +39,18 @@ def measure_stars(path: Path) -> StarShapes:
     path : pathlib.Path
         The exposure, its pixels repaired where they need it.
     """
-    sources = Sources.none()
     with fits.open(path, memmap=False) as hdus:
-        width = WIDTHS.get(hdus[0].header["DETECTOR"].strip().upper(), _USUAL_WIDTH)
-        for number, hdu in enumerate(hdu for hdu in hdus if hdu.name == "SCI"):
-            flags = hdus["DQ", hdu.ver].data
-            found = find_sources(
-                hdu.data, _flagged(flags, ~(_HARMLESS | _SATURATED)), _flagged(flags, _SATURATED), width
-            )
-            sources = sources.joined(found, number * _BETWEEN_CHIPS)
+        return measure_chips(hdus)
+
+
+def measure_chips(hdus: fits.HDUList) -> StarShapes:
+    """Measure the shapes of the stars on the chips of an exposure that is open."""
+    sources = Sources.none()
+    width = WIDTHS.get(hdus[0].header["DETECTOR"].strip().upper(), _USUAL_WIDTH)
+    for number, hdu in enumerate(hdu for hdu in hdus if hdu.name == "SCI"):
+        flags = hdus["DQ", hdu.ver].data
+        bad, saturated = _flagged(flags, ~(_HARMLESS | _SATURATED)), _flagged(flags, _SATURATED)
+        sources = sources.joined(find_sources(hdu.data, bad, saturated, width), number * _BETWEEN_CHIPS)
     return common_elongation(sources, LIMIT)
 
 
