@@ -150,7 +150,7 @@ def test_an_epoch_that_is_not_a_year(tmp_path, epoch, said):
     table["epoch"] = [2016.0, epoch]
     table.write(tmp_path / "column.ecsv")
     for name in ("meta.ecsv", "column.ecsv"):
-        with pytest.raises(AlignmentError, match=f"{name}: its epoch {said} is no year"):
+        with pytest.raises(AlignmentError, match=f"{name}: its epoch {said} is not a year"):
             read_catalog(tmp_path / name)
 
 

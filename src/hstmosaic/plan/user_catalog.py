@@ -200,7 +200,7 @@ def _check_epochs(columns: dict[str, np.ndarray], path: Path) -> None:
     wrong = epochs[(epochs < _YEARS[0]) | (epochs > _YEARS[1])]
     if wrong.size:
         raise AlignmentError(
-            f"{path}: its epoch {wrong[0]:.10g} is no year", "write it as a decimal year, such as 2016.0"
+            f"{path}: its epoch {wrong[0]:.10g} is not a year", "write it as a decimal year, such as 2016.0"
         )
     if not epochs.size and any(np.isfinite(columns.get(key, np.nan)).any() for key in ("pmra", "pmdec")):
         raise AlignmentError(f"{path}: has proper motions, but no epoch", "add a column epoch in decimal years")

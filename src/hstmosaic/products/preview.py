@@ -41,9 +41,9 @@ class Preview:
 
     image: Image.Image
     science: Box
-    """Where the image of the sky is; each pixel of the view fills `zoom` x `zoom` pixels."""
+    """Place of the image of the sky; each pixel of the view fills `zoom` x `zoom` pixels."""
     weight: Box
-    """Where the weight map is, with its colour bar."""
+    """Place of the weight map, with its colour bar."""
     zoom: int
 
     def science_image(self) -> Image.Image:

@@ -34,7 +34,7 @@ class Start:
 
     @property
     def end(self) -> str:
-        """How it ended, in words."""
+        """Return its end in words."""
         if self.exit_code is None:
             return "killed, or still running"
         known = {ExitCode.OK: "finished", ExitCode.INTERRUPTED: "interrupted", ExitCode.LAYER_FAILED: "layers failed"}

@@ -30,7 +30,7 @@ class DryRun:
     plan: Plan
     directory: RunDirectory
     earlier: Comparison
-    """What it would change of an earlier run in the same place."""
+    """Comparison with the earlier run in the same place."""
     finished_tasks: int
     """Number of tasks with results of an earlier run."""
     disk_mb: int

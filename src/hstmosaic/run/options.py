@@ -45,7 +45,7 @@ class RunOptions:
     keep: tuple[str, ...] = ()
     """Names of exposures to use whatever their verdict."""
     screening: Screening = Screening.SHAPES
-    """How failed guiding is found."""
+    """Method to find failed guiding."""
     strict: bool = False
     """Turn every exclusion and every fallback of a library into an error."""
     keep_work: bool = False
@@ -55,7 +55,7 @@ class RunOptions:
     notes: tuple[str, ...] = ()
     """Warnings to report at the start."""
     profile: Profile = field(default_factory=lambda: Profile("local"))
-    """Where tasks run."""
+    """Profile of the cluster that runs tasks."""
     request: MosaicRequest = DOCUMENTED
     """Options that determine the pixels and files of mosaics."""
     replace: bool = False

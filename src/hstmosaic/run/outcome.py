@@ -98,7 +98,7 @@ class Outcome:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the user should know about the products, in a few words each."""
+        """Return short notes on the products for the user."""
         found = []
         if self.left_out:
             listed = len(self.plan.exposures) + len(self.plan.excluded)

@@ -1,4 +1,4 @@
-"""Whether a run has nothing to do, because an earlier start finished it and nothing changed since."""
+"""Detection of runs that an earlier start finished and whose inputs did not change."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _lasting(plan: Plan) -> dict[str, Any]:
 
 
 def _alignment_is_final(record: RunRecord, options: RunOptions) -> bool:
-    """Whether another start would find the same alignment; a missing catalogue may be there now."""
+    """Return whether another start would find the same alignment; a missing catalogue may exist now."""
     if not options.aligned:
         return True
     return record.alignment is not None and record.alignment.aligned and not record.alignment.left_out

@@ -112,7 +112,7 @@ class AlignmentResult:
 
     @property
     def next_steps(self) -> tuple[str, ...]:
-        """What the user can do where there was no catalogue."""
+        """Return the next step of the user if no catalogue was available."""
         return _WITHOUT_CATALOG if self.no_catalog else ()
 
     @property

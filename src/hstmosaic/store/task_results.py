@@ -37,7 +37,7 @@ class StarShapes:
     angle: float = 0.0
     """Its direction, degrees from the x axis of the chip towards the y axis."""
     chance: float = 1.0
-    """Probability that so many elongated sources share a direction by chance."""
+    """Probability that this number of elongated sources share a direction by chance."""
     lines: int = 0
     """Linear features that cross the frame, as of satellites."""
 

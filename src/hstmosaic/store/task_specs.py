@@ -40,7 +40,7 @@ Card = tuple[str, str | int | float | bool, str]
 
 
 class Screening(StrEnum):
-    """How screening finds failed guiding."""
+    """Method by which screening finds failed guiding."""
 
     SHAPES = "shapes"
     """From the shapes of stars; drizzlepac's check is a second opinion."""

@@ -49,7 +49,7 @@ MEANING = {
 
 @dataclass(frozen=True)
 class UpstreamRun:
-    """What a run of `hapmultisequencer` left in the current directory."""
+    """Files of a run of `hapmultisequencer` in the current directory."""
 
     parameters: dict[str, Parameters]
     """Parameters of AstroDrizzle, by name of the mosaic."""

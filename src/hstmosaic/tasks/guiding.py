@@ -1,4 +1,4 @@
-"""Whether guiding failed during an exposure, by the shapes of its stars."""
+"""Verdict on the guiding of an exposure, by the shapes of its stars."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def measure_chips(hdus: fits.HDUList) -> StarShapes:
 
 
 def is_trailed(shapes: StarShapes, *, seconded: bool) -> bool:
-    """Whether the stars of an exposure are trailed.
+    """Return whether the stars of an exposure are trailed.
 
     Most stars must be elongated in one direction, more of them than would be by chance.
 
@@ -72,7 +72,7 @@ def is_trailed(shapes: StarShapes, *, seconded: bool) -> bool:
 
 
 def can_tell(shapes: StarShapes) -> bool:
-    """Whether an exposure has enough stars to tell whether they are trailed."""
+    """Return whether an exposure has enough stars for a verdict."""
     return shapes.stars >= _LEAST
 
 

@@ -19,7 +19,7 @@ _SKY_KEYWORD = "MDRIZSKY"
 _MARGIN = 1e-8
 """Radians by which caps have to be apart; far more than the error of their angles."""
 _NO_OVERLAP = (None, None, None, None, 0.0)
-"""What `skymatch._calc_sky` returns for exposures without overlap."""
+"""Result of `skymatch._calc_sky` for exposures without overlap."""
 
 
 def clear_old_skies() -> None:
