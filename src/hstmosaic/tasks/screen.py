@@ -55,7 +55,7 @@ def _judge(name: str, way: Screening, digest: str, repair: PixelRepair) -> Scree
     remark = str(row["processMsg"]).strip()
     if not row["doProcess"]:
         return ScreenResult(False, f"not fit for mosaics ({remark})", digest, repair)
-    quality = str(fits.getval(name, "QUALITY", default=""))
+    quality = str(fits.getheader(name).get("QUALITY", ""))
     if any(failure in quality.upper() for failure in GUIDING_FAILURES):
         return ScreenResult(False, f"QUALITY={quality}: {LOST_GUIDING}", digest, repair)
     doubted = bool(analyze.verify_guiding(name))
