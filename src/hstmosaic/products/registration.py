@@ -47,7 +47,7 @@ class Registration:
 
     @property
     def is_bad(self) -> bool:
-        """Whether the offset is above half a pixel, and more than its error."""
+        """Return whether the offset is above half a pixel, and more than its error."""
         offset = float(np.hypot(self.x, self.y))
         return self.stars > 0 and offset > max(LARGEST_OFFSET, 5 * self.scatter / np.sqrt(self.stars))
 
