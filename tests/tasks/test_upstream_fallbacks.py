@@ -28,6 +28,7 @@ PACKAGES = (
     "stwcs",
     "tweakwcs",
     "astropy.io.fits",
+    "photutils.detection",
     "photutils.psf",
     "numpy.ma",
 )

@@ -199,6 +199,20 @@ REPAIRS = (
         caller="drizzle.py",
     ),
     Repair(
+        user_options.use_context,
+        "mosaics have no context image; it is made on request",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
+        user_options.use_inverse_variances,
+        "weights of the type ERR take errors of WFC3/IR for electrons: too large by the square of the exposure time",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+        caller="drizzle.py",
+    ),
+    Repair(
         prepare.Recorder,
         _SLOW + "one call of the kernel drizzles a mosaic; recorded calls are repeated box by box",
         _DRIZZLEPAC,
