@@ -1,5 +1,8 @@
 """Tile-compressed images."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -73,3 +76,24 @@ def test_sparse_images_are_small(tmp_path):
     compress_images(path)
     assert path.stat().st_size < 20_000
     np.testing.assert_array_equal(fits.getdata(path, "SCI"), data)
+
+
+def test_cfitsio_restores_the_same_pixels(files, tmp_path):
+    """``funpack`` is CFITSIO's own program."""
+    program = shutil.which("funpack")
+    if program is None:
+        pytest.skip("funpack is not installed (Debian: libcfitsio-bin)")
+    restored = tmp_path / "restored.fits"
+    subprocess.run([program, "-O", restored, files[1]], check=True, timeout=60)
+    with fits.open(files[0]) as plain, fits.open(restored) as found:
+        assert [hdu.name for hdu in found] == [hdu.name for hdu in plain]
+        for name in ("SCI", "WHT", "DQ"):
+            assert found[name].data.tobytes() == plain[name].data.tobytes()
+
+
+def test_fitsio_reads_images_and_parts_of_them(files):
+    fitsio = pytest.importorskip("fitsio")
+    with fitsio.FITS(str(files[1])) as packed, fits.open(files[0]) as plain:
+        for name in ("SCI", "WHT", "DQ"):
+            np.testing.assert_array_equal(packed[name].read(), plain[name].data)
+            np.testing.assert_array_equal(packed[name][3:9, 250:257], plain[name].data[3:9, 250:257])

@@ -1,7 +1,7 @@
 """Tile compression of FITS images without loss, one row of tiles at a time.
 
 The images follow the tiled image convention of the FITS standard with ``GZIP_2``: bytes of equal significance are put
-together in a tile, then compressed. Values are not quantised. astropy, CFITSIO, fitsio and DS9 read them as images.
+together in a tile, then compressed. Values are not quantised. astropy, CFITSIO and fitsio read them as images.
 """
 
 from __future__ import annotations
@@ -119,8 +119,9 @@ def _header(hdu: fits.ImageHDU, tiles: int, heap: int, longest: int) -> bytes:
         ("ZTILE1", min(TILE, width), "width of a tile"),
         ("ZTILE2", min(TILE, height), "height of a tile"),
         ("ZCMPTYPE", "GZIP_2", "compression algorithm"),
-        ("ZQUANTIZ", "NONE", "no quantisation"),
     ]
+    if image["BITPIX"] < 0:  # CFITSIO 4.2 fails on integers that have it
+        structure.append(("ZQUANTIZ", "NONE", "no quantisation"))
     header = fits.Header(structure)
     # a TFORM1 of another length would move every card behind it
     header["TFORM1"] = f"{header['TFORM1']:16}"
