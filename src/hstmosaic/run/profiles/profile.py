@@ -57,7 +57,9 @@ class Profile:
     max_walltime: float | None = key(None, TIME, "Walltime of the longest job allowed.", shown="limit of the partition")
     """Seconds."""
     max_jobs: int = key(20, COUNT, "Jobs at a time at most.")
-    attempts: int = key(4, COUNT, "Attempts of a task at most.")
+    attempts: int = key(
+        4, COUNT, "Attempts of a task at most; tasks of the local profile have one, or two if memory was short."
+    )
     memory_growth: float = key(
         2.0, FACTOR, "Factor on the memory of a task for its next attempt if it had too little.", shown="`2`"
     )
