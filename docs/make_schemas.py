@@ -13,6 +13,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from hstmosaic.plan.boxes import Division
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.estimates import Estimate, Learned
 from hstmosaic.plan.exposures import Exposure
@@ -138,6 +139,7 @@ def plan_schema() -> dict[str, Any]:
         "versions": {"type": "object", "additionalProperties": TEXT},
         "estimates": {"type": "object", "additionalProperties": object_of(Estimate)},
         "learned": object_of(Learned),
+        "division": object_of(Division),
         "request": {
             "type": "object",
             "description": "Options that determine pixels and files; empty for the documented ones.",
