@@ -297,6 +297,14 @@ def test_damaged_files_are_named(tmp_path, damage):
     assert all(problem.name == "as written" for problem in problems)
 
 
+def test_a_header_that_astropy_gives_up_is_named(tmp_path):
+    path = write_exposure(tmp_path, detector="ir")
+    data = bytearray(path.read_bytes())
+    data[30] = ord("'")
+    path.write_bytes(data)
+    assert "damaged header" in problem_of(path).cause
+
+
 def test_unparsable_card(tmp_path):
     path = write_exposure(tmp_path)
     data = path.read_bytes().replace(b"EXPTIME =                100.0", b"EXPTIME =           =    100.0")

@@ -130,6 +130,9 @@ def _check_signature(start: bytes, name: str) -> None:
 def _check_whole(hdus: fits.HDUList, size: int, name: str) -> None:
     """Compare the length of the file with its headers."""
     hdus.readall()
+    # astropy has a class without places in the file for headers that it cannot understand
+    if not hasattr(hdus[-1], "fileinfo"):
+        raise UnreadableExposureError(name, f"has a damaged header (extension {len(hdus) - 1})", REFETCH)
     info = hdus[-1].fileinfo()
     end = info["datLoc"] + info["datSpan"]
     if end > size:
