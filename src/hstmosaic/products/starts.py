@@ -44,7 +44,7 @@ class Start:
 def starts_of(events: Sequence[Event]) -> tuple[Start, ...]:
     """Return the starts that a run log records, in order."""
     begins = [i for i, event in enumerate(events) if isinstance(event.payload, Planned)]
-    ends = [*begins[1:], len(events)]
+    ends = [*begins[1:], len(events)][: len(begins)]
     return tuple(_start(events[first:last]) for first, last in zip(begins, ends, strict=True))
 
 
