@@ -86,10 +86,14 @@ def end_run(
         pictures = draw_pictures(directory, events, outcome.error) if not options.stub else []
     if outcome.error is not None:
         emit_stop(outcome.error, int(outcome.exit_code), events)
+    else:
+        # before files are written, for which a full disk may have no room
+        for found in digests:
+            events.emit(FailureDigested(**vars(found)), str(found), "error")
     try:
         _write_files(outcome, options, directory, digests, pictures)
         if outcome.error is None:
-            _emit_end(outcome, digests, events)
+            _emit_end(outcome, events)
     except OSError as error:
         raise as_user_error(error, directory.output) from error
     finally:
@@ -206,9 +210,7 @@ def _digests(outcome: Outcome) -> list[FailureDigest]:
     return found
 
 
-def _emit_end(outcome: Outcome, digests: Sequence[FailureDigest], events: EventLog) -> None:
-    for found in digests:
-        events.emit(FailureDigested(**vars(found)), str(found), "error")
+def _emit_end(outcome: Outcome, events: EventLog) -> None:
     made = f"{count_of(len(outcome.products), 'file')} in {outcome.directory.parent}"
     warnings = _warnings(outcome)
     if warnings:
