@@ -19,7 +19,8 @@ from hstmosaic.plan.estimates import Estimate, Learned
 from hstmosaic.plan.exposures import Exposure
 from hstmosaic.plan.layers import Layer
 from hstmosaic.products.manifest import SCHEMA, Manifest
-from hstmosaic.store.event_payloads import EventKind, Payload, payload_shapes
+from hstmosaic.store.event_payloads import payload_shapes
+from hstmosaic.store.payload import EventKind, Payload
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null", Path: "string"}

@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from hstmosaic.store.event_payloads import EventKind
+from hstmosaic.store.payload import EventKind
 from hstmosaic.store.run_directory import RunDirectory
 
 SOURCES = Path(__file__).parents[1] / "src" / "hstmosaic"

@@ -24,8 +24,8 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.store.alignment_results import CARRIED, RELATIVE, AlignmentResult, ExposureFit
-from hstmosaic.store.event_payloads import Running
 from hstmosaic.store.events import log_to
+from hstmosaic.store.worker_events import Running
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("WFC3/UVIS F606W", "WFC3/UVIS F814W", "WFC3/IR F160W")

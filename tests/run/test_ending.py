@@ -13,10 +13,10 @@ from hstmosaic.products.provenance import read_provenance
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.options import RunOptions, recorded_options
 from hstmosaic.run.outcome import Outcome
-from hstmosaic.store.event_payloads import FailureDigested, Finished, ReportWritten, Stopped
 from hstmosaic.store.events import Event, EventLog
 from hstmosaic.store.files import sha256
 from hstmosaic.store.run_directory import RunDirectory, run_directory
+from hstmosaic.store.stage_events import FailureDigested, Finished, ReportWritten, Stopped
 
 BROKEN = Failure("wfc3_ir_f160w", "OSError: Empty or corrupt FITS file", "/nowhere/log.txt")
 

@@ -1,7 +1,7 @@
 """Warnings of tasks keep their type on disk and become events."""
 
-from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import EventLog, report_warnings
+from hstmosaic.store.payload import EventKind
 from hstmosaic.store.task_specs import TaskResult, TaskWarning, read_result, write_result
 
 GRAVE = TaskWarning("sky matching", "sky matching failed")

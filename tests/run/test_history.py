@@ -24,9 +24,9 @@ from hstmosaic.run.history import (
     learning_file,
     read_records,
 )
-from hstmosaic.store.event_payloads import Ended
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.measured import Measured
+from hstmosaic.store.worker_events import Ended
 
 GROUP, HERE = "drizzle wfc3_ir", "local here"
 RECORD = Record("run", HERE, GROUP, memory=0.9, time=2.0, pace=1.5)

@@ -13,9 +13,9 @@ import pytest
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import Profile
-from hstmosaic.store.event_payloads import Ended, Retrying, Running, Skipped
 from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.task_names import box_task, drizzle_task, layer_tasks, prepare_task
+from hstmosaic.store.worker_events import Ended, Retrying, Running, Skipped
 
 pytestmark = pytest.mark.upstream
 

@@ -12,9 +12,9 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.run import driver, ending, pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
-from hstmosaic.store.event_payloads import Planned
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.run_directory import RunDirectory
+from hstmosaic.store.stage_events import Planned
 
 
 @pytest.fixture(scope="module")

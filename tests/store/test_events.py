@@ -4,25 +4,14 @@ import json
 
 import pytest
 
-from hstmosaic.store import event_payloads
-from hstmosaic.store.event_payloads import (
-    CommandRecord,
-    Ended,
-    EventKind,
-    HeaderRejected,
-    MemoryLimit,
-    NotAligned,
-    Payload,
-    Planned,
-    Repaired,
-    RunsAlone,
-    ScreeningRejected,
-    Unknown,
-    payload_from,
-)
+from hstmosaic.store.alignment_events import NotAligned
+from hstmosaic.store.event_payloads import payload_from, payload_shapes
 from hstmosaic.store.events import Event, EventLog, event_from_line, event_line
 from hstmosaic.store.measured import Measured
+from hstmosaic.store.payload import CommandRecord, EventKind, Unknown
 from hstmosaic.store.pixel_repair import PixelRepair
+from hstmosaic.store.stage_events import HeaderRejected, Planned, Repaired, ScreeningRejected
+from hstmosaic.store.worker_events import Ended, MemoryLimit, RunsAlone
 
 MEASURED = Measured(wall_seconds=2.0, cpu_seconds=1.5, max_rss_mb=300.0, host="node1", started=17.0, job="3")
 EXAMPLES = [
@@ -60,10 +49,7 @@ def test_data_stand_next_to_kind_and_message_in_a_line():
 
 
 def test_every_kind_has_a_shape():
-    shapes = [
-        found for found in vars(event_payloads).values() if isinstance(found, type) and issubclass(found, Payload)
-    ]
-    assert {shape.kind for shape in shapes if "kind" in vars(shape)} == set(EventKind)
+    assert set(payload_shapes()) == set(EventKind)
 
 
 @pytest.mark.parametrize(("kind", "data"), [("novel", {"x": 1}), ("ended", {"ok": True})])

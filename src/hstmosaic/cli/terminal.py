@@ -11,8 +11,8 @@ import click
 
 from hstmosaic.monitor.reducer import advance
 from hstmosaic.monitor.state import ProgressState
-from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import event_line
+from hstmosaic.store.payload import EventKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,28 +7,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
-from hstmosaic.store.event_payloads import (
-    Aligned,
+from hstmosaic.store.alignment_events import Aligned, NotAligned
+from hstmosaic.store.payload import Payload
+from hstmosaic.store.stage_events import (
     Drawing,
-    Ended,
     FailureDigested,
     Finished,
     Gathered,
+    LayerFailed,
+    Planned,
+    Reused,
+    ScreeningRejected,
+)
+from hstmosaic.store.task_names import Stage, dependencies, layer_of, sources_task, stage_of
+from hstmosaic.store.worker_events import (
+    Ended,
     JobsPending,
     JobSubmitted,
-    LayerFailed,
-    NotAligned,
-    Payload,
-    Planned,
     Progress,
     Retrying,
-    Reused,
     Running,
-    ScreeningRejected,
     Skipped,
     Workers,
 )
-from hstmosaic.store.task_names import Stage, dependencies, layer_of, sources_task, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

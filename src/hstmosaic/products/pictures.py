@@ -26,8 +26,8 @@ from hstmosaic.products.run_record import read_record
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_levels import SkyLevel, sky_levels
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
-from hstmosaic.store.event_payloads import FailureDigested, Gathered, LayerFailed, Reused
 from hstmosaic.store.files import CHECKSUM_COMMENT, atomic_draft, write_atomically
+from hstmosaic.store.stage_events import FailureDigested, Gathered, LayerFailed, Reused
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:

@@ -25,10 +25,11 @@ from hstmosaic.products.charts import (
 )
 from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.methods import methods_paragraph
-from hstmosaic.store.event_payloads import Fallback, Finished, Retrying, Running, Stopped
 from hstmosaic.store.run_directory import TaskDirectory
+from hstmosaic.store.stage_events import Fallback, Finished, Stopped
 from hstmosaic.store.task_names import Stage, drizzle_task, stage_of
 from hstmosaic.store.task_specs import read_result
+from hstmosaic.store.worker_events import Retrying, Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

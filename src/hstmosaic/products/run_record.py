@@ -17,23 +17,21 @@ from hstmosaic.products.manifest import Failure, Manifest, read_manifest
 from hstmosaic.products.picture_list import PictureList, read_picture_list
 from hstmosaic.products.starts import Start, starts_of
 from hstmosaic.store.alignment_results import AlignmentResult
-from hstmosaic.store.event_payloads import (
-    CommandRecord,
-    EventKind,
+from hstmosaic.store.events import event_from_line
+from hstmosaic.store.files import ENCODING
+from hstmosaic.store.payload import CommandRecord, EventKind, Payload
+from hstmosaic.store.run_directory import RunDirectory
+from hstmosaic.store.stage_events import (
     FailureDigested,
     Finished,
     Gathered,
     LayerFailed,
-    Payload,
     Planned,
     Repaired,
     Reused,
     ScreeningRejected,
     Stopped,
 )
-from hstmosaic.store.events import event_from_line
-from hstmosaic.store.files import ENCODING
-from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.task_names import drizzle_task
 
 if TYPE_CHECKING:

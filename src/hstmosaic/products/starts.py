@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import ExitCode
-from hstmosaic.store.event_payloads import Ended, Finished, Planned, Retrying, Reused, Skipped, Stopped
+from hstmosaic.store.stage_events import Finished, Planned, Reused, Stopped
+from hstmosaic.store.worker_events import Ended, Retrying, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -27,10 +27,10 @@ from hstmosaic.run.stages.order import make_mosaics
 from hstmosaic.run.stages.run_state import Results, Run
 from hstmosaic.run.stages.scheduler import Scheduler
 from hstmosaic.run.up_to_date import earlier_outcome, emit_nothing_to_do
-from hstmosaic.store.event_payloads import Fallback, HeaderRejected, Note, Reading
 from hstmosaic.store.events import EventLog, is_milestone, log_to
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.run_directory import RunDirectory, run_directory, written_by_owner_alone
+from hstmosaic.store.stage_events import Fallback, HeaderRejected, Note, Reading
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:

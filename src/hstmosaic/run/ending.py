@@ -39,9 +39,9 @@ from hstmosaic.products.tile_index import read_tile, tile_regions, tile_table
 from hstmosaic.run.options import recorded_options
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
 from hstmosaic.run.pictures import REMADE, draw_pictures
-from hstmosaic.store.event_payloads import FailureDigested, Finished, ReportFailed, ReportWritten, Stopped, Warnings
 from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.stage_events import FailureDigested, Finished, ReportFailed, ReportWritten, Stopped, Warnings
 from hstmosaic.store.task_specs import TRAILERS, WORK_FOLDER
 from hstmosaic.text import count_of
 

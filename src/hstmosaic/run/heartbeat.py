@@ -13,7 +13,8 @@ from hstmosaic.monitor.state import ProgressState
 from hstmosaic.plan.estimates import estimate_pictures
 from hstmosaic.run.node.zygote import cpu_of_tasks
 from hstmosaic.run.options import command_record
-from hstmosaic.store.event_payloads import Planned, Progress
+from hstmosaic.store.stage_events import Planned
+from hstmosaic.store.worker_events import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

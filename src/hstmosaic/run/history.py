@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hstmosaic.plan.estimates import MODEL, NOTHING_LEARNED, Factors, Learned
-from hstmosaic.store.event_payloads import Ended
 from hstmosaic.store.files import atomic_draft
 from hstmosaic.store.user_cache import user_cache
+from hstmosaic.store.worker_events import Ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

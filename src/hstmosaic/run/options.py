@@ -12,8 +12,8 @@ from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
 from hstmosaic.products.recorded_options import RecordedCatalog, RecordedOptions
 from hstmosaic.run.pool.machine_limits import cores
 from hstmosaic.run.profiles.profile import Profile, load_profile
-from hstmosaic.store.event_payloads import CommandRecord
 from hstmosaic.store.files import sha256
+from hstmosaic.store.payload import CommandRecord
 from hstmosaic.store.task_specs import Screening
 
 _SHOWN_ELSEWHERE = {"source", "output", "prefix", "notes"}

@@ -15,8 +15,8 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.run_record import read_record
-from hstmosaic.store.event_payloads import Drawing, PicturesFailed
 from hstmosaic.store.files import ENCODING, write_atomically
+from hstmosaic.store.stage_events import Drawing, PicturesFailed
 from hstmosaic.store.task_results import PicturesFailure
 from hstmosaic.store.task_specs import PicturesSpec
 

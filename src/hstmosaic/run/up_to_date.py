@@ -13,9 +13,10 @@ from hstmosaic.products.run_record import RunRecord, read_record
 from hstmosaic.run.earlier_run import read_options
 from hstmosaic.run.options import RunOptions, recorded_options
 from hstmosaic.run.outcome import Outcome
-from hstmosaic.store.event_payloads import Fallback, Finished, ReportWritten, Reused, Skipped
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.stage_events import Fallback, Finished, ReportWritten, Reused
 from hstmosaic.store.task_names import Stage, drizzle_task, stage_of
+from hstmosaic.store.worker_events import Skipped
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:

@@ -9,7 +9,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.store.event_payloads import Fallback, ListenerLost, Payload, Unknown, payload_from
+from hstmosaic.store.event_payloads import payload_from
+from hstmosaic.store.payload import Payload, Unknown
+from hstmosaic.store.stage_events import Fallback
+from hstmosaic.store.worker_events import ListenerLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,8 +6,8 @@ from hstmosaic.errors import FallbackError
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages.finding_sources import report_fallbacks
 from hstmosaic.run.stages.run_state import Run
-from hstmosaic.store.event_payloads import EventKind
 from hstmosaic.store.events import EventLog
+from hstmosaic.store.payload import EventKind
 from hstmosaic.store.task_specs import CRASHED, STATUS, TaskResult
 
 CRASH = TaskResult(ok=False, data={CRASHED: True}, error="KeyError: 'x'")

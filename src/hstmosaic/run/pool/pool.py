@@ -23,9 +23,9 @@ from hstmosaic.run.node.losses import (
 )
 from hstmosaic.run.node.task import TaskOptions, run_task
 from hstmosaic.run.pool.placement import Capacity, Need, in_order, place, short_of_memory
-from hstmosaic.store.event_payloads import Ended, MemoryLimit, Retrying, Running, RunsAlone, Unable, Workers
 from hstmosaic.store.measured import Measured
 from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
+from hstmosaic.store.worker_events import Ended, MemoryLimit, Retrying, Running, RunsAlone, Unable, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

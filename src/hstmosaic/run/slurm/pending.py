@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hstmosaic.store.event_payloads import JobsPending
+from hstmosaic.store.worker_events import JobsPending
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from hstmosaic.run.slurm.answers import SlurmCommandError
-from hstmosaic.store.event_payloads import SlurmAnswers, SlurmSilent
+from hstmosaic.store.worker_events import SlurmAnswers, SlurmSilent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,8 @@ from hstmosaic.run.slurm.commands import cancel, queue
 from hstmosaic.run.slurm.jobs import check_path, config, job_limits, job_name, job_options
 from hstmosaic.run.slurm.tls import run_keys
 from hstmosaic.run.slurm.workers import SlurmWorkers
-from hstmosaic.store.event_payloads import JobsLeft, Note
+from hstmosaic.store.stage_events import Note
+from hstmosaic.store.worker_events import JobsLeft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

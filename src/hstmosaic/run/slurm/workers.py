@@ -20,8 +20,8 @@ from hstmosaic.run.slurm.jobs import job_options
 from hstmosaic.run.slurm.pending import PendingWatch
 from hstmosaic.run.slurm.polling import SlurmQueries, Timing
 from hstmosaic.run.worker import JOB, VERSIONS, check_versions
-from hstmosaic.store.event_payloads import JobLost, JobRefused, JobSubmitted, StrayJob
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.worker_events import JobLost, JobRefused, JobSubmitted, StrayJob
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:

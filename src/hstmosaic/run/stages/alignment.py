@@ -18,8 +18,8 @@ from hstmosaic.run.stages.finding_sources import report_fallbacks, sources_of
 from hstmosaic.run.stages.scheduler import Task
 from hstmosaic.run.stages.stored_catalogs import store_catalogs
 from hstmosaic.run.stages.task_inputs import content_state, file_states, work_is_intact
+from hstmosaic.store.alignment_events import FindingSources, Fitting
 from hstmosaic.store.alignment_results import CARRIED, AlignmentResult
-from hstmosaic.store.event_payloads import FindingSources, Fitting
 from hstmosaic.store.files import write_atomically
 from hstmosaic.store.task_names import ALIGN_TASK
 from hstmosaic.store.task_specs import AlignSpec

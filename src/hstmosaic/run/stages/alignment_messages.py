@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hstmosaic.store.alignment_results import CARRIED, LARGE_MOVE, AlignmentResult, ExposureFit
-from hstmosaic.store.event_payloads import (
+from hstmosaic.store.alignment_events import (
     Aligned,
     Carried,
     ExposureAligned,
@@ -16,6 +15,7 @@ from hstmosaic.store.event_payloads import (
     MovedFar,
     NotAligned,
 )
+from hstmosaic.store.alignment_results import CARRIED, LARGE_MOVE, AlignmentResult, ExposureFit
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from hstmosaic.run.stages.drizzle_specs import drizzle_spec, listed_exposures
 from hstmosaic.run.stages.scheduler import Task, all_of
 from hstmosaic.run.stages.screening import WITHOUT_STRICT
 from hstmosaic.run.stages.task_inputs import file_states
-from hstmosaic.store import event_payloads
-from hstmosaic.store.event_payloads import Drizzling, Reused
+from hstmosaic.store import stage_events
 from hstmosaic.store.events import report_warnings
 from hstmosaic.store.measured import together
+from hstmosaic.store.stage_events import Drizzling, Reused
 from hstmosaic.store.task_names import box_task, drizzle_task, prepare_task
 from hstmosaic.store.task_results import BoxTaskResult, DrizzleResult, PrepareResult
 from hstmosaic.store.task_specs import AssembleSpec, BoxSpec, DrizzleSpec, PrepareSpec, StubSpec
@@ -145,7 +145,7 @@ def gather(run: Run, drizzled: DrizzledLayer) -> None:
     took = together([part.measured for part in (*drizzled.parts, ended)])
     words = f" in {took.wall_seconds:.0f} s with {took.max_rss_mb / 1000:.1f} GB" if took else ""
     names = ", ".join(product.name for product in layer.products)
-    run.events.emit(event_payloads.Gathered(layer.name, took), f"{names} made{words}")
+    run.events.emit(stage_events.Gathered(layer.name, took), f"{names} made{words}")
 
 
 def _task(run: Run, plan: Plan, layer: Layer, used: Sequence[str], notes: HeaderNotes) -> Task:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hstmosaic.products.registration import find_stars, measure_registration
-from hstmosaic.store.event_payloads import Registered
+from hstmosaic.store.stage_events import Registered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.products.manifest import Failure
 from hstmosaic.run.stages.catalog import Service
-from hstmosaic.store.event_payloads import LayerFailed
+from hstmosaic.store.stage_events import LayerFailed
 
 if TYPE_CHECKING:
     from hstmosaic.plan.checks import Exclusion

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from hstmosaic.store.event_payloads import Skipped
 from hstmosaic.store.run_directory import task_key
 from hstmosaic.store.task_specs import TaskResult
+from hstmosaic.store.worker_events import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.run.stages.scheduler import Task
 from hstmosaic.run.stages.task_inputs import file_states
-from hstmosaic.store import event_payloads
-from hstmosaic.store.event_payloads import Kept, Repaired, Screened, ScreeningRejected
+from hstmosaic.store import stage_events
 from hstmosaic.store.events import is_milestone, report_warnings
+from hstmosaic.store.stage_events import Kept, Repaired, Screened, ScreeningRejected
 from hstmosaic.store.task_names import screen_task
 from hstmosaic.store.task_results import ScreenResult
 from hstmosaic.store.task_specs import ScreenSpec, StubSpec
@@ -81,7 +81,7 @@ async def _screen(run: Run, exposure: Exposure, count: _Count) -> Verdict:
     count.done += 1
     if is_milestone(count.done, count.total):
         words = f"screened {count.done} of {count_of(count.total, 'exposure')}"
-        run.events.emit(event_payloads.Screening(count.done, count.total), words)
+        run.events.emit(stage_events.Screening(count.done, count.total), words)
     return _verdict(run, exposure, ended)
 
 

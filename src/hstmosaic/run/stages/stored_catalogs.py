@@ -9,7 +9,7 @@ from hstmosaic.errors import AlignmentError
 from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, stars_around
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
-from hstmosaic.store.event_payloads import CatalogFailed, CatalogRead
+from hstmosaic.store.alignment_events import CatalogFailed, CatalogRead
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
