@@ -5,13 +5,13 @@ import json
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.store.events import event_from_line, event_line
 
-jsonschema = pytest.importorskip("jsonschema")
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = ("plan", "manifest", "events", "provenance")
 RECORDED = Path(__file__).parents[1] / "monitor" / "recorded_run.jsonl"

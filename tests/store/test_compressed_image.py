@@ -1,8 +1,10 @@
 """Tile-compressed images."""
 
+import os
 import shutil
 import subprocess
 
+import fitsio
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -81,8 +83,9 @@ def test_sparse_images_are_small(tmp_path):
 def test_cfitsio_restores_the_same_pixels(files, tmp_path):
     """``funpack`` is CFITSIO's own program."""
     program = shutil.which("funpack")
-    if program is None:
+    if program is None and "CI" not in os.environ:
         pytest.skip("funpack is not installed (Debian: libcfitsio-bin)")
+    assert program, "funpack is not installed (Debian: libcfitsio-bin)"
     restored = tmp_path / "restored.fits"
     subprocess.run([program, "-O", restored, files[1]], check=True, timeout=60)
     with fits.open(files[0]) as plain, fits.open(restored) as found:
@@ -92,7 +95,6 @@ def test_cfitsio_restores_the_same_pixels(files, tmp_path):
 
 
 def test_fitsio_reads_images_and_parts_of_them(files):
-    fitsio = pytest.importorskip("fitsio")
     with fitsio.FITS(str(files[1])) as packed, fits.open(files[0]) as plain:
         for name in ("SCI", "WHT", "DQ"):
             np.testing.assert_array_equal(packed[name].read(), plain[name].data)
