@@ -55,13 +55,13 @@ def schema_of(hint: Any) -> dict[str, Any]:
 
 def object_of(shape: Any, changed: Mapping[str, Any] | None = None, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return the schema of the object that a dataclass becomes in JSON."""
-    hints, told, changed = _hints(shape), _docstrings(shape), changed or {}
+    hints, texts, changed = _hints(shape), _docstrings(shape), changed or {}
     properties = {}
     for item in fields(shape):
         if item.name not in without:
             properties[item.name] = dict(changed.get(item.name) or schema_of(hints.get(item.name)))
-            if item.name in told:
-                properties[item.name]["description"] = told[item.name]
+            if item.name in texts:
+                properties[item.name]["description"] = texts[item.name]
     return {
         "type": "object",
         "description": inspect.cleandoc(shape.__doc__ or ""),

@@ -29,9 +29,9 @@ def errors(log):
     events = [json.loads(line) for line in log.read_text().splitlines()]
     begun = next(event["time"] for event in events if event["kind"] == "planned")
     (ended,) = (event["time"] for event in events if event["kind"] == "finished")
-    told = [event for event in events if event["kind"] == "progress" and event["seconds_left"] is not None]
+    estimates = [event for event in events if event["kind"] == "progress" and event["seconds_left"] is not None]
     half, tenth = (begun + ended) / 2, ended - (ended - begun) / 10
-    some = [(event["seconds_left"], ended - event["time"]) for event in told if half <= event["time"] <= tenth]
+    some = [(event["seconds_left"], ended - event["time"]) for event in estimates if half <= event["time"] <= tenth]
     return [left / really - 1 for left, really in some], ended - begun
 
 

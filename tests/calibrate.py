@@ -179,9 +179,9 @@ def show(rows):
                 ruled = [row for row in some if max(models, key=partial(total, row["sizes"])) is linear]
                 if ruled:
                     factors, errors = fitted(ruled, list(linear), what)
-                    told = ", ".join(f"{name} {value:.4g}" for name, value in factors.items())
+                    values = ", ".join(f"{name} {value:.4g}" for name, value in factors.items())
                     print(
-                        f"            best fit of {len(ruled)}: {told}; "
+                        f"            best fit of {len(ruled)}: {values}; "
                         f"measured / fit {errors.min():.2f} to {errors.max():.2f}"
                     )
 

@@ -1,4 +1,4 @@
-"""The command line: what users type, and what they are told when it cannot be done."""
+"""The command line: what users type, and messages about errors."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def test_completion(call, shell):
 
 
 def completed(words):
-    """What the shell is told to offer for the last of some words."""
+    """Completions of the last of some words."""
     environment = os.environ | {
         "_HSTMOSAIC_COMPLETE": "bash_complete",
         "COMP_WORDS": words,
@@ -112,7 +112,7 @@ def test_options_of_cameras_need_a_camera(call, tmp_path, option):
 
 @pytest.mark.parametrize("verb", ["plan", "run"])
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "expected"),
     [
         ("absent.txt", ["absent.txt"]),
         ("*_drz.fits", ["*_drz.fits"]),
@@ -120,7 +120,7 @@ def test_options_of_cameras_need_a_camera(call, tmp_path, option):
         ("mixed.txt", ["gone_flc.fits", "zero_flc.fits", "text_flc.fits"]),
     ],
 )
-def test_invalid_inputs_are_reported_together(call, tmp_path, verb, source, told):
+def test_invalid_inputs_are_reported_together(call, tmp_path, verb, source, expected):
     here = tmp_path / "here"
     (here / "empty.txt").write_text("# nothing\n\n")
     (here / "zero_flc.fits").touch()
@@ -129,7 +129,7 @@ def test_invalid_inputs_are_reported_together(call, tmp_path, verb, source, told
     before = sorted(path.name for path in here.iterdir())
     code, _, err = call(verb, source, *(["-s"] if verb == "run" else []))
     assert code == ExitCode.BAD_INPUT
-    for name in told:
+    for name in expected:
         (line,) = [line for line in err.splitlines() if line.strip().startswith(name)]
         assert line.count(";") >= 1, "cause and next step"
     assert sorted(path.name for path in here.iterdir()) == before
@@ -326,7 +326,7 @@ def test_the_command_line_overrules_a_contrary_option_of_the_file(call, listed, 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ('outptu-dir = "x"', "unknown option 'outptu-dir'\n  -> did you mean output-dir?"),
         ("json = true", "unknown option 'json'"),
@@ -336,10 +336,10 @@ def test_the_command_line_overrules_a_contrary_option_of_the_file(call, listed, 
         ("workers = ", "cannot read"),
     ],
 )
-def test_a_wrong_file_of_options_is_a_usage_error(call, listed, tmp_path, text, told):
+def test_a_wrong_file_of_options_is_a_usage_error(call, listed, tmp_path, text, expected):
     (tmp_path / "hstmosaic.toml").write_text(text)
     code, _, err = call("plan", listed)
-    assert (code, told in err) == (ExitCode.USAGE, True), err
+    assert (code, expected in err) == (ExitCode.USAGE, True), err
 
 
 def test_measurements_can_be_switched_off_in_the_file(call, listed, tmp_path):

@@ -47,8 +47,8 @@ class Cells(HTMLParser):
 
 def loaded_by(code):
     """Names of costly packages that some code imports."""
-    asked = f"import sys\n{code}\nprint([name for name in {HEAVY} if name in sys.modules])"
-    shown = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    code_and_check = f"import sys\n{code}\nprint([name for name in {HEAVY} if name in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code_and_check], capture_output=True, text=True, check=True)
     return ast.literal_eval(shown.stdout.splitlines()[-1])
 
 

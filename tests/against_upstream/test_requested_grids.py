@@ -16,7 +16,7 @@ from hstmosaic.plan.target_grid import read_grid
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
-from hstmosaic.store.task_specs import read_result
+from hstmosaic.store.result_files import read_result
 
 pytestmark = pytest.mark.upstream
 

@@ -58,7 +58,7 @@ class Stars:
 
 @dataclass
 class Service:
-    """A running service: its address, what it was asked, and how it behaves.
+    """A running service: its address, the requests, and how it behaves.
 
     `modes` are used up one request after the other, the last one stays. Modes: ``good``, ``500``, ``404``,
     ``rubbish``, ``empty``, ``no-epoch`` (refuses requests with an EPOCH), ``error``, ``slow`` (drips), ``hang``,
@@ -67,7 +67,7 @@ class Service:
 
     stars: Stars
     modes: list = field(default_factory=lambda: ["good"])
-    asked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
     url: str = ""
 
     def mode(self):
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         service, query = self.service, parse_qs(urlsplit(self.path).query)
-        service.asked.append(self.path)
+        service.requests.append(self.path)
         mode = service.mode()
         text = {
             "rubbish": "<html>\r\n<body>Please log in to the hotel's network</body>\r\n</html>",

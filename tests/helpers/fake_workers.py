@@ -19,7 +19,7 @@ class FakeWorkers:
     losses: dict[str, Loss] = field(default_factory=dict)
     period: float = 0.001
     memory_limit: str = "test"
-    asked: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
     """Needs of the tasks that waited at each step."""
 
     def workers(self):
@@ -51,7 +51,7 @@ class FakeWorkers:
         return bool(self.sizes)
 
     def scale(self, waiting, busy):
-        self.asked.append(list(waiting))
+        self.requests.append(list(waiting))
 
 
 class FakeFuture:

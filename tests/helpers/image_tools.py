@@ -22,7 +22,7 @@ class Image:
     sif: Path
     archive: Path
     secrets: tuple[str, ...]
-    """Words that were in what the build was told in secret."""
+    """Words of the build secrets."""
     sbom: dict
 
     def podman(self, *words, user="65534:65534", where=None, options=()):
@@ -37,7 +37,7 @@ class Image:
         ]
 
     def inspect(self):
-        return json.loads(said("podman", "image", "inspect", self.name))[0]
+        return json.loads(output_of("podman", "image", "inspect", self.name))[0]
 
     def layers(self):
         """Iterate over the layers, each a stream of a tar file."""
@@ -47,7 +47,7 @@ class Image:
                 yield archive.extractfile(name)
 
 
-def said(*command, **options):
+def output_of(*command, **options):
     """Return what a command prints."""
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=1500, check=False, **options)
     assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
@@ -60,7 +60,7 @@ def as_nobody(*command):
 
 
 def bits(folder):
-    """Return header cards and data of all mosaics in a folder, without what says where they were made."""
+    """Return header cards and data of all mosaics in a folder, without those that depend on the place."""
     found = {}
     for path in sorted(Path(folder).glob("*_dr[cz].fits")):
         with fits.open(path) as hdus:

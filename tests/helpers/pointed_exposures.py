@@ -35,7 +35,7 @@ class Aim:
 
     @property
     def plan(self) -> ExposurePlan:
-        """What the simulator is told."""
+        """Parameters of the simulated exposures."""
         fields = {"filter": FILTERS[self.camera], "exptime": 100.0} | self.more
         pointing = Pointing(self.ra, self.dec, self.orient)
         return ExposurePlan(camera=_cut(self.camera, self.shape), pointing=pointing, **fields)

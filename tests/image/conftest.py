@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from pip._internal.models.index import PyPI
 
-from helpers.image_tools import ROOT, Image, clean_environment, said
+from helpers.image_tools import ROOT, Image, clean_environment, output_of
 from hstmosaic import __version__
 
 HERE = Path(__file__).parent
@@ -70,15 +70,15 @@ def base(workshop):
     name = "localhost/hstmosaic-test-base:bookworm"
     if subprocess.run(["podman", "image", "exists", name], check=False).returncode != 0:
         archive = workshop / "base.tar"
-        said(HERE / "make_base.sh", archive)
-        said("podman", "import", "--quiet", archive, name)
+        output_of(HERE / "make_base.sh", archive)
+        output_of("podman", "import", "--quiet", archive, name)
         archive.unlink()
     return name
 
 
 def pip_configuration():
     """Return what this machine's pip knows of where packages come from."""
-    lines = [line.partition("=") for line in said(sys.executable, "-m", "pip", "config", "list").splitlines()]
+    lines = [line.partition("=") for line in output_of(sys.executable, "-m", "pip", "config", "list").splitlines()]
     values = {key.rpartition(".")[2]: value.strip("'") for key, _, value in lines}
     wanted = {key: values[key] for key in ("index-url", "trusted-host", "timeout") if key in values}
     return "[global]\n" + "".join(f"{key} = {value}\n" for key, value in wanted.items())
@@ -99,7 +99,7 @@ def private_words(text):
 def image(workshop, base):
     """Build the image as `make image` and `make sif` do, with secrets whose words can be looked for."""
     words = tuple(secrets.token_hex(12) for _ in range(3))
-    told = {"APT_SOURCES": "build.sources", "PIP_CONF": "pip.conf", "CA_BUNDLE": "ca.crt"}
+    files = {"APT_SOURCES": "build.sources", "PIP_CONF": "pip.conf", "CA_BUNDLE": "ca.crt"}
     texts = [
         Path("/etc/apt/sources.list.d/debian.sources").read_text(),
         pip_configuration(),
@@ -107,22 +107,22 @@ def image(workshop, base):
     ]
     environment = clean_environment(BASE_IMAGE=base)
     words += tuple(private_words("\n".join(texts)))
-    for (variable, name), word, text in zip(told.items(), words[:3], texts, strict=True):
+    for (variable, name), word, text in zip(files.items(), words[:3], texts, strict=True):
         (workshop / name).write_text(f"# {word}\n{text}")
         environment[variable] = str(workshop / name)
     name = f"hstmosaic:{__version__}"
-    print(said("make", "--silent", "image", cwd=ROOT, env=environment)[-3000:])
-    for file in told.values():
+    print(output_of("make", "--silent", "image", cwd=ROOT, env=environment)[-3000:])
+    for file in files.values():
         (workshop / file).unlink()
     sif, archive = workshop / "hstmosaic.sif", workshop / "hstmosaic.tar"
     archive.unlink(missing_ok=True)
-    said("podman", "save", "--quiet", "--format", "docker-archive", "--output", archive, name)
+    output_of("podman", "save", "--quiet", "--format", "docker-archive", "--output", archive, name)
     fast = {
         "SIF": str(sif),
         "SIF_OPTIONS": '--mksquashfs-args "-comp zstd -Xcompression-level 1"',
         "ARCHIVE": str(archive),
     }
-    print(said("make", "--silent", "sif", cwd=ROOT, env=environment | fast))
+    print(output_of("make", "--silent", "sif", cwd=ROOT, env=environment | fast))
     (sbom,) = (ROOT / "build").glob("hstmosaic-*.cdx.json")
     yield Image(name, sif, archive, words, json.loads(sbom.read_text()))
 
@@ -132,8 +132,8 @@ def demo(workshop):
     """Simulate the demo field where ordinary users can read it; this installation mosaics it too."""
     folder = workshop / "demo"
     if not folder.exists():
-        said(sys.executable, "-m", "hstmosaic.cli", "simulate", folder / "exposures")
-        said(
+        output_of(sys.executable, "-m", "hstmosaic.cli", "simulate", folder / "exposures")
+        output_of(
             sys.executable,
             "-m",
             "hstmosaic.cli",

@@ -7,7 +7,7 @@ import tarfile
 import pytest
 from packaging.requirements import Requirement
 
-from helpers.image_tools import ROOT, said
+from helpers.image_tools import ROOT, output_of
 from hstmosaic import __version__
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
@@ -89,12 +89,12 @@ def test_the_list_of_contents_is_the_lock_and_what_debian_says(image):
     assert python == wanted
     debian = {c["name"]: c["version"] for c in image.sbom["components"] if is_debian(c)}
     query = ("-W", "-f", "${Package} ${Version}\\n")
-    there = said(*image.podman(*query, options=("--entrypoint", "dpkg-query")))
+    there = output_of(*image.podman(*query, options=("--entrypoint", "dpkg-query")))
     assert debian == dict(line.split() for line in there.splitlines())
 
 
 def test_the_list_is_in_the_image_and_would_be_the_same_again(image):
-    inside = said(*image.podman("/opt/hstmosaic/sbom.cdx.json", options=("--entrypoint", "cat")))
+    inside = output_of(*image.podman("/opt/hstmosaic/sbom.cdx.json", options=("--entrypoint", "cat")))
     assert json.loads(inside) == image.sbom
     # nothing in it depends on when or how often the image is built
     assert "timestamp" not in image.sbom["metadata"]
@@ -106,7 +106,7 @@ def test_labels_user_and_entry(image):
     labels = config["Labels"]
     assert labels["org.opencontainers.image.version"] == __version__
     assert labels["org.opencontainers.image.licenses"] == "BSD-3-Clause"
-    head = said("git", "rev-parse", "HEAD", cwd=ROOT).strip()
+    head = output_of("git", "rev-parse", "HEAD", cwd=ROOT).strip()
     assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") == head
     assert labels["org.hstmosaic.digest"].startswith("sha256:")
     assert (config["User"], config["Entrypoint"]) == ("hstmosaic", ["hstmosaic"])
@@ -115,13 +115,13 @@ def test_labels_user_and_entry(image):
 
 
 def test_the_sif_has_labels_and_help(image):
-    labels = json.loads(said("apptainer", "inspect", "--json", image.sif))["data"]["attributes"]["labels"]
+    labels = json.loads(output_of("apptainer", "inspect", "--json", image.sif))["data"]["attributes"]["labels"]
     assert labels["org.hstmosaic.digest"] == image.inspect()["Config"]["Labels"]["org.hstmosaic.digest"]
-    assert "hstmosaic-slurm" in said("apptainer", "run-help", image.sif)
+    assert "hstmosaic-slurm" in output_of("apptainer", "run-help", image.sif)
 
 
 def test_layers_are_of_a_size(image):
-    sizes = [layer["size"] for layer in json.loads(said("podman", "history", "--format", "json", image.name))]
+    sizes = [layer["size"] for layer in json.loads(output_of("podman", "history", "--format", "json", image.name))]
     assert 400e6 < sum(sizes) < 1e9
     # a new version of hstmosaic moves a few megabytes
     first_big = next(i for i, size in enumerate(sizes) if size > 100e6)
@@ -129,6 +129,6 @@ def test_layers_are_of_a_size(image):
     # what container/README.md says
     base, python, packages, *ours = [size for size in reversed(sizes) if size]
     page = (ROOT / "container" / "README.md").read_text()
-    told = [*re.findall(r"^\| .* \| (\d+) \|$", page, re.MULTILINE), *re.findall(r"SIF file has (\d+) MB", page)]
+    documented = [*re.findall(r"^\| .* \| (\d+) \|$", page, re.MULTILINE), *re.findall(r"SIF file has (\d+) MB", page)]
     found = [base, python, packages, sum(ours), image.sif.stat().st_size]
-    assert [int(size) * 1e6 for size in told] == pytest.approx(found, rel=0.05, abs=1e6)
+    assert [int(size) * 1e6 for size in documented] == pytest.approx(found, rel=0.05, abs=1e6)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from helpers.documented_pages import execute, read_page
-from helpers.image_tools import ROOT, clean_environment, said
+from helpers.image_tools import ROOT, clean_environment, output_of
 from helpers.mini_slurm import mini_slurm
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -21,7 +21,7 @@ def test_commands_of_the_page(image, place, monkeypatch):
     page = read_page(ROOT / "docs/images.md")
     assert page.commands == "image"
     # other tests compare bits of the demo field; here it is the commands that count, so small detectors do
-    said(sys.executable, "-m", "hstmosaic.cli", "simulate", place, "--subarray", "256", "256")
+    output_of(sys.executable, "-m", "hstmosaic.cli", "simulate", place, "--subarray", "256", "256")
     for name in ("Makefile", "container", "slurm"):
         (place / name).symlink_to(ROOT / name)
     (place / "hstmosaic.sif").symlink_to(image.sif)

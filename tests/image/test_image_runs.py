@@ -9,7 +9,7 @@ import time
 import pytest
 from astropy.io import fits
 
-from helpers.image_tools import ROOT, as_nobody, bits, clean_environment, said
+from helpers.image_tools import ROOT, as_nobody, bits, clean_environment, output_of
 
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
 
@@ -31,7 +31,9 @@ def fuse(image):
 
 def test_podman_makes_the_same_bits_as_the_user(image, demo, place):
     exposures = demo / "exposures"
-    said(*image.podman("run", exposures / "list.txt", "-s", options=("-v", f"{exposures}:{exposures}:ro"), where=place))
+    output_of(
+        *image.podman("run", exposures / "list.txt", "-s", options=("-v", f"{exposures}:{exposures}:ro"), where=place)
+    )
     assert bits(place) == bits(demo / "outside")
     assert owners(place) == {NOBODY}
     label = image.inspect()["Config"]["Labels"]["org.hstmosaic.digest"]
@@ -41,12 +43,12 @@ def test_podman_makes_the_same_bits_as_the_user(image, demo, place):
 
 
 def test_apptainer_makes_the_same_bits_as_the_user(image, fuse, demo, place):
-    told = said(
+    printed = output_of(
         *as_nobody("apptainer", "run", "--bind", demo, image.sif, "run", demo / "exposures/list.txt", "-s"),
         # packages of the host do not get in
         env=clean_environment(HOME=str(place), PYTHONPATH="/nowhere", PYTHONHOME="/nowhere"),
     )
-    assert "finished" in told
+    assert "finished" in printed
     assert bits(place) == bits(demo / "outside")
     assert owners(place) == {NOBODY}
 
@@ -56,7 +58,7 @@ def test_make_mosaic_in_an_image(kind, image, demo, workshop):
     where = str(image.sif) if kind == "apptainer" else image.name
     out = workshop / f"made-by-make-{kind}"
     given = {"IMAGE": where, "INPUT": str(demo / "exposures/list.txt"), "OUT": str(out), "SKIP_ALIGN": "1"}
-    said("make", "--silent", "mosaic", *(f"{k}={v}" for k, v in given.items()), cwd=ROOT, env=clean_environment())
+    output_of("make", "--silent", "mosaic", *(f"{k}={v}" for k, v in given.items()), cwd=ROOT, env=clean_environment())
     assert bits(out) == bits(demo / "outside")
 
 
@@ -76,7 +78,7 @@ def test_exit_codes_pass_through(image, fuse, place):
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["podman", "apptainer"])
 def test_sigterm_passes_through(kind, image, fuse, demo, place):
-    said("cp", "-r", demo / "exposures", place / "exposures")
+    output_of("cp", "-r", demo / "exposures", place / "exposures")
     command = commands(image, place, "run", "exposures/list.txt", "-s", "-o", "stopped")[kind]
     with subprocess.Popen(
         command, env=clean_environment(HOME=str(place)), stderr=subprocess.PIPE, text=True
@@ -90,15 +92,15 @@ def test_sigterm_passes_through(kind, image, fuse, demo, place):
     assert "interrupted" in words
     assert list(place.glob(".*.part")) == []
     if kind == 0:
-        assert said("podman", "ps", "--quiet") == ""
+        assert output_of("podman", "ps", "--quiet") == ""
 
 
 def test_the_doctor_compares_inside_and_outside(image, tmp_path):
     outside = (sys.executable, "-m", "hstmosaic.cli", "doctor", "--output-dir", tmp_path)
     for where in image.sif, image.name:
-        assert f"{where} has the same versions" in said(*outside, "--image", where)
-    inside = said(*image.podman("doctor", "--output-dir", "/tmp"))
-    here = said(*outside).splitlines()[0]
+        assert f"{where} has the same versions" in output_of(*outside, "--image", where)
+    inside = output_of(*image.podman("doctor", "--output-dir", "/tmp"))
+    here = output_of(*outside).splitlines()[0]
     assert inside.splitlines()[0].startswith(f"{here}; image {image.name}@sha256:")
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from helpers.bridge import check_bridge
-from helpers.image_tools import ROOT, bits, clean_environment, said
+from helpers.image_tools import ROOT, bits, clean_environment, output_of
 from helpers.mini_slurm import ask, mini_slurm, wait_until
 from hstmosaic.errors import ClusterError
 from hstmosaic.run.profiles.profile import load_profile
@@ -128,8 +128,8 @@ def test_the_exit_code_of_the_driver_inside(slurm, image, tmp_path, monkeypatch)
 
 def test_the_doctor_looks_into_the_image_on_a_node(slurm, image, tmp_path):
     site = profile(tmp_path, f", image: {image.sif}")
-    told = said(sys.executable, "-m", "hstmosaic.cli", "doctor", "--profile", site, "--output-dir", tmp_path)
-    assert re.search(rf"ok    image: node\d runs {image.name}@{digest(image)}", told)
+    printed = output_of(sys.executable, "-m", "hstmosaic.cli", "doctor", "--profile", site, "--output-dir", tmp_path)
+    assert re.search(rf"ok    image: node\d runs {image.name}@{digest(image)}", printed)
     gone = profile(tmp_path, ", image: /no/such/image.sif")
     command = [sys.executable, "-m", "hstmosaic.cli", "doctor", "--profile", str(gone), "--output-dir", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -73,9 +73,9 @@ def test_what_arguments_name_is_seen(call, tmp_path, monkeypatch):
     deep = folder(tmp_path / "data/deep/er", "a_flc.fits")
     out = folder(tmp_path / "out")
     words = ("run", f"{tmp_path}/data/**/a_flc.fits", "--profile=~/batch/site.yaml", "--output-dir", out / "new/one")
-    code, told, _ = call(tmp_path / "an.sif", *words)
+    code, printed, _ = call(tmp_path / "an.sif", *words)
     assert code == 0
-    assert seen(told) == set(map(str, (profile, deep, out, tmp_path / "here")))
+    assert seen(printed) == set(map(str, (profile, deep, out, tmp_path / "here")))
 
 
 def test_podman_gets_the_same_folders_and_the_user(call, tmp_path):
@@ -91,13 +91,13 @@ def test_podman_gets_the_same_folders_and_the_user(call, tmp_path):
 )
 def test_paths_outside_of_the_image_are_errors(image, name, mark, call, tmp_path):
     data = folder(tmp_path / name, "a_flc.fits")
-    code, words, said = call(tmp_path / image if image else "hstmosaic", "run", data / "a_flc.fits")
+    code, words, printed = call(tmp_path / image if image else "hstmosaic", "run", data / "a_flc.fits")
     assert (code, words) == (1, [])
-    assert f"{data} cannot be seen in an image, because of the {mark} in its name" in said
+    assert f"{data} cannot be seen in an image, because of the {mark} in its name" in printed
 
 
 @pytest.mark.parametrize("name", ["build/hstmosaic.sif", "/images/sandbox", "./sandbox"])
 def test_a_missing_file_is_not_an_image(name, call):
-    code, words, said = call(name, "run", "list.txt")
+    code, words, printed = call(name, "run", "list.txt")
     assert (code, words) == (1, [])
-    assert f"{name}: there is no such file" in said
+    assert f"{name}: there is no such file" in printed

@@ -136,9 +136,9 @@ def test_status_from_another_shell_follows_the_run(on_terminal):
     assert "driver         host" in meanwhile
     assert "screening      " in meanwhile
     assert "1 running (" in meanwhile
-    asked = [sys.executable, "-m", "hstmosaic.cli", "status", str(output / "stub-foo_run")]
+    command = [sys.executable, "-m", "hstmosaic.cli", "status", str(output / "stub-foo_run")]
     for options in ([], ["--watch"]):
-        after = subprocess.run([*asked, *options], capture_output=True, text=True, check=True, timeout=60).stdout
+        after = subprocess.run([*command, *options], capture_output=True, text=True, check=True, timeout=60).stdout
         assert "driver         none, the run is finished" in after
         assert "screening      6 of 6 finished, 0 running, 0 failed" in after
         assert "3 made (" in after
@@ -280,9 +280,9 @@ def test_a_run_whose_log_is_empty_has_not_begun_in_1970(tmp_path):
 
 @pytest.mark.parametrize("total", [1, 9, 10, 12, 19, 100, 1009])
 def test_progress_is_worth_eleven_lines_at_most_and_the_last_one(total):
-    told = [done for done in range(1, total + 1) if is_milestone(done, total)]
-    assert told[-1] == total
-    assert len(told) <= 11
+    milestones = [done for done in range(1, total + 1) if is_milestone(done, total)]
+    assert milestones[-1] == total
+    assert len(milestones) <= 11
 
 
 def test_two_who_ask_are_not_taken_for_drivers(tmp_path):

@@ -88,8 +88,8 @@ def test_what_was_finished_before_is_done():
 
 
 def test_without_an_alignment_its_tasks_are_dropped_and_drizzling_is_not():
-    told = event_of("not aligned", "NOT aligned: no network", "warning", {"cause": "no network"})
-    state = add_up([*until("aligning"), told])
+    emitted = event_of("not aligned", "NOT aligned: no network", "warning", {"cause": "no network"})
+    state = add_up([*until("aligning"), emitted])
     assert counts(state)["finding stars"] == (6, 0, 6)
     assert all(task.state == DROPPED for task in state.stages()["aligning"])
     assert all(state.tasks[name].state == WAITING for name in DRIZZLES)
@@ -100,8 +100,8 @@ def test_without_an_alignment_its_tasks_are_dropped_and_drizzling_is_not():
 
 
 def test_stars_of_an_exposure_that_is_left_out_are_not_waited_for():
-    told = event_of("left out", "", "warning", {"exposure": "itri01a0q_flc.fits"})
-    state = add_up([*until("screened"), told])
+    emitted = event_of("left out", "", "warning", {"exposure": "itri01a0q_flc.fits"})
+    state = add_up([*until("screened"), emitted])
     assert state.tasks["sources-itri01a0q_flc"].state == DROPPED
     assert advance(state, event_of("left out", "x by its header", "warning")).tasks == state.tasks
 
@@ -114,8 +114,10 @@ def test_a_layer_that_fails_is_over():
 
 
 def test_the_cpu_time_of_running_tasks_is_known_from_the_heartbeat():
-    told = event_of("progress", "", "debug", {"cpu": {"align": 0.7, "drizzle-acs_wfc_f814w": 3.0, "gone": 1.0}}, BEGUN)
-    state = add_up([*until("running", task="align"), told])
+    emitted = event_of(
+        "progress", "", "debug", {"cpu": {"align": 0.7, "drizzle-acs_wfc_f814w": 3.0, "gone": 1.0}}, BEGUN
+    )
+    state = add_up([*until("running", task="align"), emitted])
     assert (state.tasks["align"].cpu, state.tasks["align"].looked_at) == (0.7, BEGUN)
     assert state.tasks["drizzle-acs_wfc_f814w"].cpu is None
 
@@ -124,9 +126,9 @@ def test_what_running_tasks_compute_of_late_is_what_counts():
     """A core of its own for two minutes, then a quarter of one for two."""
     cpu = [*(10.0 * k for k in range(13)), *(120 + 2.5 * k for k in range(1, 13))]
     looks = [(BEGUN + 10 * (k + 1), {"cpu": {"align": seconds}}) for k, seconds in enumerate(cpu)]
-    told = [event_of("progress", "", "debug", data, when) for when, data in looks]
+    emitted = [event_of("progress", "", "debug", data, when) for when, data in looks]
     started = until("running", task="align")
-    state = add_up([*started[:-1], replace(started[-1], time=BEGUN), *told])
+    state = add_up([*started[:-1], replace(started[-1], time=BEGUN), *emitted])
     wall, work = state.recent
     assert work / wall == pytest.approx(0.25, abs=0.06)
 

@@ -149,10 +149,10 @@ GRIDS = [
 
 def their_grid(upstream, names: list[str], sky_cell: str, scale: str, limits: Limits):
     """WCS of the trimmed product; drizzlepac's product needs no more than these attributes for it."""
-    told = SimpleNamespace(skycell=upstream.cells.SkyCell.from_name(sky_cell, scale=scale), all_mvm_exposures=names)
+    product = SimpleNamespace(skycell=upstream.cells.SkyCell.from_name(sky_cell, scale=scale), all_mvm_exposures=names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return upstream.product.SkyCellProduct.generate_metawcs(told, custom_limits=limits.as_list())
+        return upstream.product.SkyCellProduct.generate_metawcs(product, custom_limits=limits.as_list())
 
 
 def assert_same_grids(upstream, folder: Path, aims: list[Aim], cell_id: int | None = None) -> None:

@@ -235,9 +235,9 @@ def test_a_prefix_is_checked_before_anything_is_read(tmp_path):
 
 
 def test_progress_is_reported(tmp_path):
-    told = []
-    make_plan(write_list(tmp_path, MOSAIC), on_read=lambda *counts: told.append(counts))
-    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    reported = []
+    make_plan(write_list(tmp_path, MOSAIC), on_read=lambda *counts: reported.append(counts))
+    assert reported == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_close_calls_are_noted(tmp_path):

@@ -1,4 +1,4 @@
-"""What the catalogue service is asked, and which replies are good."""
+"""Requests to the catalogue service, and which replies are good."""
 
 from itertools import pairwise
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What the user is told about exposures and layers that are used."""
+"""Cautions about exposures and layers that are used."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_scopes_without_layers_are_found(parameters):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("final_pixfrax = 1.0", "no such parameter of AstroDrizzle; did you mean final_pixfrac"),
+        ("final_pixfrax = 1.0", "AstroDrizzle has no parameter of this name; did you mean final_pixfrac"),
         ('final_kernel = "sqare"', "must be one of square, point, gaussian, turbo, tophat, lanczos3, not 'sqare'"),
         ("final_pixfrac = 2.0", "must be above 0 and at most 1, not 2"),
         ("final_pixfrac = true", "must be a number, not True"),

@@ -142,15 +142,15 @@ def test_several_numbers_a_row(tmp_path):
         read_catalog(tmp_path / "stars.fits")
 
 
-@pytest.mark.parametrize(("epoch", "said"), [(57388.0, "57388"), (2457388.5, "2457388.5"), (16.0, "16")])
-def test_an_epoch_that_is_not_a_year(tmp_path, epoch, said):
+@pytest.mark.parametrize(("epoch", "stated"), [(57388.0, "57388"), (2457388.5, "2457388.5"), (16.0, "16")])
+def test_an_epoch_that_is_not_a_year(tmp_path, epoch, stated):
     """Or proper motions would move stars by degrees, and nobody would know why none matches."""
     table = Table({"ra": [10.0, 11.0], "dec": [20.0, 21.0], "pmra": [5.0, 5.0]})
     Table(table, meta={"epoch": epoch}).write(tmp_path / "meta.ecsv")
     table["epoch"] = [2016.0, epoch]
     table.write(tmp_path / "column.ecsv")
     for name in ("meta.ecsv", "column.ecsv"):
-        with pytest.raises(AlignmentError, match=f"{name}: its epoch {said} is not a year"):
+        with pytest.raises(AlignmentError, match=f"{name}: its epoch {stated} is not a year"):
             read_catalog(tmp_path / name)
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hstmosaic.products.charts import SIDE, TaskBar, duration, memory_bars, nice_step, plane, time_ticks, timeline
 
 
-def bar(name, started, seconds, worker="a", memory=100.0, asked=None):
-    return TaskBar(name, name.split("-")[0], started, seconds, worker, memory, asked)
+def bar(name, started, seconds, worker="a", memory=100.0, requested=None):
+    return TaskBar(name, name.split("-")[0], started, seconds, worker, memory, requested)
 
 
 @given(
@@ -78,9 +78,9 @@ def test_there_are_never_too_many_points():
 
 def test_memory_is_shown_by_layer_and_by_the_largest_of_other_tasks():
     tasks = [
-        bar("screen-a", 0, 1, memory=100.0, asked=300),
-        bar("screen-b", 0, 1, memory=200.0, asked=400),
-        bar("drizzle-x", 0, 1, memory=900.0, asked=1000),
+        bar("screen-a", 0, 1, memory=100.0, requested=300),
+        bar("screen-b", 0, 1, memory=200.0, requested=400),
+        bar("drizzle-x", 0, 1, memory=900.0, requested=1000),
     ]
     made = [(b.label, b.asked_mb, b.used_mb) for b in memory_bars(tasks, {"drizzle-x": "WFC3/IR X"})]
     assert made == [("screening, largest of 2", 400, 200.0), ("WFC3/IR X", 1000, 900.0)]

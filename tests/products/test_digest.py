@@ -52,8 +52,8 @@ def test_a_log_without_an_error_shows_nothing():
 def test_the_end_of_a_traceback_has_line_numbers(failed):
     found = failed(f"{LOG}\n{raised(too_large)}")
     assert found.cause == "memory"
-    said, place, error = found.lines
-    assert said == "error: hapmultisequencer returned 1"
+    summary, place, error = found.lines
+    assert summary == "error: hapmultisequencer returned 1"
     assert re.fullmatch(r'log.txt:\d+: File ".*numeric.py", line \d+, in ones', place)
     assert re.fullmatch(r"log.txt:\d+: numpy.*MemoryError: Unable to allocate .*", error)
     number = int(error.split(":")[1])

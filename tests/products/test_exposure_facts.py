@@ -15,7 +15,7 @@ from hstmosaic.products.decimate import Decimated
 from hstmosaic.products.exposure_counts import exposure_counts
 from hstmosaic.products.measurements import ab_zero_point, limiting_magnitude, measure
 from hstmosaic.products.pivots import pivot_wavelength
-from hstmosaic.products.report_content import position_angle
+from hstmosaic.products.report_rows import position_angle
 from hstmosaic.products.sky_levels import sky_levels
 
 SIDE = 100

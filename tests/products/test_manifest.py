@@ -35,7 +35,7 @@ def test_a_manifest_is_read_as_it_was_written():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "cause"),
     [
         ("[]", "not a manifest"),
         ("{", "property name"),
@@ -48,8 +48,8 @@ def test_a_manifest_is_read_as_it_was_written():
         (MANIFEST.to_json().replace('"foo_drc.fits"', "5"), "of the product 5 is damaged"),
     ],
 )
-def test_damaged_manifests_are_refused(text, told):
-    with pytest.raises(ValueError, match=told):
+def test_damaged_manifests_are_refused(text, cause):
+    with pytest.raises(ValueError, match=cause):
         manifest_from_json(text)
 
 

@@ -256,8 +256,8 @@ def picture(name):
 def start_again(directory, *events):
     with (directory / "logs" / "run.jsonl").open("a") as log:
         for kind, layer in (("planned", None), *events):
-            told = {"kind": kind, "time": 2e9, "level": "info", "message": "", "command": {}}
-            log.write(json.dumps(told | ({} if layer is None else {"layer": layer})) + "\n")
+            fields = {"kind": kind, "time": 2e9, "level": "info", "message": "", "command": {}}
+            log.write(json.dumps(fields | ({} if layer is None else {"layer": layer})) + "\n")
 
 
 def test_an_early_end_keeps_earlier_pictures(copied):

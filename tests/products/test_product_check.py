@@ -1,4 +1,4 @@
-"""A product that is not as planned is refused, and says why."""
+"""Products that differ from the plan are refused with the cause."""
 
 import hashlib
 
@@ -63,7 +63,7 @@ def test_a_product_as_planned_passes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "cause"),
     [
         ({"shape": (21, 30)}, r"shape \(21, 30\) instead of \(20, 30\)"),
         ({"weight": (20, 29)}, "weight image has another shape"),
@@ -81,9 +81,9 @@ def test_a_product_as_planned_passes(tmp_path):
         ({"D004DATA": "foo_wfc3_uvis_f606w_all-icab03a0_flc.fits[sci,1]"}, "exposures not planned: foo_wfc3"),
     ],
 )
-def test_what_differs_is_named(tmp_path, changes, told):
+def test_what_differs_is_named(tmp_path, changes, cause):
     write(tmp_path / PRODUCT.name, **changes)
-    with pytest.raises(ProductError, match=told):
+    with pytest.raises(ProductError, match=cause):
         check_product(tmp_path / PRODUCT.name, PRODUCT, USED)
 
 

@@ -1,4 +1,4 @@
-"""Provenance says who made what from what, and can be read by any reader of W3C PROV."""
+"""Provenance records who made what from what, in W3C PROV."""
 
 import json
 from dataclasses import replace
@@ -14,7 +14,7 @@ from hstmosaic.products.provenance import RunFacts, provenance_json, read_proven
 from hstmosaic.products.recorded_options import RecordedOptions
 from hstmosaic.store.alignment_results import AlignmentResult, ExposureFit
 from hstmosaic.store.files import sha256
-from hstmosaic.store.task_specs import TaskResult, write_result
+from hstmosaic.store.result_files import TaskResult, write_result
 
 IMAGE = {"name": "hstmosaic:0.1.0", "digest": "sha256:" + "ab" * 32}
 OPTIONS = RecordedOptions(
@@ -54,8 +54,8 @@ def run(plan, tmp_path):
 def add_task(folder, name, result, **measured):
     (folder / "tasks" / name).mkdir(parents=True)
     write_result(folder / "tasks" / name, result)
-    told = {"wall_seconds": 10.0, "cpu_seconds": 9.0, "max_rss_mb": 500.0, "host": "node1", "started": 1.7e9}
-    (folder / "tasks" / name / "measured.json").write_text(json.dumps(told | measured))
+    measurements = {"wall_seconds": 10.0, "cpu_seconds": 9.0, "max_rss_mb": 500.0, "host": "node1", "started": 1.7e9}
+    (folder / "tasks" / name / "measured.json").write_text(json.dumps(measurements | measured))
 
 
 @pytest.fixture

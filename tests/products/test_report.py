@@ -1,4 +1,4 @@
-"""The report's words: what a run directory says, however the run ended."""
+"""Text of the report, however the run ended."""
 
 import html
 import json
@@ -19,7 +19,7 @@ from hstmosaic.errors import ExitCode, OutputError
 from hstmosaic.products.charts import duration
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.report import number_text, size_text, write_report
-from hstmosaic.products.report_content import read_tasks
+from hstmosaic.products.report_rows import read_tasks
 from hstmosaic.products.run_record import read_record
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
@@ -90,10 +90,10 @@ def test_the_methods_paragraph_has_the_versions_and_numbers_of_the_run(run):
 
 
 def test_warnings_about_products_are_one_amber_line(run):
-    told = ["3 of 6 exposures left out", "not aligned: no catalogue"]
-    add_event(run, kind="finished", exit_code=0, warnings=told)
+    warnings = ["3 of 6 exposures left out", "not aligned: no catalogue"]
+    add_event(run, kind="finished", exit_code=0, warnings=warnings)
     text = write_report(run).read_text()
-    assert f'<span class="badge warn">finished with warnings: {", ".join(told)}</span>' in text
+    assert f'<span class="badge warn">finished with warnings: {", ".join(warnings)}</span>' in text
 
 
 def test_a_full_disk_loses_only_the_current_file(run):
@@ -242,14 +242,14 @@ def test_a_failed_alignment_is_reported(run):
 
 
 @pytest.mark.parametrize(
-    ("aligned", "groups", "said"),
+    ("aligned", "groups", "sentence"),
     [
         (True, 1, "2 exposures were fitted together to GAIAeDR3: 20 stars, RMS 3.0 mas"),
         (True, 2, "(relative fit, rscale, 2 groups that do not overlap)"),
         (False, 1, "not aligned: no match. They were fitted to each other only"),
     ],
 )
-def test_the_fit_of_exposures_is_reported(run, aligned, groups, said):
+def test_the_fit_of_exposures_is_reported(run, aligned, groups, sentence):
     record = read_record(run)
     first, second = record.plan.exposures[:2]
     fit = ExposureFit((1.0, 2.0), 0.01, 1.0, 30, 20, (3.0, 4.0), 25, (0.25, 0.5), ((1.0, 2.0),))
@@ -268,7 +268,7 @@ def test_the_fit_of_exposures_is_reported(run, aligned, groups, said):
     (run / "alignment.json").write_text(json.dumps(found.to_dict()))
     add_event(run, kind="aligned")
     text = words(write_report(run))
-    assert said in text
+    assert sentence in text
     assert "the RMS of all of them" in text
     assert "with its visit: it has no sources" in text
     assert "by its own sources" in text

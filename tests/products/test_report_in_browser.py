@@ -100,10 +100,10 @@ def opened(browser, reports):
     def open_report(name, width=WIDE, scheme="light"):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page = context.new_page()
-        page.complaints, page.asked = [], []
+        page.complaints, page.requests = [], []
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("request", lambda request: page.requests.append(request.url))
         page.goto(reports[name].as_uri())
         page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
         yield page
@@ -116,8 +116,8 @@ def opened(browser, reports):
 def test_the_page_loads_nothing_and_has_no_errors(opened, reports, name):
     with opened(name) as page:
         page.wait_for_load_state("networkidle")
-        asked = [url for url in page.asked if not url.startswith("data:")]
-        assert asked == [reports[name].as_uri()]
+        requests = [url for url in page.requests if not url.startswith("data:")]
+        assert requests == [reports[name].as_uri()]
         assert page.complaints == []
 
 

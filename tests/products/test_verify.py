@@ -121,7 +121,7 @@ def test_an_unreadable_manifest_is_a_fault(products):
     (products / "stub-foo_manifest.json").write_text("{")
     change(products / "stub-foo_bar_wfc3_uvis_f606w_all_trl.txt", 1)
     faults, _ = verify(products)
-    # what belongs to the damaged one is not known, so nobody is told to move products away
+    # what belongs to the damaged one is not known, so that no message asks to move products
     assert faults.keys() == {"stub-foo_manifest.json", "stub-foo_bar_wfc3_uvis_f606w_all_trl.txt"}
 
 

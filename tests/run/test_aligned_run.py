@@ -99,14 +99,14 @@ def test_an_aligned_run(field, service, tmp_path):
         (tmp_path / plan.filename).symlink_to(options.output / name)
         assert abs(distances_from_truth(plan, tmp_path / plan.filename).mean(axis=0)).max() < 5
 
-    said = json.loads((outcome.directory / "alignment.json").read_text())
+    recorded = json.loads((outcome.directory / "alignment.json").read_text())
     for product in options.output.glob("*_dr?.fits"):
         header = fits.getheader(product)
         assert (header["ALIGNED"], header["ALNCAT"]) == (True, "GAIAeDR3")
         inside = [name for name in used if any(name[:8] in str(value) for value in header["D*DATA"].values())]
-        assert header["ALNMATCH"] == sum(said["exposures"][name]["matches"] for name in inside)
+        assert header["ALNMATCH"] == sum(recorded["exposures"][name]["matches"] for name in inside)
         assert header["ALNERRRA"] == pytest.approx(
-            max(said["exposures"][name]["error_mas"][0] for name in inside), abs=1e-3
+            max(recorded["exposures"][name]["error_mas"][0] for name in inside), abs=1e-3
         )
         history = " ".join(str(header["HISTORY"]).split("\n"))
         assert all(name in history for name in inside)
@@ -121,11 +121,11 @@ def test_an_aligned_run(field, service, tmp_path):
     planned = json.loads((outcome.directory / "plan.json").read_text())["tight_limits"]
     assert planned != given, "the alignment has moved them"
 
-    asked = len(service.asked)
+    requests = len(service.requests)
     again = []
     run_mosaic(options, again.append)
     assert {event.data["layer"] for event in again if event.kind == "reused"} == {"wfc3_ir_f160w", "wfc3_uvis_f606w"}
-    assert len(service.asked) == asked, "replies are kept"
+    assert len(service.requests) == requests, "replies are kept"
 
 
 def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp_path):
@@ -164,10 +164,10 @@ def test_a_catalogue_fetched_in_advance_needs_no_service(field, service, tmp_pat
     assert ended.value.code == ExitCode.OK
     assert "GAIAeDR3" in capsys.readouterr().out
     monkeypatch.setenv(URL_VARIABLE, NOWHERE)
-    asked = len(service.asked)
+    requests = len(service.requests)
     options = RunOptions(str(source), prefix="foo", output=tmp_path / "out", catalog=stars, require_alignment=True)
     assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
-    assert len(service.asked) == asked
+    assert len(service.requests) == requests
 
 
 def test_perform_aligns_by_default(field, service, tmp_path, monkeypatch):

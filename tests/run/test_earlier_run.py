@@ -74,9 +74,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 def test_the_plan_names_what_another_run_would_replace(call, field, first, other):
-    source, options, told = OTHERS[other]
+    source, options, sentence = OTHERS[other]
     code, planned = call("plan", field / source, "--stub", "-s", "-o", "foo", "--output-dir", first, *options)
-    assert (code, told in planned, "without --replace" in planned) == (ExitCode.OK, True, True)
+    assert (code, sentence in planned, "without --replace" in planned) == (ExitCode.OK, True, True)
 
 
 def test_another_run_stops_before_it_changes_a_file(call, field, output):
@@ -171,8 +171,8 @@ def test_tiles_may_be_added_and_are_replaced_only_on_request(call, field, output
     assert start(call, field, output, "four.txt", "--tiles", "120x120")[0] == ExitCode.OK
     added = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}
     assert added
-    code, told = start(call, field, output, "four.txt", "--tiles", "500x500")
-    assert (code, "tiles of 120x120; here: tiles of 500x500" in told) == (ExitCode.OUTPUT, True)
+    code, printed = start(call, field, output, "four.txt", "--tiles", "500x500")
+    assert (code, "tiles of 120x120; here: tiles of 500x500" in printed) == (ExitCode.OUTPUT, True)
     assert start(call, field, output, "four.txt", "--tiles", "5000x5000", "--replace")[0] == ExitCode.OK
     listed = manifest_from_json((output / f"{PREFIX}_manifest.json").read_text())
     left = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}

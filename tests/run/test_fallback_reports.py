@@ -2,7 +2,7 @@
 
 from hstmosaic.store.events import EventLog, report_warnings
 from hstmosaic.store.payload import EventKind
-from hstmosaic.store.task_specs import TaskResult, TaskWarning, read_result, write_result
+from hstmosaic.store.result_files import TaskResult, TaskWarning, read_result, write_result
 
 GRAVE = TaskWarning("sky matching", "sky matching failed")
 REMARK = TaskWarning("sky matching", "skies were matched within 2 groups", strict=False)

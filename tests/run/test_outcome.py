@@ -1,4 +1,4 @@
-"""What the end of a run says about its products."""
+"""The end of a run and its products."""
 
 from dataclasses import replace
 

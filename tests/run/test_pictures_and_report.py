@@ -74,14 +74,14 @@ def test_the_exit_code_is_that_of_the_mosaics(exposures, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "sentence"),
     [
         (AlignmentError("no stars", "bring some"), 5, "bring some"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (ValueError("odd"), 1, "ValueError: odd"),
     ],
 )
-def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, error, code, said):
+def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, error, code, sentence):
     def stopped(work, options, events, client):
         work.directory.plan_file.write_text(work.plan.to_json())
         events.emit(Planned(), "as always")
@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, er
     monkeypatch.setattr(driver, "_make", stopped)
     with pytest.raises(type(error)):
         run_mosaic(RunOptions(str(exposures), "foo", skip_alignment=True, output=tmp_path), lambda event: None)
-    assert said in (tmp_path / "foo_report.html").read_text()
+    assert sentence in (tmp_path / "foo_report.html").read_text()
     assert read_record(tmp_path / "foo_run").exit_code == code
     (failure,) = read_manifest(tmp_path / "foo_manifest.json").failures
     assert failure.cause in {"no stars", "the run was interrupted", "ValueError: odd"}

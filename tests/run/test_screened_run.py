@@ -1,4 +1,4 @@
-"""What screening leaves out is said, can be overruled, and is never quietly exit code 0."""
+"""Exposures that screening leaves out are reported, can be kept, and never end with a silent exit code 0."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Workers of jobs end when they are told to, whatever else waits in them."""
+"""Workers of jobs end on request, whatever else waits in them."""
 
 import signal
 import subprocess

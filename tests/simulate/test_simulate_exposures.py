@@ -147,8 +147,8 @@ def test_pointing_error_is_in_the_header_and_not_in_the_image():
     with simulate_exposure(true, scene) as a, simulate_exposure(wrong, scene) as b:
         np.testing.assert_array_equal(a["SCI"].data, b["SCI"].data)
         pixel = WCS(a["SCI"].header, a).all_world2pix(10.0, 20.0, 0)
-        said = WCS(b["SCI"].header, b).all_pix2world(*pixel, 0)
-    offset = (np.array(said) - (10.0, 20.0)) * 3600 * (np.cos(np.deg2rad(20.0)), 1)
+        by_header = WCS(b["SCI"].header, b).all_pix2world(*pixel, 0)
+    offset = (np.array(by_header) - (10.0, 20.0)) * 3600 * (np.cos(np.deg2rad(20.0)), 1)
     np.testing.assert_allclose(offset, (0.4, 0.1), atol=1e-5)
 
 

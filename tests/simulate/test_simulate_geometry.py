@@ -168,11 +168,11 @@ def test_subarray_has_the_distortion_of_its_place_on_the_chip(name, corner):
 
 def test_pointing_error_moves_and_turns_the_header():
     true = Pointing(359.99999, 60.0, 350.0)
-    said = true.moved(PointingError(0.3, -0.2, 0.02))
-    a, b = SkyCoord(true.ra, true.dec, unit="deg"), SkyCoord(said.ra, said.dec, unit="deg")
+    stated = true.moved(PointingError(0.3, -0.2, 0.02))
+    a, b = SkyCoord(true.ra, true.dec, unit="deg"), SkyCoord(stated.ra, stated.dec, unit="deg")
     east, north = a.spherical_offsets_to(b)
     assert (east.to_value(u.arcsec), north.to_value(u.arcsec)) == pytest.approx((0.3, -0.2), abs=1e-6)
-    assert (said.orient - true.orient) % 360 == pytest.approx(0.02, abs=1e-3)
+    assert (stated.orient - true.orient) % 360 == pytest.approx(0.02, abs=1e-3)
     level = Pointing(10.0, 0.0, 350.0)
     assert (level.moved(PointingError(roll=0.02)).orient - 350) % 360 == pytest.approx(0.02, abs=1e-10)
 

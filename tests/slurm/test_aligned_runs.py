@@ -115,10 +115,10 @@ def test_an_aligned_run_gives_the_bits_of_this_machine_alone(slurm, field, tmp_p
     assert run.wait() == ExitCode.OK, run.words
     assert [event["job"] for event in run.events() if event["kind"] == "job"]
     assert products(tmp_path) == products(field / "here")
-    said, here = (
+    in_jobs, here = (
         json.loads((folder / "foo_run" / "alignment.json").read_text()) for folder in (tmp_path, field / "here")
     )
     for what in ("aligned", "matches", "rms_mas", "exposures", "left_out"):
-        assert said[what] == here[what]
+        assert in_jobs[what] == here[what]
     for path in (field / "here").glob("foo_*_hlet.fits"):
         assert (tmp_path / path.name).exists()

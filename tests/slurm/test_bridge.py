@@ -66,8 +66,8 @@ def test_what_is_answered_and_what_is_refused(slurm, bridge, tmp_path):
 def test_jobs_get_variables_of_the_site_but_not_the_drivers(bridge, programs, tmp_path):
     program(programs / "sbatch", "#!/bin/sh\nenv\n")
     (tmp_path / "job.sh").touch()
-    told = bridge_call(bridge, "sbatch", "--parsable", tmp_path / "job.sh").stdout.splitlines()
-    assert [line for line in told if line.startswith(("SBATCH_", "SLURM_MEM_"))] == ["SBATCH_ACCOUNT=ast1"]
+    printed = bridge_call(bridge, "sbatch", "--parsable", tmp_path / "job.sh").stdout.splitlines()
+    assert [line for line in printed if line.startswith(("SBATCH_", "SLURM_MEM_"))] == ["SBATCH_ACCOUNT=ast1"]
 
 
 def test_the_part_that_answers_is_killed(host, bridge):

@@ -60,13 +60,13 @@ def products(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"),
+    ("name", "options"),
     [
         ("example-university", ["Partition=compute"]),
         ("example-centre", ["Partition=standard", "Features=scratch", r"MinTmpDiskNode=[1-9]\d*M"]),
     ],
 )
-def test_an_example_makes_the_products(slurm, site, field, tmp_path, monkeypatch, name, asked):
+def test_an_example_makes_the_products(slurm, site, field, tmp_path, monkeypatch, name, options):
     # a function in the environment, as environment modules have it; sbatch hands it on to jobs
     monkeypatch.setitem(os.environ, "BASH_FUNC_module%%", f'() {{ echo "$@" >> {tmp_path}/modules; }}')
     text = (BATCH / f"{name}.yaml").read_text()
@@ -79,7 +79,7 @@ def test_an_example_makes_the_products(slurm, site, field, tmp_path, monkeypatch
     jobs = [event["job"] for event in run.events() if event["kind"] == "job"]
     for number in jobs:
         shown = ask("scontrol", "show", "job", number)
-        for words in asked:
+        for words in options:
             assert re.search(words, shown), shown
     if "module load" in text:
         # jobs that were not needed any more ended before they came to that line

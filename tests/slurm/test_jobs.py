@@ -28,13 +28,13 @@ def test_small_tasks_share_a_job_and_a_big_one_has_its_own(slurm, tmp_path):
     with bench(tmp_path) as on:
         answers = [on.start(f"small-{i}") for i in range(4)] + [on.start("big", estimate_mb=4000)]
         assert all(answer.result(PATIENCE)[0].ok for answer in answers)
-        asked = {event.data["job"]: event.message for event in on.emitted("job")}
-        assert sorted(message.partition("submitted (")[2] for message in asked.values()) == [
+        messages = {event.data["job"]: event.message for event in on.emitted("job")}
+        assert sorted(message.partition("submitted (")[2] for message in messages.values()) == [
             "1 core, 4500 MB, 5 min)",
             "2 cores, 1100 MB, 5 min)",
             "2 cores, 1100 MB, 5 min)",
         ]
-        for number, message in asked.items():
+        for number, message in messages.items():
             shown = ask("scontrol", "show", "job", number)
             assert ("MinMemoryNode=4292M" in shown) == ("4500 MB" in message)
             assert "TimeLimit=00:05:00" in shown

@@ -1,4 +1,4 @@
-"""What an image says of itself, and how products repeat it."""
+"""Identity of an image, and its copy in products."""
 
 import json
 

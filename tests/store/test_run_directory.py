@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from hstmosaic.errors import OutputError, RunBusyError
+from hstmosaic.store.result_files import TaskResult, write_result
 from hstmosaic.store.run_directory import TaskDirectory, run_directory, task_key, written_by_owner_alone
-from hstmosaic.store.task_specs import ScreenSpec, TaskResult, write_result
+from hstmosaic.store.task_specs import ScreenSpec
 
 SPEC = ScreenSpec(path="/data/icab01a0q_flc.fits")
 INPUTS = {"/data/icab01a0q_flc.fits": (1000, 17)}
@@ -35,7 +36,7 @@ def test_a_result_belongs_to_inputs_parameters_and_versions(spec, inputs, versio
 
 
 @pytest.mark.parametrize(
-    ("written", "asked", "finished"),
+    ("written", "requested", "finished"),
     [
         (TaskResult(ok=True), KEY, True),
         (TaskResult(ok=True), "other", False),
@@ -44,13 +45,13 @@ def test_a_result_belongs_to_inputs_parameters_and_versions(spec, inputs, versio
     ],
     ids=["done", "done for another key", "failed", "interrupted"],
 )
-def test_finished_tasks(tmp_path, written, asked, finished):
+def test_finished_tasks(tmp_path, written, requested, finished):
     task = TaskDirectory(tmp_path / "task")
     assert task.finished(KEY) is None
     task.prepare(SPEC, KEY)
     if written is not None:
         write_result(task.path, written)
-    assert (task.finished(asked) is not None) == finished
+    assert (task.finished(requested) is not None) == finished
 
 
 def test_preparing_forgets_what_was_there(tmp_path):

@@ -15,8 +15,8 @@ from helpers.known_messages import HARMLESS, unknown_lines
 from hstmosaic.products.run_record import read_record
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.store.drizzle_steps import ProcessingStep
+from hstmosaic.store.result_files import TaskWarning
 from hstmosaic.store.stage_events import Fallback
-from hstmosaic.store.task_specs import TaskWarning
 from hstmosaic.tasks.fallbacks import FALLBACKS, joined, read_warnings
 
 pytestmark = pytest.mark.upstream

@@ -22,16 +22,9 @@ from hstmosaic.products.header_notes import HeaderNotes
 from hstmosaic.run.stages.drizzle_specs import drizzle_spec
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
-from hstmosaic.store.task_specs import (
-    ANSWER_FILE,
-    SPEC_FILE,
-    DrizzleSpec,
-    ScreenSpec,
-    TaskResult,
-    TaskSpec,
-    read_result,
-    spec_to_json,
-)
+from hstmosaic.store.result_files import ANSWER_FILE, TaskResult, read_result
+from hstmosaic.store.spec_files import spec_to_json
+from hstmosaic.store.task_specs import SPEC_FILE, DrizzleSpec, ScreenSpec, TaskSpec
 from hstmosaic.tasks.execute import execute
 
 pytestmark = [pytest.mark.upstream, pytest.mark.slow]

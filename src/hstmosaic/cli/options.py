@@ -22,7 +22,7 @@ def _with_hyphens(name: str) -> str:
 
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "token_normalize_func": _with_hyphens}
-"""Options have hyphens; drizzlepac's own spelling with underscores is accepted as well."""
+"""Options have hyphens; drizzlepac's own spelling with underscores is also accepted."""
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
 _STRICT_HELP = "Stop with an error if an exposure would be left out or a library falls back."
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
@@ -52,7 +52,7 @@ def examples(*lines: str) -> Callable[[Any], Any]:
 
 
 def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete file names of parameters that accept other values as well."""
+    """Complete file names of parameters that also accept other values."""
     return [CompletionItem(incomplete, type="file")]
 
 

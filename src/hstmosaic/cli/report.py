@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(context_settings=CONTEXT)
 @run_argument
-@click.option("--pictures", is_flag=True, help="Draw the pictures again as well.")
+@click.option("--pictures", is_flag=True, help="Also draw the pictures again.")
 @examples("hstmosaic report mosaics", "hstmosaic report --pictures mosaics/goods-south_run")
 def report(run: Path, pictures: bool) -> None:
     """Write the report of a run again.

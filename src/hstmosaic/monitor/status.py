@@ -120,7 +120,7 @@ class RunLog:
         Raises
         ------
         OutputError
-            If there is no such run.
+            If the run is missing.
         """
         # a driver that ends between the two has recorded its end
         driver = _driver(self.run)

@@ -28,7 +28,7 @@ class Division:
     least_seconds: float = 20.0
     """Estimated drizzling time below which another box costs more than it gains."""
     whole_layers: bool = False
-    """Whether drizzlepac drizzles every layer in one call."""
+    """True if drizzlepac drizzles every layer in one call."""
 
 
 ONE_WORKER = Division()

@@ -249,7 +249,7 @@ def load_sky_grid() -> SkyGrid:
     Raises
     ------
     HstMosaicError
-        If drizzlepac is not installed beside hstmosaic.
+        If drizzlepac is not installed.
     """
     spec = find_spec("drizzlepac")
     if spec is None or not spec.submodule_search_locations:

@@ -28,7 +28,7 @@ class Exclusion:
     next_step: str
     """Remedy for the user."""
     crashed: bool = False
-    """Whether its screening crashed, which is no evidence against it."""
+    """True if its screening crashed, which is not evidence against it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class _Rule:
     meaning: str
     next_step: str = _REMOVE
     overruled_by_keep: bool = False
-    """Whether the user may keep the exposure, as after screening, which applies the rule again."""
+    """True if the user may keep the exposure, as after screening, which applies the rule again."""
 
 
 def _key(name: str, attribute: str) -> Callable[[Exposure], str]:

@@ -41,7 +41,7 @@ class Coverage:
 def coverage(outlines: Sequence[np.ndarray]) -> Coverage:
     """Measure the overlap of chips on a raster of about fifty cells along the smallest chip.
 
-    Where the largest chip would have too many cells, as full frames beside a small subarray have, or a wide field,
+    Where the largest chip would have too many cells, as full frames with a small subarray have, or a wide field,
     the cells are larger.
 
     Parameters

@@ -27,7 +27,7 @@ def exclude_duplicates(exposures: Sequence[Exposure]) -> tuple[list[Exposure], l
     kept : list of Exposure
         In the order of the input.
     excluded : list of Exclusion
-        Second copies, and FLTs beside the FLC of the same exposure.
+        Second copies, and FLTs of an exposure whose FLC is listed.
 
     Notes
     -----

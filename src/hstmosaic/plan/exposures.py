@@ -122,7 +122,7 @@ class Exposure:
     missing_tables: tuple[str, ...]
     """Keywords and names of distortion tables that the WCS lacks."""
     needs_repair: bool = False
-    """Whether screening found faults in its pixels that working copies must not have."""
+    """True if screening found faults in its pixels that working copies must not have."""
     chips: tuple[Chip, ...] = field(default=(), repr=False, compare=False)
     """One per ``SCI`` extension; none if the exposure was read from JSON, or has no ``WCSNAME`` because nothing was
     exposed."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hstmosaic import __version__
 from hstmosaic.plan.plan import installed_versions
-from hstmosaic.store.task_specs import custom_fields
+from hstmosaic.store.spec_files import custom_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

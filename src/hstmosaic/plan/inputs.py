@@ -42,7 +42,7 @@ class InputFile:
     path: Path
     """Absolute path; links are not followed, because their names matter."""
     made_by_run: bool = False
-    """Whether a pattern matched an aligned copy of an earlier run instead of an exposure."""
+    """True if a pattern matched an aligned copy of an earlier run instead of an exposure."""
 
 
 def resolve_inputs(source: str | Sequence[str]) -> list[InputFile]:

@@ -28,7 +28,7 @@ _NUMBERS = frozenset({PHOTFLAM, NGOODPIX, *_MODEL, *_READOUT})
 
 @dataclass(frozen=True)
 class Required:
-    """Keywords that drizzlepac needs to drizzle an exposure, besides those that the plan itself reads."""
+    """Keywords that drizzlepac needs to drizzle an exposure, in addition to those that the plan itself reads."""
 
     primary: tuple[str, ...] = ()
     """In the primary header."""

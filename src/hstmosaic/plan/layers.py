@@ -63,12 +63,12 @@ class Layer:
     parameter_set: str
     """``n1`` or ``n2``: the parameters that drizzlepac is expected to choose."""
     close_call: bool
-    """Whether real pixels could change the choice."""
+    """True if real pixels could change the choice."""
     estimate: Estimate
     parameters: tuple[tuple[str, Value], ...] = ()
     """Parameters of AstroDrizzle that the user set."""
     divisible: bool = False
-    """Whether boxes can be drizzled one by one: not with parameters or grids of the user, or for compressed files."""
+    """True if boxes can be drizzled one by one: not with parameters or grids of the user, or for compressed files."""
     box_seconds: float = 0.0
     """Estimated time of the part that boxes divide among them."""
     boxes: int = 1
@@ -107,7 +107,7 @@ class Geometry:
     frame: tuple[str, ...]
     """Names of the exposures that determine the grids; none where the user does."""
     requested: bool = False
-    """Whether the grids are the user's."""
+    """True if the grids are the user's."""
 
 
 def common_geometry(

@@ -122,7 +122,7 @@ def _checked(scope: Scope, name: str, given: object) -> Value:
     parameter = known.get(name)
     if parameter is None:
         allowed = [parameter.name for parameter in known.values() if not parameter.reserved]
-        raise _ParameterError("no such parameter of AstroDrizzle", _suggestion(name, allowed))
+        raise _ParameterError("AstroDrizzle has no parameter of this name", _suggestion(name, allowed))
     if parameter.reserved:
         raise _ParameterError(f"cannot be set: {parameter.reserved}", "remove it")
     try:

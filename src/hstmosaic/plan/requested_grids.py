@@ -28,7 +28,7 @@ _ROUNDING = 1e-6
 def requested_grids(
     exposures: Sequence[Exposure], cell: ProjectionCell, request: MosaicRequest
 ) -> tuple[Grid, Grid | None]:
-    """Return the fine and the coarse grid of a request; there is no coarse one on the grid of an image.
+    """Return the fine and the coarse grid of a request; the grid of an image has no coarse one.
 
     Parameters
     ----------

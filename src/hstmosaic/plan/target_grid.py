@@ -66,7 +66,7 @@ class Bounds:
     low: tuple[float, float]
     high: tuple[float, float]
     sky: bool
-    """Whether they are right ascension and declination in degrees; else pixels of the projection cell at 0.04"."""
+    """True if they are right ascension and declination in degrees; else pixels of the projection cell at 0.04"."""
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Bounds:

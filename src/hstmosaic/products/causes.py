@@ -95,7 +95,7 @@ KNOWN_CAUSES = (
     KnownCause(
         "screening crashed",
         r"screening crashed",
-        "The check of an exposure crashed, which is no evidence against the exposure.",
+        "The check of an exposure crashed, which is not evidence against the exposure.",
         "Look at the lines and at the log; --keep NAME uses the exposure without the check.",
     ),
     KnownCause(

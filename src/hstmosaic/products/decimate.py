@@ -29,9 +29,9 @@ class Decimated:
     """A mosaic in blocks of `factor` x `factor` pixels."""
 
     science: np.ndarray
-    """Mean of the pixels with weight, shape (ny, nx); NaN where there is none."""
+    """Mean of the pixels with weight, shape (ny, nx); NaN without any."""
     weight: np.ndarray
-    """Mean weight of the same pixels, shape (ny, nx); 0 where there is none."""
+    """Mean weight of the same pixels, shape (ny, nx); 0 without any."""
     wcs: WCS
     """Of the blocks."""
     factor: int

@@ -27,7 +27,7 @@ class View:
     science: np.ndarray
     """NaN where there is no weight, shape (ny, nx)."""
     weight: np.ndarray
-    """0 where there is none, shape (ny, nx)."""
+    """0 without data, shape (ny, nx)."""
     wcs: WCS
     north: float
     """Direction of north in the view, degrees from up towards the left; 0 where the image was turned."""
@@ -60,8 +60,8 @@ def north_angle(wcs: WCS, x: float, y: float) -> float:
     """
     middle: SkyCoord = pixel_to_skycoord(x, y, wcs)
     # a pole may be closer than the edge of the image
-    ahead = middle.directional_offset_by(0 * u.deg, 0.01 * u.arcsec)
-    far_x, far_y = wcs.world_to_pixel(ahead)
+    north = middle.directional_offset_by(0 * u.deg, 0.01 * u.arcsec)
+    far_x, far_y = wcs.world_to_pixel(north)
     return math.degrees(math.atan2(-(float(far_x) - x), float(far_y) - y))
 
 

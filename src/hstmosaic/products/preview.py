@@ -1,4 +1,4 @@
-"""The picture of a layer: its image beside its weight map."""
+"""The picture of a layer: its image next to its weight map."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def draw_preview(view: View, title: str, subtitle: str, weight_label: str) -> Pr
     """
     zoom = zoom_for(view.science.shape)
     height, width = (zoom * n for n in view.science.shape)
-    beside = width <= 1.6 * height
+    side_by_side = width <= 1.6 * height
     weight_width = width + MARGIN + _BAR + _BAR_LABELS
-    science = Box(MARGIN, MARGIN + (0 if beside else height + MARGIN), width, height)
-    weight = Box(2 * MARGIN + width if beside else MARGIN, MARGIN, width, height)
+    science = Box(MARGIN, MARGIN + (0 if side_by_side else height + MARGIN), width, height)
+    weight = Box(2 * MARGIN + width if side_by_side else MARGIN, MARGIN, width, height)
     sheet = new_sheet(
-        max(2 * MARGIN + (width + MARGIN if beside else 0) + weight_width, 640),
-        (1 if beside else 2) * (height + MARGIN) + MARGIN + TITLE_HEIGHT,
+        max(2 * MARGIN + (width + MARGIN if side_by_side else 0) + weight_width, 640),
+        (1 if side_by_side else 2) * (height + MARGIN) + MARGIN + TITLE_HEIGHT,
     )
     sheet.write(MARGIN, sheet.height - MARGIN - 18, title, 21, fontweight="bold")
     sheet.write(MARGIN, sheet.height - MARGIN - 46, subtitle, 15, FAINT)

@@ -10,10 +10,10 @@ from hstmosaic.products.manifest import ALIGNED_KINDS
 from hstmosaic.products.prov_document import RunDocument, records
 from hstmosaic.products.recorded_options import RecordedOptions
 from hstmosaic.store.files import sha256
+from hstmosaic.store.result_files import TaskResult, read_result
 from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
 from hstmosaic.store.task_names import ALIGN_TASK, drizzle_task, screen_task, sources_task
 from hstmosaic.store.task_results import DrizzleResult, TaskSoftware
-from hstmosaic.store.task_specs import TaskResult, read_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -54,7 +54,7 @@ class Finding:
     next_step: str = ""
     """Remedy if the check failed."""
     optional: bool = False
-    """Whether runs work without it, with some option."""
+    """True if runs work without it, with some option."""
 
     @property
     def passed(self) -> bool:

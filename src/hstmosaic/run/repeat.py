@@ -27,7 +27,7 @@ _THREADS = 8
 _ELSEWHERE = "restore it, or name the present exposures: hstmosaic run LIST --like PROVENANCE"
 _OTHER_CATALOG = "restore the one that was used, name another with --catalog FILE, or add -s to skip the alignment"
 REPEATED = {item.name for item in fields(RecordedOptions)} - {"request"} | {"source", "notes"}
-"""Fields of `RunOptions`, besides the request, that a repeated run takes from the recorded one."""
+"""Fields of `RunOptions`, in addition to the request, that a repeated run takes from the recorded one."""
 _CHANGED = "restore the file that was used, or start a new run without --like"
 
 

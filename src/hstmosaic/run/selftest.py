@@ -16,10 +16,11 @@ from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.store.drizzle_steps import DrizzleSteps
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.result_files import read_result
 from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.task_names import drizzle_task
 from hstmosaic.store.task_results import DrizzleResult
-from hstmosaic.store.task_specs import TRAILERS, read_result
+from hstmosaic.store.task_specs import TRAILERS
 
 if TYPE_CHECKING:
     from hstmosaic.run.outcome import Outcome

@@ -119,7 +119,7 @@ class Camera:
         Raises
         ------
         HstMosaicError
-            If the camera has no such filter here.
+            If the filter of the camera is not simulated.
         """
         try:
             return self.filters[name.upper()]
@@ -220,7 +220,7 @@ def camera(name: str) -> Camera:
     Raises
     ------
     HstMosaicError
-        If there is no such camera.
+        If the camera is unknown.
     """
     key = name.lower()
     if key not in _BODIES:

@@ -52,7 +52,7 @@ class ExposureFit:
     status: str = FITTED
     """`FITTED`, or `CARRIED` with the others of its visit."""
     absolute: bool = True
-    """Whether the exposure is fitted to a catalogue, directly or through other exposures."""
+    """True if the exposure is fitted to a catalogue, directly or through other exposures."""
     group: int = 0
     """Number of the connected group of exposures; groups are connected by the catalogue at most."""
     reason: str = ""
@@ -74,11 +74,11 @@ class AlignmentResult:
     """The outcome of the alignment of all exposures."""
 
     aligned: bool
-    """Whether exposures were fitted to a catalogue."""
+    """True if exposures were fitted to a catalogue."""
     cause: str = ""
     """Why not, in one clause."""
     no_catalog: bool = False
-    """Whether there was no catalogue to align to."""
+    """True if there was no catalogue to align to."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Exposures that keep their WCS, and why."""
     catalog: str = ""

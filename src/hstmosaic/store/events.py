@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from hstmosaic.store.task_specs import TaskWarning
+    from hstmosaic.store.result_files import TaskWarning
 
 
 @dataclass(frozen=True)

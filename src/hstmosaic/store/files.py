@@ -73,7 +73,7 @@ def sha256(path: Path, on_bytes: Callable[[int], object] | None = None) -> str:
     path : pathlib.Path
         The file.
     on_bytes : callable, optional
-        Called with the number of bytes of each piece that has been read.
+        Called with the number of bytes of each piece after it is read.
     """
     digest, piece = hashlib.sha256(), bytearray(_PIECE)
     with path.open("rb", buffering=0) as file:

@@ -114,7 +114,7 @@ class CommandRecord:
     command: str = ""
     """As typed."""
     stub: bool = False
-    """Whether its tasks are placeholders."""
+    """True if its tasks are placeholders."""
     options: dict[str, bool | int | float | str] = field(default_factory=dict)
     """Options that differ from their defaults, and the profile."""
 

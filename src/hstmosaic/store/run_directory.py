@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, TextIO
 from hstmosaic.errors import OutputError, RunBusyError
 from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.measured import Measured, read_measured
-from hstmosaic.store.task_specs import LOG_FILE, SPEC_FILE, WORK_FOLDER, TaskResult, TaskSpec, read_result, spec_to_json
+from hstmosaic.store.result_files import TaskResult, read_result
+from hstmosaic.store.spec_files import spec_to_json
+from hstmosaic.store.task_specs import LOG_FILE, SPEC_FILE, WORK_FOLDER, TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -63,7 +63,7 @@ class _Verdict(Payload):
     reason: str = ""
     """Why it cannot be used, or a remark."""
     crashed: bool = False
-    """Whether screening crashed."""
+    """True if screening crashed."""
 
 
 class Screened(_Verdict):

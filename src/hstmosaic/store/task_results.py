@@ -68,7 +68,7 @@ class ScreenResult:
     shapes: StarShapes | None = None
     """Shapes of its stars; None where they were not measured."""
     doubtful: bool = False
-    """Whether it is usable only for lack of evidence against it, so that the user should look at it."""
+    """True if it is usable only for lack of evidence against it, so that the user should look at it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON can have it, without unknown values and without a doubt that there is not."""

@@ -12,8 +12,8 @@ from astropy.table import Table
 
 from hstmosaic.plan.exposures import read_exposure
 from hstmosaic.store.alignment_results import RELATIVE, AlignmentResult
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_names import Stage
-from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.alignment.inputs import no_stars
 from hstmosaic.tasks.alignment.reading import plane_of, read_detections, read_stars
 from hstmosaic.tasks.alignment.solution import Solution, Status, solve
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from hstmosaic.tasks.alignment.reading import Plane
 
 GEOMETRY = "rscale"
-"""Shift, turn and scale, as far as the detections tell them."""
+"""Shift, turn and scale, as far as the detections determine them."""
 NO_CATALOG = "NONE"
 """Stands for the catalogue in ``WCSNAME`` of exposures that were fitted to each other only."""
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hstmosaic.store.result_files import TaskResult, read_result
 from hstmosaic.store.run_directory import TaskDirectory
 from hstmosaic.store.task_results import BoxTaskResult, DrizzleResult, PrepareResult
-from hstmosaic.store.task_specs import BoxPlace, TaskResult, read_result
+from hstmosaic.store.task_specs import BoxPlace
 from hstmosaic.tasks.boxes.assemble import assemble
 from hstmosaic.tasks.boxes.boxes import BoxFiles, lay_out, make_box
 from hstmosaic.tasks.boxes.records import Box, read_box, read_mosaic, write_record

@@ -39,7 +39,7 @@ def cut_tile(mosaic: Path, tile: TileSpec, *, compress: bool) -> MadeFile:
     mosaic : pathlib.Path
         The mosaic, with all header records of ours.
     tile : TileSpec
-        The rectangle, and the name of the file, which is written beside the mosaic.
+        The rectangle, and the name of the file, which is written next to the mosaic.
     compress : bool
         Whether images are tile-compressed.
 

@@ -14,9 +14,10 @@ from hstmosaic.plan.header_records import software_cards, software_records
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.pixel_repair import FILLED_FLAG
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_results import DrizzleResult
-from hstmosaic.store.task_specs import TRAILERS, TaskResult
+from hstmosaic.store.task_specs import TRAILERS
 from hstmosaic.tasks.boxes.layer import OwnRecords, make_in_boxes
 from hstmosaic.tasks.boxes.prepare import Recorder
 from hstmosaic.tasks.cut import cut_tile
@@ -36,8 +37,9 @@ if TYPE_CHECKING:
 
     from hstmosaic.store.drizzle_steps import DrizzleSteps
     from hstmosaic.store.files import MadeFile
+    from hstmosaic.store.result_files import TaskWarning
     from hstmosaic.store.task_results import Parameters
-    from hstmosaic.store.task_specs import DrizzleSpec, TaskWarning
+    from hstmosaic.store.task_specs import DrizzleSpec
 
 RECORDS = Path("boxes")
 """Folder in the working directory for the files of records."""

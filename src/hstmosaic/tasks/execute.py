@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from hstmosaic.plan.plan import installed_versions
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.image_identity import image_identity
+from hstmosaic.store.result_files import ANSWER_FILE, CRASHED, TaskResult, write_result
+from hstmosaic.store.spec_files import spec_from_json
 from hstmosaic.store.task_results import TaskSoftware
 from hstmosaic.store.task_specs import (
-    ANSWER_FILE,
-    CRASHED,
     LOG_FILE,
     SPEC_FILE,
     AlignSpec,
@@ -27,9 +27,6 @@ from hstmosaic.store.task_specs import (
     ScreenSpec,
     SourcesSpec,
     StubSpec,
-    TaskResult,
-    spec_from_json,
-    write_result,
 )
 from hstmosaic.tasks.align import align
 from hstmosaic.tasks.box_tasks import assemble_layer, drizzle_boxes, prepare

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.store.drizzle_steps import ProcessingStep
-from hstmosaic.store.task_specs import TaskWarning
+from hstmosaic.store.result_files import TaskWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

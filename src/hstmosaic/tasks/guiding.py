@@ -23,7 +23,7 @@ LIMIT = 0.42
 _LEAST, _CHANCE = 4, 1e-4
 """Elongated stars with a common direction that a trail shows, and the probability that they have it by chance."""
 _LEAST_SECONDED, _CHANCE_SECONDED = 3, 2e-3
-"""The same where drizzlepac's check finds a trail as well."""
+"""The same where drizzlepac's check also finds a trail."""
 _HARMLESS = 64 | 512
 """Flags of pixels that can be used: warm pixels, blobs and bad flat fields."""
 _SATURATED = 256 | 2048

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.child import child_environment, module_command
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_results import PicturesFailure
-from hstmosaic.store.task_specs import TaskResult
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import PicturesSpec

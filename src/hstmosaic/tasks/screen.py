@@ -10,9 +10,10 @@ from drizzlepac.haputils import analyze
 
 from hstmosaic.plan.checks import GUIDING_FAILURES, LOST_GUIDING
 from hstmosaic.store.files import sha256
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_results import ScreenResult
-from hstmosaic.store.task_specs import Screening, TaskResult
+from hstmosaic.store.task_specs import Screening
 from hstmosaic.tasks.guiding import can_tell, is_trailed, measure_stars
 from hstmosaic.tasks.upstream import screening
 from hstmosaic.tasks.upstream.repairs import apply_repairs

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from astropy.table import Table
 from drizzlepac.haputils import align_utils, config_utils
 
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_results import SourcesResult
-from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS
 from hstmosaic.tasks.finish import finish_file
 from hstmosaic.tasks.upstream import source_finding

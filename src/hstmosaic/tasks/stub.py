@@ -10,8 +10,8 @@ import numpy as np
 from astropy.io import fits
 
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_results import DrizzleResult, ScreenResult
-from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.tasks.finish import finish_file, finish_fits
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from hstmosaic.run.node.losses import Cause, ZygoteEndedError, ZygoteKilledError, loss_of, memory_line, retry_cause
-from hstmosaic.store.task_specs import TaskResult
+from hstmosaic.store.result_files import TaskResult
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 from hstmosaic.run.node import task as module
 from hstmosaic.run.node.losses import Cause, retry_cause
 from hstmosaic.run.node.zygote import Ended
+from hstmosaic.store.result_files import ANSWER_FILE, TaskResult, write_result
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.task_specs import ANSWER_FILE, LOG_FILE, StubSpec, TaskResult, write_result
+from hstmosaic.store.task_specs import LOG_FILE, StubSpec
 
 
 class ForkedTask:

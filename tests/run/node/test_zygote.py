@@ -12,17 +12,9 @@ import pytest
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.run.node.task import run_task
 from hstmosaic.run.node.zygote import Zygote, close_zygote
-from hstmosaic.store.task_specs import (
-    ANSWER_FILE,
-    LOG_FILE,
-    SPEC_FILE,
-    ScreenSpec,
-    StubSpec,
-    TaskResult,
-    read_result,
-    spec_to_json,
-    write_result,
-)
+from hstmosaic.store.result_files import ANSWER_FILE, TaskResult, read_result, write_result
+from hstmosaic.store.spec_files import spec_to_json
+from hstmosaic.store.task_specs import LOG_FILE, SPEC_FILE, ScreenSpec, StubSpec
 
 pytestmark = pytest.mark.upstream
 

@@ -10,11 +10,13 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.run.node.losses import Cause, Loss, ZygoteEndedError
 from hstmosaic.run.pool.placement import Need
-from hstmosaic.run.pool.pool import Pool, next_need
+from hstmosaic.run.pool.pool import Pool
+from hstmosaic.run.pool.retry_policy import next_need
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.measured import Measured
+from hstmosaic.store.result_files import TaskResult, write_result
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.task_specs import StubSpec, TaskResult, write_result
+from hstmosaic.store.task_specs import StubSpec
 
 MEASURED = Measured(1.0, 0.5, 300.0, "node1", 0.0)
 GOOD = (TaskResult(ok=True), MEASURED)
@@ -70,8 +72,8 @@ class Bench:
 
     def steps(self, number=3):
         """Wait for that many steps of the pool."""
-        after = len(self.workers.asked) + number
-        self.until(lambda: len(self.workers.asked) >= after)
+        after = len(self.workers.requests) + number
+        self.until(lambda: len(self.workers.requests) >= after)
 
     def retries(self):
         return [(event.data["cause"], event.data["memory_mb"]) for event in self.events if event.kind == "retrying"]
@@ -105,7 +107,7 @@ def test_tasks_wait_for_a_free_slot(bench):
     future = on.running(1)
     on.steps()
     assert len(on.client.futures) == 1
-    assert len(on.workers.asked[-1]) == 1
+    assert len(on.workers.requests[-1]) == 1
     future.end(GOOD)
     on.running(2).end(GOOD)
     assert first.result(60) == second.result(60) == GOOD

@@ -30,13 +30,13 @@ def test_pauses_double_up_to_the_longest():
     slurm = Slurm()
     slurm.up = False
     queries = SlurmQueries(EventLog(), Timing(first_pause=10, longest_pause=30), lambda: slurm.now)
-    asked = []
+    polls = []
     for second in range(100):
         slurm.now, before = float(second), len(slurm.timeouts)
         queries.call(slurm.query, "squeue")
         if len(slurm.timeouts) > before:
-            asked.append(second)
-    assert asked == [0, 10, 30, 60, 90]
+            polls.append(second)
+    assert polls == [0, 10, 30, 60, 90]
 
 
 def test_begin_and_end_of_failures_are_reported_once():

@@ -1,4 +1,4 @@
-"""Which catalogues are asked for: the first that can serve, the others where the fit with it fails."""
+"""Which catalogues are requested: the first that can serve, the others where the fit with it fails."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_unneeded_catalogues_are_not_requested(plan, tmp_path, monkeypatch):
     fits = Fits(plan, tmp_path, monkeypatch, {"GAIAeDR3"})
     with catalog_service(stars(FEWEST), "good", "500") as service:
         run, warnings = fits.run(service)
-        assert len(service.asked) == 1
+        assert len(service.requests) == 1
     assert run.result.aligned
     assert not warnings
     assert fits.tried == [["GAIAeDR3"]]
@@ -69,7 +69,7 @@ def test_other_catalogues_are_tried_after_a_failed_fit(plan, tmp_path, monkeypat
     fits = Fits(plan, tmp_path, monkeypatch, {"GSC242"})
     with catalog_service(stars(FEWEST)) as service:
         run, _ = fits.run(service)
-        assert [path.partition("CAT=")[2].partition("&")[0] for path in service.asked] == list(CATALOGS)
+        assert [path.partition("CAT=")[2].partition("&")[0] for path in service.requests] == list(CATALOGS)
     assert run.result.aligned
     assert fits.tried == [["GAIAeDR3"], list(CATALOGS)]
     fits.tried.clear()
@@ -91,7 +91,7 @@ def test_without_another_one_a_fit_is_not_done_twice(plan, tmp_path, monkeypatch
     fits = Fits(plan, tmp_path, monkeypatch, {"GSC242"})
     with catalog_service(stars(FEWEST), "good", "500") as service:
         run, warnings = fits.run(service)
-        assert len(service.asked) == 2
+        assert len(service.requests) == 2
     assert run.result.cause == "no match"
     assert warnings == ["not aligned"]
     assert fits.tried == [["GAIAeDR3"]]

@@ -61,9 +61,9 @@ def test_a_reply_is_fetched_once(stars, patient):
         assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
         fetch(patient(service.url), CONE, "GSC242")
         fetch(patient(service.url), Cone(150.1, 2.2, 0.06), "GAIAeDR3")
-        assert len(service.asked) == 3
+        assert len(service.requests) == 3
     assert 0 < check_reply(first, "GAIAeDR3") < 50
-    assert "EPOCH" not in service.asked[0], "motions are applied to the day of each exposure by the fit"
+    assert "EPOCH" not in service.requests[0], "motions are applied to the day of each exposure by the fit"
     assert fetch(patient(service.url), CONE, "GAIAeDR3") == first
     assert not patient.naps
 
@@ -84,7 +84,7 @@ def test_a_run_goes_on_with_its_own_replies(stars, patient, tmp_path):
     with catalog_service(stars) as service:
         fetch(patient(service.url), CONE, "GAIAeDR3")
         first = fetch(patient(service.url, own=own), CONE, "GAIAeDR3")
-        assert len(service.asked) == 1, "the cache has had it"
+        assert len(service.requests) == 1, "the cache has had it"
         fetch(patient(service.url, cache=None, own=own), CONE, "GSC242")
     for catalog in ("GAIAeDR3", "GSC242"):
         assert fetch(patient(service.url, cache=None, own=own), CONE, catalog)
@@ -112,7 +112,7 @@ def test_an_empty_reply_is_a_reply_but_not_kept(stars, patient):
 
 
 @pytest.mark.parametrize(
-    ("mode", "cause", "asked"),
+    ("mode", "cause", "requests"),
     [
         ("500", "HTTP status 500, 3 attempts", 3),
         ("404", "refuses .*HTTP status 404", 1),
@@ -123,12 +123,12 @@ def test_an_empty_reply_is_a_reply_but_not_kept(stars, patient):
         ("slow", "not finished after 1 s, 3 attempts", 3),
     ],
 )
-def test_no_usable_reply(stars, patient, mode, cause, asked):
+def test_no_usable_reply(stars, patient, mode, cause, requests):
     timeout = {"hang": 0.2, "slow": 1.0}.get(mode, 60.0)
     with catalog_service(stars, mode) as service:
         with pytest.raises(AlignmentError, match=cause) as caught:
             fetch(patient(service.url, timeout=timeout), CONE, "GAIAeDR3")
-        assert len(service.asked) == asked
+        assert len(service.requests) == requests
         assert f"{service.url}/vo/CatalogSearch.aspx?RA=150.1" in str(caught.value)
     assert "--catalog FILE" in caught.value.next_step
     assert caught.value.exit_code == ExitCode.ALIGNMENT
@@ -145,7 +145,7 @@ def test_fetching_in_advance(stars, patient, tmp_path, monkeypatch):
     monkeypatch.setattr("hstmosaic.run.stages.catalog.fit_cone", lambda _: CONE)
     with catalog_service(stars) as service:
         catalog, count = fetch_ahead([exposure()], tmp_path / "stars.ecsv", patient(service.url))
-        assert "EPOCH" not in service.asked[0]
+        assert "EPOCH" not in service.requests[0]
     columns = read_catalog(tmp_path / "stars.ecsv")
     assert catalog == "GAIAeDR3"
     assert len(columns["ra"]) == count > 0

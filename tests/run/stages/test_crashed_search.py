@@ -8,7 +8,7 @@ from hstmosaic.run.stages.finding_sources import report_fallbacks
 from hstmosaic.run.stages.run_state import Run
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.payload import EventKind
-from hstmosaic.store.task_specs import CRASHED, STATUS, TaskResult
+from hstmosaic.store.result_files import CRASHED, STATUS, TaskResult
 
 CRASH = TaskResult(ok=False, data={CRASHED: True}, error="KeyError: 'x'")
 

@@ -13,9 +13,10 @@ from hstmosaic.run.stages.run_state import Run
 from hstmosaic.run.stages.scheduler import Scheduler
 from hstmosaic.store.events import EventLog
 from hstmosaic.store.files import sha256
+from hstmosaic.store.result_files import TaskResult, write_result
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_names import drizzle_task, screen_task
-from hstmosaic.store.task_specs import SPEC_FILE, WORK_FOLDER, TaskResult, write_result
+from hstmosaic.store.task_specs import SPEC_FILE, WORK_FOLDER
 
 MADE = b"made"
 

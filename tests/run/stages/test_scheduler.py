@@ -8,8 +8,9 @@ from hstmosaic.errors import ClusterError
 from hstmosaic.plan.estimates import Estimate
 from hstmosaic.run.stages.scheduler import Pending, Scheduler, Task, all_of
 from hstmosaic.store.events import EventLog
+from hstmosaic.store.result_files import TaskResult, write_result
 from hstmosaic.store.run_directory import run_directory
-from hstmosaic.store.task_specs import StubSpec, TaskResult, write_result
+from hstmosaic.store.task_specs import StubSpec
 
 NEEDED = Estimate(100, 1.0, 1)
 

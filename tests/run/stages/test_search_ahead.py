@@ -12,9 +12,10 @@ from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.stages import order
 from hstmosaic.run.stages.finding_sources import find_sources
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.run_directory import run_directory
 from hstmosaic.store.task_names import sources_task
-from hstmosaic.store.task_specs import SPEC_FILE, TaskResult
+from hstmosaic.store.task_specs import SPEC_FILE
 
 
 class FailingPool:

@@ -241,7 +241,7 @@ def test_a_run_that_goes_on_without_a_service_stays_aligned(bench, first, tmp_pa
     with catalog_service(bench.stars, "empty", "good") as service:
         run, _ = bench.align(service=Service(url=service.url, cache=None))
         assert run.result.catalog == "GSC242"
-        assert len(service.asked) == 2, "2MASS is not needed"
+        assert len(service.requests) == 2, "2MASS is not needed"
     again, events = bench.align(service=Service(url=service.url, cache=None, attempts=1))
     assert again.result == run.result
     (warning,) = [event for event in events if event.level == "warning"]

@@ -9,7 +9,7 @@ import pytest
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.stages.drizzle_specs import drizzle_spec
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
-from hstmosaic.store.task_specs import spec_to_json
+from hstmosaic.store.spec_files import spec_to_json
 
 pytestmark = pytest.mark.upstream
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.upstream
 CHILD = """
 import sys
 from pathlib import Path
-from hstmosaic.store.task_specs import spec_from_json
+from hstmosaic.store.spec_files import spec_from_json
 from hstmosaic.tasks.boxes import layer
 from hstmosaic.tasks.drizzle import drizzle
 layer.PIXELS = int(sys.argv[2])
@@ -59,9 +59,9 @@ def products(request, tmp_path_factory):
     for how, (whole, pixels) in HOWS.items():
         folder = root / how
         folder.mkdir()
-        told = folder.with_suffix(".json")
-        told.write_text(spec_to_json(replace(spec, whole=whole)))
-        command = [sys.executable, "-c", CHILD, str(told), str(pixels)]
+        spec_file = folder.with_suffix(".json")
+        spec_file.write_text(spec_to_json(replace(spec, whole=whole)))
+        command = [sys.executable, "-c", CHILD, str(spec_file), str(pixels)]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
         made[how] = {path.name: path.read_bytes() for path in folder.glob("*_dr?.fits")}

@@ -14,7 +14,9 @@ from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.catalog_replies import CATALOGS, COLUMNS, FEWEST, USER_CATALOG, Cone
 from hstmosaic.plan.pollers import poller_text
 from hstmosaic.simulate import simulate_field
-from hstmosaic.store.task_specs import ANSWER_FILE, SPEC_FILE, AlignSpec, SourcesSpec, read_result, spec_to_json
+from hstmosaic.store.result_files import ANSWER_FILE, read_result
+from hstmosaic.store.spec_files import spec_to_json
+from hstmosaic.store.task_specs import SPEC_FILE, AlignSpec, SourcesSpec
 from hstmosaic.tasks.sources import alignment_parameters
 
 pytestmark = pytest.mark.upstream
@@ -77,16 +79,16 @@ def test_catalogues_and_columns_are_drizzlepacs():
 
 
 def test_requests_are_drizzlepacs_without_an_epoch(monkeypatch):
-    asked = []
+    urls = []
 
     def get(url, **_):
-        asked.append(url)
+        urls.append(url)
         return SimpleNamespace(content=b"one line\r\nobjID,ra\r\n1,150.0\r\n")
 
     monkeypatch.setattr(astrometric_utils.requests, "get", get)
     astrometric_utils.get_catalog(150.0, 2.0, sr=0.1, catalog="GAIAeDR3")
     ours = Cone(150.0, 2.0, 0.1).url(astrometric_utils.SERVICELOCATION, "GAIAeDR3")
-    assert asked[0].partition("&FORMAT")[2] == ours.partition("&FORMAT")[2]
+    assert urls[0].partition("&FORMAT")[2] == ours.partition("&FORMAT")[2]
 
 
 def test_the_order_is_drizzlepacs(plan, tmp_path, monkeypatch):

@@ -6,7 +6,9 @@ from unittest.mock import MagicMock
 import pytest
 from drizzlepac import sky
 
-from hstmosaic.store.task_specs import ANSWER_FILE, SPEC_FILE, StubSpec, read_result, spec_to_json
+from hstmosaic.store.result_files import ANSWER_FILE, read_result
+from hstmosaic.store.spec_files import spec_to_json
+from hstmosaic.store.task_specs import SPEC_FILE, StubSpec
 from hstmosaic.tasks import execute
 from hstmosaic.tasks.upstream import memory
 

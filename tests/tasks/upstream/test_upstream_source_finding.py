@@ -23,9 +23,9 @@ def stars_at_all_phases(width):
     return image, places
 
 
-def centring_errors(finder, width, told):
+def centring_errors(finder, width, nominal):
     image, places = stars_at_all_phases(width)
-    found = finder(30.0, told).find_stars(image)
+    found = finder(30.0, nominal).find_stars(image)
     offsets = np.column_stack([found["xcentroid"], found["ycentroid"]])[:, None] - places
     nearest = offsets[np.hypot(*np.moveaxis(offsets, 2, 0)).argmin(axis=0), np.arange(len(places))]
     seen = np.hypot(*nearest.T) < 1.5
@@ -37,9 +37,9 @@ def test_narrow_stars_are_centred_badly():
     assert error > 0.15, "photutils centres narrow stars now: drop CentringFinder"
 
 
-@pytest.mark.parametrize(("width", "told"), [(0.9, 1.0), (1.0, 1.05), (1.15, 1.2), (1.9, 1.96)])
-def test_narrow_stars_are_centred_and_none_is_too_sharp(width, told):
-    seen, error = centring_errors(source_finding.CentringFinder, width, told)
+@pytest.mark.parametrize(("width", "nominal"), [(0.9, 1.0), (1.0, 1.05), (1.15, 1.2), (1.9, 1.96)])
+def test_narrow_stars_are_centred_and_none_is_too_sharp(width, nominal):
+    seen, error = centring_errors(source_finding.CentringFinder, width, nominal)
     assert seen == 1
     assert error < 0.08
 
@@ -47,8 +47,8 @@ def test_narrow_stars_are_centred_and_none_is_too_sharp(width, told):
 def test_single_pixels_are_no_stars_for_it():
     image = np.zeros((41, 41))
     image[20, 20] = 1e4
-    for told in (1.0, 1.2, 1.96):
-        plain, ours = (finder(30.0, told) for finder in (DAOStarFinder, source_finding.CentringFinder))
+    for nominal in (1.0, 1.2, 1.96):
+        plain, ours = (finder(30.0, nominal) for finder in (DAOStarFinder, source_finding.CentringFinder))
         assert ours.sharphi * ours.kernel.data.max() == pytest.approx(plain.kernel.data.max())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hstmosaic.errors import ClusterError, HstMosaicError
 
 if TYPE_CHECKING:
-    from hstmosaic.store.task_specs import TaskResult
+    from hstmosaic.store.result_files import TaskResult
 
 _MEMORY_ERRORS = ("MemoryError", "_ArrayMemoryError", "OSError: [Errno 12]")
 _MEMORY_LINE = re.compile(

@@ -17,16 +17,9 @@ from distributed import get_worker
 from hstmosaic.run.node.losses import memory_line
 from hstmosaic.run.node.zygote import shared_zygote
 from hstmosaic.store.measured import Measured, write_measured
+from hstmosaic.store.result_files import ANSWER_FILE, OUT_OF_MEMORY, STATUS, TaskResult, read_result, write_result
 from hstmosaic.store.run_directory import TaskDirectory
-from hstmosaic.store.task_specs import (
-    ANSWER_FILE,
-    OUT_OF_MEMORY,
-    STATUS,
-    TRAILERS,
-    TaskResult,
-    read_result,
-    write_result,
-)
+from hstmosaic.store.task_specs import TRAILERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

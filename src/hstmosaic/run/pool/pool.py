@@ -1,4 +1,4 @@
-"""Pool that hands tasks to workers, and the retry policy (`next_need`)."""
+"""Pool that hands tasks to workers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,9 @@ from hstmosaic.run.node.losses import (
 )
 from hstmosaic.run.node.task import TaskOptions, run_task
 from hstmosaic.run.pool.placement import Capacity, Need, in_order, place, short_of_memory
+from hstmosaic.run.pool.retry_policy import limit_reached, next_need
 from hstmosaic.store.measured import Measured
-from hstmosaic.store.task_specs import RESULT_FILE, TaskResult, read_result
+from hstmosaic.store.result_files import RESULT_FILE, TaskResult, read_result
 from hstmosaic.store.worker_events import Ended, MemoryLimit, Retrying, Running, RunsAlone, Unable, Workers
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ _SETTLE_SECONDS = 5.0
 _FETCH_SECONDS = 10.0
 _UNKNOWN = Loss(Cause.WORKER, "")
 _UNABLE_WORKERS = 3
-"""After that many workers in a row whose processes cannot start, the run ends: the next one would fail as well."""
+"""After that many workers in a row whose processes cannot start, the run ends: the next one would also fail."""
 
 
 @dataclass(eq=False)
@@ -65,39 +66,6 @@ class QueuedTask:
     def name(self) -> str:
         """Name of the task."""
         return self.folder.name
-
-
-def next_need(need: Need, attempt: int, loss: Loss, workers: WorkerSource) -> Need | None:
-    """Return the need of the next attempt of a task, None if it failed: the retry policy.
-
-    A task whose attempt was lost is tried again on any worker,
-
-    - with more memory, if it had too little and more can be had,
-    - in a job with twice the time at least, if the walltime of its job ended,
-    - with the same need, if its worker, node or process was lost,
-
-    until it has had the number of attempts that the workers allow for the cause. Errors in the data are no loss.
-
-    Parameters
-    ----------
-    need : Need
-        Of the lost attempt.
-    attempt : int
-        Its number, from 1.
-    loss : Loss
-        How it was lost.
-    workers : WorkerSource
-        Their limits.
-    """
-    memory_mb: int | None = need.memory_mb
-    seconds = need.seconds
-    if loss.cause is Cause.MEMORY:
-        memory_mb = workers.more_memory(need.memory_mb)
-    if loss.cause is Cause.WALLTIME:
-        seconds = workers.more_time(max(2 * seconds, loss.seconds))
-    if memory_mb is None or attempt >= workers.attempts_for(loss.cause):
-        return None
-    return replace(need, memory_mb=memory_mb, seconds=seconds)
 
 
 class Pool:
@@ -348,7 +316,11 @@ class Pool:
         need = next_need(task.need, task.attempt, loss, self.workers)
         if need is None:
             self._answer(
-                task, TaskResult(ok=False, error=reason + self._limit_reached(task, loss), retry=True), measured
+                task,
+                TaskResult(
+                    ok=False, error=reason + limit_reached(task.need, task.attempt, loss, self.workers), retry=True
+                ),
+                measured,
             )
             return
         (task.folder / RESULT_FILE).unlink(missing_ok=True)
@@ -361,12 +333,6 @@ class Pool:
         self._waiting.append(task)
         retrying = Retrying(task.name, loss.cause.value, task.attempt, need.memory_mb)
         self.events.emit(retrying, f"{task.name} is started again{how}: {reason}", "warning")
-
-    def _limit_reached(self, task: QueuedTask, loss: Loss) -> str:
-        """Return the end of the error of a task that is not tried again."""
-        if loss.cause is Cause.MEMORY and self.workers.more_memory(task.need.memory_mb) is None:
-            return f" with {task.need.memory_mb} MB, the most that can be had"
-        return f" (attempt {task.attempt})" if self.workers.attempts_for(loss.cause) > 1 else ""
 
     def _answer(self, task: QueuedTask, result: TaskResult, measured: Measured | None) -> None:
         words = "ended" if result.ok else f"failed: {result.error}"

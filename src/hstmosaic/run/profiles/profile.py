@@ -73,7 +73,7 @@ class Profile:
     )
     """Seconds."""
     scratch: bool = key(
-        False, SWITCH, "Whether tasks write to `local-directory` of their node instead of the run directory."
+        False, SWITCH, "If true, tasks write to `local-directory` of their node instead of the run directory."
     )
     scratch_option: str = key(
         "", OPTION, "Option of sbatch by which jobs request that much of `local-directory`.", shown="none"
@@ -85,7 +85,10 @@ class Profile:
         shown="`$HSTMOSAIC_IMAGE`, if set",
     )
     binds: tuple[str, ...] = key(
-        (), PATHS, "Directories that workers see in the image, besides those of exposures and products.", shown="none"
+        (),
+        PATHS,
+        "Directories that workers see in the image, in addition to those of exposures and products.",
+        shown="none",
     )
     dask: Mapping[str, Any] = field(default_factory=dict)
     """Dask's configuration, by dotted keys."""
@@ -96,7 +99,7 @@ class Profile:
         Parameters
         ----------
         folders : iterable of str
-            Directories that workers see in the image besides `binds` and their local directory.
+            Directories that workers see in the image in addition to `binds` and their local directory.
         """
         if not self.image:
             return self
@@ -124,7 +127,7 @@ def load_profile(name: str) -> Profile:
     Raises
     ------
     ProfileError
-        If there is no such profile, or it has unknown keys or invalid values.
+        If the profile is missing, or has unknown keys or invalid values.
     """
     path = Path(name)
     below: dict[str, Any] = {}

@@ -22,7 +22,7 @@ class Wait:
     meaning: str
     """One clause."""
     endless: bool = False
-    """Whether the reason never goes away without the user or the site."""
+    """True if the reason never goes away without the user or the site."""
     next_step: str = ""
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from hstmosaic.run.stages.run_state import Run
     from hstmosaic.run.stages.scheduler import EndedTask
     from hstmosaic.run.stages.screening import Verdict
+    from hstmosaic.store.result_files import TaskResult
     from hstmosaic.store.run_directory import TaskDirectory
-    from hstmosaic.store.task_specs import TaskResult
 
 _ALL_LEFT_OUT = "screening left out all of its exposures; see the warnings above"
 
@@ -70,7 +70,7 @@ def usable_exposures(run: Run, layer: Layer, verdicts: Sequence[Verdict]) -> tup
             return ()
     used = tuple(verdict.exposure for verdict in verdicts if verdict.used)
     if not used:
-        # a crash says more than a verdict
+        # a crash explains more than a verdict
         crashed = [item for item in run.results.left_out if item.crashed and item.name in layer.exposures]
         cause = f"no exposure is left; {crashed[0].name}: {crashed[0].reason}" if crashed else _ALL_LEFT_OUT
         name = crashed[0].name if crashed else layer.exposures[0]
@@ -99,7 +99,7 @@ async def drizzle(
     Returns
     -------
     DrizzledLayer or None
-        None if it failed, which has been reported.
+        None if it failed; the failure is reported here.
     """
     task = _task(run, plan, layer, used, notes)
     earlier = run.scheduler.finished(task)

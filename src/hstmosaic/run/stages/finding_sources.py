@@ -11,9 +11,10 @@ from hstmosaic.plan.estimates import estimate_sources
 from hstmosaic.run.stages.scheduler import Task
 from hstmosaic.run.stages.task_inputs import file_states, work_is_intact
 from hstmosaic.store.events import report_warnings
+from hstmosaic.store.result_files import TaskWarning
 from hstmosaic.store.task_names import Stage, sources_task
 from hstmosaic.store.task_results import SourcesResult
-from hstmosaic.store.task_specs import SourcesSpec, TaskWarning
+from hstmosaic.store.task_specs import SourcesSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.plan import Plan
     from hstmosaic.run.stages.run_state import Run
     from hstmosaic.run.stages.scheduler import EndedTask, Pending
-    from hstmosaic.store.task_specs import TaskResult
+    from hstmosaic.store.result_files import TaskResult
 
 _AFTER_SCREENING = -1
 """Priority: that of screening is 0."""
@@ -37,7 +38,7 @@ class FoundSources:
     error: str = ""
     """Cause of the failure."""
     retry: bool = False
-    """Whether the search failed for a reason other than the data."""
+    """True if the search failed for a reason other than the data."""
 
 
 def find_sources(run: Run) -> Mapping[str, Pending[EndedTask]]:

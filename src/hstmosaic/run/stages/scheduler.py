@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.run_directory import task_key
-from hstmosaic.store.task_specs import TaskResult
 from hstmosaic.store.worker_events import Skipped
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Task:
     priority: float = 0.0
     """The pool serves the highest first."""
     is_intact: Callable[[TaskDirectory, TaskResult], bool] = field(default=lambda _task, _result: True, repr=False)
-    """Whether the files of a result from an earlier start still serve."""
+    """True if the files of a result from an earlier start still serve."""
     same_as: TaskSpec | None = field(default=None, repr=False)
     """The specification that its key is made of, if another way to the same result decides it."""
 

@@ -36,7 +36,7 @@ class Verdict:
 
     exposure: str
     used: bool
-    """Whether it will be drizzled, because it can be used or is kept by the user."""
+    """True if it will be drizzled, because it can be used or is kept by the user."""
     task: TaskDirectory
     failure: str = ""
     """Why it could not be screened, in one clause; its layer cannot be made then."""

@@ -25,7 +25,7 @@ class StoredCatalogs:
     replies: tuple[tuple[str, str], ...]
     """(name, path of the stored reply), best first."""
     error: AlignmentError | None = None
-    """Why there is none."""
+    """Why no catalogue is usable; None if one is."""
 
 
 def store_catalogs(run: Run, cone: Cone, *, everything: bool = False) -> StoredCatalogs:

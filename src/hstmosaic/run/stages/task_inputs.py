@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.exposures import Exposure
+    from hstmosaic.store.result_files import TaskResult
     from hstmosaic.store.run_directory import TaskDirectory
-    from hstmosaic.store.task_specs import TaskResult
 
 
 def file_states(exposures: Iterable[Exposure]) -> dict[str, tuple[int, int]]:

@@ -35,7 +35,7 @@ _FEWEST_FOR_PATTERN = 8
 _MANY = 30
 """Pairs from which a few that are not independent do not matter."""
 _ROLL, _SCALE = 0.05, 3e-5
-"""Expected turn (degrees) and change of scale, which hold where few pairs say anything about them."""
+"""Expected turn (degrees) and change of scale, which hold where few pairs constrain them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Coincidence:
     reference: Integers
     """Indices of the pairs."""
     chance: float
-    """Decimal logarithm of the probability that unrelated lists agree as well anywhere within reach."""
+    """Decimal logarithm of the probability that unrelated lists agree equally well anywhere within reach."""
     scatter: float
     """Of the pairs, arcsec per axis."""
     pattern: float = 0.0

@@ -94,7 +94,7 @@ class Stars:
     motion_errors: Floats
     """Arcsec per year; 0 where the motion is not known."""
     moving: NDArray[np.bool_]
-    """Whether the motion is known."""
+    """True if the motion is known."""
 
     def __len__(self) -> int:
         return len(self.places)

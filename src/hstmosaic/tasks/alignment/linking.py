@@ -19,7 +19,7 @@ OWN_REACH = 1.5
 """Arcsec: the largest error of an exposure against its visit that is looked for."""
 _MOST_SOURCES = 3000
 TOLERANCE = 0.03
-"""Arcsec: pairs are this close together at least, whatever their errors are said to be."""
+"""Arcsec: pairs are this close together at least, whatever their listed errors."""
 
 
 @dataclass(frozen=True)

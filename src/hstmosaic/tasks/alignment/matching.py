@@ -69,7 +69,7 @@ def associate(
     errors : sequence of numpy.ndarray
         Of the detections of each exposure, arcsec.
     jitter : float
-        Error of the catalogue beyond what it says, arcsec.
+        Error of the catalogue beyond its listed errors, arcsec.
     slack : float
         Error of the corrections, arcsec.
     """

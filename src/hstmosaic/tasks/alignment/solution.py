@@ -52,7 +52,7 @@ class ExposureSolution:
     name: str
     status: Status
     absolute: bool
-    """Whether a catalogue says where it is, directly or through other exposures."""
+    """True if its position comes from a catalogue, directly or through other exposures."""
     correction: Floats
     """Shifts to the east and north of its middle, displacements at its edge by scale and turn; arcsec, shape (4,)."""
     covariance: Floats
@@ -80,11 +80,11 @@ class Solution:
 
     exposures: tuple[ExposureSolution, ...]
     jitter: float
-    """Error of the catalogue's positions beyond what it says, arcsec."""
+    """Error of the catalogue's positions beyond its listed errors, arcsec."""
     catalog_stars: int
     """Stars of the catalogue that detections match."""
     chance: float
-    """Decimal logarithm of the probability that the match with the catalogue is chance; 0 where there is none."""
+    """Decimal logarithm of the probability that the match with the catalogue is chance; 0 without a match."""
 
     @property
     def absolute(self) -> bool:
@@ -182,10 +182,10 @@ class _Solver:
             self.errors[index] = self.errors[index] * np.clip(factor, 0.5, 3.0)
 
     def _learn_jitter(self, observations: Observations, anchors: Anchors) -> None:
-        """Learn by how much detections are farther from the catalogue than both errors say.
+        """Estimate by how much detections are farther from the catalogue than both errors allow.
 
         Errors of detections that are too small end up here first. They grow in the rounds to come, since exposures
-        then disagree with each other as well.
+        then also disagree with each other.
         """
         rows = np.flatnonzero(np.isfinite(anchors.errors)[observations.star])
         if len(rows) < _FEWEST:
@@ -208,7 +208,7 @@ class _Solver:
         self.loose = self.loose | {i for i in self.included if size[i] > _LOOSE * expected[i]}
 
     def _widen(self, adjusted: Adjusted) -> bool:
-        """Take part in the fit what can be found where visits say that it must be; tell whether there is more."""
+        """Add exposures that are found at the positions of their visits; return True if any was added."""
         before = len(self.included), len(self.with_catalog)
         spread = np.sqrt(adjusted.covariances[:, 0, 0] + adjusted.covariances[:, 1, 1])
         near = {index for index in range(len(self.exposures)) if spread[index] < _ANCHORED}
@@ -218,7 +218,7 @@ class _Solver:
         return (len(self.included), len(self.with_catalog)) != before
 
     def _drop_unlikely(self, anchors: Anchors) -> bool:
-        """Take exposures out whose matches may be chance; tell whether there were any."""
+        """Remove exposures whose matches may be chance; return True if there were any."""
         assert self.observations is not None
         dropped = {index for index in self.included if not self._is_likely(index, anchors)}
         self.included -= dropped

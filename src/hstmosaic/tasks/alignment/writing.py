@@ -28,7 +28,7 @@ def headerlet_name(name: str) -> str:
 
 
 def write_solution(found: ExposureSolution, exposure: Detections, plane: Plane, catalog: str, reference: str) -> None:
-    """Write the corrected WCS into the copy of an exposure in the current directory, and its headerlet beside it.
+    """Write the corrected WCS into the copy of an exposure in the current directory, and its headerlet next to it.
 
     Parameters
     ----------

@@ -17,13 +17,13 @@ class ExposurePixels:
     """Science pixels of a chip, as rows of a file of big-endian single-precision numbers."""
 
     path: str
-    """Absolute, or the name of a file beside the record."""
+    """Absolute, or the name of a file in the folder of the record."""
     offset: int
     """Of the first pixel, bytes."""
     sky: float | None
     gain: float
     double: bool
-    """Whether sky and gain are applied in double precision."""
+    """True if sky and gain are applied in double precision."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class MosaicRecord:
     """A mosaic whose headers are made and whose pixels are not."""
 
     name: str
-    """File name of the product; beside the record lies a file of that name with 2 x 2 pixels."""
+    """File name of the product; the folder of the record has a file of that name with 2 x 2 pixels."""
     shape: tuple[int, int]
     grid: Grid
     empty: float
@@ -96,7 +96,7 @@ class Box:
 
 @dataclass(frozen=True)
 class BoxResult:
-    """A drizzled box, whose files lie beside its record."""
+    """A drizzled box, whose files are in the folder of its record."""
 
     box: Box
     science: str
@@ -105,7 +105,7 @@ class BoxResult:
     coverage: str
     """File of a `TiledMask` of pixels with data."""
     complete: bool
-    """Whether all its science pixels are numbers; coverage then has those that are not zero."""
+    """True if all its science pixels are numbers; coverage then has those that are not zero."""
     sums: tuple[int, int]
     """Sums of the pixels of both, as 32-bit words, for checksums."""
 

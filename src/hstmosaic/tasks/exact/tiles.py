@@ -230,7 +230,7 @@ def _rim(mask: TiledMask, row: int, column: int) -> Iterator[tuple[slice | int, 
 
 
 def _nodes(found: Parts, side: tuple[slice | int, slice | int]) -> np.ndarray:
-    """Return the nodes plus one along a side, zero where there is none."""
+    """Return the nodes plus one along a side, zero without one."""
     assert found.labels is not None
     labels = found.labels[side].astype(int)
     return np.where(labels > 0, labels + found.first, 0)
