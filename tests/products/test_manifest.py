@@ -7,6 +7,7 @@ import pytest
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Failure, Manifest, UsedExposure, manifest_from_json, manifest_text
+from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 MOSAIC = Gathered(
     "foo_drc.fits",
@@ -27,11 +28,19 @@ MANIFEST = Manifest(
     exposures=(UsedExposure("a_flc.fits", "/data/a_flc.fits", 10, "1" * 64, "wfc3_uvis_f606w"),),
     left_out=(Exclusion("b_flc.fits", "listed twice", "take it out of the list"),),
     failures=(Failure(None, "sbatch refuses", "foo_run/logs/run.jsonl"),),
+    registration=(Registered("wfc3_ir_f160w", "wfc3_uvis_f606w", 40, 3.0, -4.0, 0.2),),
+    stars=(StarsMeasured("wfc3_ir_f160w", 21, 0.153),),
 )
 
 
 def test_a_manifest_is_read_as_it_was_written():
     assert manifest_from_json(MANIFEST.to_json()) == MANIFEST
+
+
+def test_manifests_of_older_versions_are_read():
+    raw = json.loads(MANIFEST.to_json())
+    del raw["registration"], raw["stars"]
+    assert manifest_from_json(json.dumps(raw)).registration == ()
 
 
 @pytest.mark.parametrize(

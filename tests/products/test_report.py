@@ -302,6 +302,21 @@ def test_sizes_and_limits_follow_the_alignment(run):
     assert "limits of the data x 11 to 22, y 33 to 44" in text
 
 
+def test_registration_and_widths_are_in_the_report(run):
+    first, second, third = ("wfc3_uvis_f606w", "wfc3_uvis_f814w", "wfc3_ir_f160w")
+    add_event(run, kind="registered", layer=second, reference=first, stars=40, x=3.0, y=-4.0, scatter=0.2)
+    add_event(run, kind="registered", layer=first, reference="GAIAeDR3", stars=12, x=0.1, y=0.0, scatter=0.1)
+    add_event(run, kind="registered", layer=third, reference=first, stars=0, x=0.0, y=0.0, scatter=0.0)
+    add_event(run, kind="stars", layer=third, stars=21, fwhm_arcsec=0.1534)
+    add_event(run, kind="finished", exit_code=0, warnings=[f"{second} and {first} are 5.0 pixels apart"])
+    text = words(write_report(run))
+    assert f"finished with warnings: {second} and {first} are 5.0 pixels apart" in text
+    assert f"{LAYERS[1]} {LAYERS[0]} +3.00 -4.00 200 0.20 40 no: 5.0 pixels apart" in text
+    assert f"{LAYERS[0]} GAIAeDR3 +0.10 +0.00 4 0.10 12 yes" in text
+    assert "too few common stars" in text
+    assert text.count("0.153\N{DOUBLE PRIME} (21)") == 1, "only of the mosaic that was measured"
+
+
 def test_the_report_is_whole_or_not_there(run, monkeypatch):
     before = (run.parent / "stub-foo_report.html").read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))

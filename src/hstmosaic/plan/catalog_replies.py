@@ -36,13 +36,19 @@ FEWEST = 12
 """Stars that the simplest of drizzlepac's joint fits needs."""
 
 _SERVICE = "vo/CatalogSearch.aspx"
-_LINE_END = "\r\n"
+LINE_END = "\r\n"
+"""Of the service's replies."""
 _REACH, _EXTRA = 1.7, 0.005
 """Of the cone, in terms of the radius around all corners, and degrees beyond that.
 
 Drizzlepac's circle goes through the corners of a rectangle around the exposures of a fit, turned like the first one.
 Whatever is left out, and however it is turned: for exposures within a circle of radius 1 it stays within one of 5/3.
 """
+
+
+def reply_name(catalog: str) -> str:
+    """Return the file name of a stored reply."""
+    return f"{catalog}.csv"
 
 
 class ReplyError(ValueError):
@@ -106,7 +112,7 @@ def check_reply(text: str, catalog: str) -> int:
     """
     if text.startswith("Error"):
         raise ReplyError(f"answers {text.splitlines()[0][:200]!r}")
-    lines = [line for line in text.split(_LINE_END)[1:] if line]
+    lines = [line for line in text.split(LINE_END)[1:] if line]
     header = next(csv.reader(lines[:1]), [])
     missing = [column for column in COLUMNS[catalog] if column not in header]
     if missing:
@@ -133,7 +139,7 @@ def stars_around(text: str, cone: Cone) -> int:
     cone : Cone
         As of `fit_cone`, which is larger than that.
     """
-    _, header, *rows = [line for line in text.split(_LINE_END) if line]
+    _, header, *rows = [line for line in text.split(LINE_END) if line]
     around = replace(cone, radius=(cone.radius - _EXTRA) / _REACH)
     return int(around.holds(*_positions(header, rows)).sum())
 
@@ -141,8 +147,8 @@ def stars_around(text: str, cone: Cone) -> int:
 def reply_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return sources as the service writes them: a comment, then CSV, with CRLF."""
     text = io.StringIO()
-    csv.writer(text, lineterminator=_LINE_END).writerows([columns, *rows])
-    return f"Objects found : {len(rows)}{_LINE_END}{text.getvalue()}"
+    csv.writer(text, lineterminator=LINE_END).writerows([columns, *rows])
+    return f"Objects found : {len(rows)}{LINE_END}{text.getvalue()}"
 
 
 def _positions(header: str, rows: Sequence[str]) -> np.ndarray:

@@ -12,6 +12,7 @@ from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import TILE, Gathered, gathered_from_dict
 from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.pixel_repair import PixelRepair
+from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,6 +71,10 @@ class Manifest:
     exposures: tuple[UsedExposure, ...]
     left_out: tuple[Exclusion, ...]
     failures: tuple[Failure, ...]
+    registration: tuple[Registered, ...] = ()
+    """Offsets of mosaics from each other and from the catalogue; empty in manifests of older versions."""
+    stars: tuple[StarsMeasured, ...] = ()
+    """Widths of stars in mosaics; empty in manifests of older versions."""
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -100,6 +105,8 @@ def manifest_from_json(text: str) -> Manifest:
             "exposures": tuple(_used_exposure(exposure) for exposure in raw["exposures"]),
             "left_out": tuple(Exclusion(**exclusion) for exclusion in raw["left_out"]),
             "failures": tuple(Failure(**failure) for failure in raw["failures"]),
+            "registration": tuple(Registered(**pair) for pair in raw.get("registration", ())),
+            "stars": tuple(StarsMeasured(**width) for width in raw.get("stars", ())),
         }
         manifest = Manifest(**(raw | parts))
     except (KeyError, TypeError) as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy.io import fits
+from astropy.wcs import WCS
 from scipy import ndimage
 from scipy.spatial import KDTree
 from scipy.stats import poisson
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-LARGEST_OFFSET = 0.5
-"""Pixels between mosaics from which they are badly registered."""
 _STRIP, _MARGIN = 512, 16
 _PIXELS = 16_000_000
 """Pixels of a mosaic that are read, in strips over all of its height."""
@@ -31,6 +30,9 @@ _REACH, _CORE = 25.0, 1.5
 """Largest offset that is looked for, and distance from the common offset up to which stars match, pixels."""
 _LEAST, _CHANCE = 4, 1e-4
 _MAD_TO_SIGMA = 1.4826
+_SIGMA_TO_FWHM = 2.3548
+_ALIKE = 0.1
+"""Natural logarithm of the ratio of two widths up to which they are alike."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,32 @@ class Registration:
     scatter: float = 0.0
     """Robust standard deviation of the offsets of single stars, per axis, pixels."""
 
-    @property
-    def is_bad(self) -> bool:
-        """Return whether the offset is above half a pixel, and more than its error."""
-        offset = float(np.hypot(self.x, self.y))
-        return self.stars > 0 and offset > max(LARGEST_OFFSET, 5 * self.scatter / np.sqrt(self.stars))
+
+@dataclass(frozen=True, eq=False)
+class MosaicStars:
+    """Compact sources of a mosaic, the brightest of each of its strips."""
+
+    places: Array
+    """Shape (n, 2): x and y from the reference pixel of the grid, pixels."""
+    widths: Array
+    """FWHM of each along its mean axis, pixels; NaN where it cannot be measured."""
+    wcs: WCS | None = None
+    """Of the mosaic; None without sources."""
+    extent: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """Smallest and largest x, smallest and largest y of its pixels, from the reference pixel of the grid."""
+
+    def place(self, positions: Array) -> Array:
+        """Return the places of positions (degrees, shape (n, 2)) that are within the mosaic, shape (m, 2)."""
+        if self.wcs is None or not len(positions):
+            return np.empty((0, 2))
+        places = self.wcs.wcs_world2pix(positions, 1) - self.wcs.wcs.crpix
+        left, right, low, high = self.extent
+        x, y = places.T
+        return np.asarray(places[(x > left) & (x < right) & (y > low) & (y < high)])
 
 
-def find_stars(path: Path) -> Array:
-    """Return the positions of compact sources in a mosaic, the brightest of each strip.
+def find_stars(path: Path) -> MosaicStars:
+    """Find compact sources in a mosaic.
 
     Only strips of the mosaic are in memory, and 16 million pixels at the most are read.
 
@@ -64,8 +83,7 @@ def find_stars(path: Path) -> Array:
 
     Returns
     -------
-    numpy.ndarray
-        Shape (n, 2): x and y from the reference pixel of the grid, pixels.
+    MosaicStars
     """
     with fits.open(path) as hdus:
         science, weight = hdus["SCI"], hdus["WHT"]
@@ -80,13 +98,18 @@ def find_stars(path: Path) -> Array:
             covered = np.asarray(weight.section[low:high]) > 0
             places = sources(image, covered, _MOST // len(chosen))
             inside = (places[:, 1] + low >= start) & (places[:, 1] + low < start + _STRIP)
-            found.append(places[inside] + (0, low))
-        origin = science.header["CRPIX1"] - 1, science.header["CRPIX2"] - 1
-    return np.concatenate(found) - origin if found else np.empty((0, 2))
+            found.append(places[inside] + (0, low, 0))
+        left, below = science.header["CRPIX1"] - 1, science.header["CRPIX2"] - 1
+        wcs = WCS(science.header)
+    if not found:
+        return MosaicStars(np.empty((0, 2)), np.empty(0))
+    table = np.concatenate(found)
+    extent = -left, width - 1 - left, -below, height - 1 - below
+    return MosaicStars(table[:, :2] - (left, below), table[:, 2], wcs, extent)
 
 
 def sources(image: NDArray[np.float32], covered: NDArray[np.bool_], most: int) -> Array:
-    """Return the positions (x, y) of the brightest compact sources of an image, shape (n, 2).
+    """Return x, y and FWHM of the brightest compact sources of an image, shape (n, 3), pixels.
 
     Parameters
     ----------
@@ -99,7 +122,7 @@ def sources(image: NDArray[np.float32], covered: NDArray[np.bool_], most: int) -
     """
     usable = covered & np.isfinite(image)
     if np.count_nonzero(usable) < _STRIP:
-        return np.empty((0, 2))
+        return np.empty((0, 3))
     sky = float(np.median(image[usable]))
     flat = np.where(usable, image - sky, 0)
     smooth = ndimage.gaussian_filter(flat, _SMOOTHING)
@@ -112,7 +135,41 @@ def sources(image: NDArray[np.float32], covered: NDArray[np.bool_], most: int) -
     rows, columns = np.nonzero(peaks)
     order = np.argsort(-smooth[rows, columns], kind="stable")[:most]
     places = [_centroid(flat, float(columns[k]), float(rows[k])) for k in order]
-    return np.array([place for place in places if place is not None]).reshape(-1, 2)
+    return np.array([(*place, _width(flat, *place)) for place in places if place is not None]).reshape(-1, 3)
+
+
+def star_width(widths: Array, usual: float) -> tuple[int, float]:
+    """Return the number and the median width of the stars among some sources.
+
+    Stars are the narrowest group of sources with about the same width, since galaxies are wider.
+
+    Parameters
+    ----------
+    widths : numpy.ndarray
+        Widths of sources, NaN where unknown, shape (n,).
+    usual : float
+        Usual width of stars, in the same unit. Narrower sources may be cosmic rays; those below 0.7 or above 3 times
+        this width are not used.
+
+    Returns
+    -------
+    stars : int
+        0 if there are fewer than four.
+    width : float
+        NaN if there are fewer than four.
+    """
+    logs = np.sort(np.log(widths[(widths > 0.7 * usual) & (widths < 3 * usual)]))
+    if not len(logs):
+        return 0, float("nan")
+    counts = np.searchsorted(logs, logs + _ALIKE, "right") - np.searchsorted(logs, logs - _ALIKE, "left")
+    # the first source that has as many like it as a third of the densest place; then the middle of its group
+    first = int(np.argmax(counts >= max(_LEAST, counts.max() / 3)))
+    near = (logs >= logs[first] - _ALIKE) & (logs <= logs[first] + 2 * _ALIKE)
+    if counts[first] < _LEAST:
+        return 0, float("nan")
+    middle = logs[near][np.argmax(counts[near])]
+    group = logs[np.abs(logs - middle) <= _ALIKE]
+    return len(group), float(np.exp(np.median(group)))
 
 
 def measure_registration(reference: Array, other: Array) -> Registration:
@@ -162,3 +219,22 @@ def _centroid(image: NDArray[np.float32], x: float, y: float) -> tuple[float, fl
         if abs(x - column) > _HALF / 2 or abs(y - row) > _HALF / 2:
             return None
     return x, y
+
+
+def _width(image: NDArray[np.float32], x: float, y: float) -> float:
+    """Return the FWHM of the Gaussian that has the second moments of a source, pixels; NaN if it has none."""
+    column, row = round(x), round(y)
+    box = image[row - _HALF : row + _HALF + 1, column - _HALF : column + _HALF + 1].astype(float)
+    ys, xs = np.mgrid[row - _HALF : row + _HALF + 1, column - _HALF : column + _HALF + 1]
+    if box.shape != ys.shape:
+        return float("nan")
+    squares, variance = (xs - x) ** 2 + (ys - y) ** 2, _WINDOW**2
+    for _ in range(_STEPS):
+        weighted = box * np.exp(-squares / (2 * variance))
+        total = weighted.sum()
+        moment = float((weighted * squares).sum() / total / 2) if total > 0 else 0.0
+        # of a Gaussian under a Gaussian weight, inverse variances add
+        if not 0 < moment < variance:
+            return float("nan")
+        variance = float(np.clip(1 / (1 / moment - 1 / variance), 0.2, _HALF**2 / 2))
+    return _SIGMA_TO_FWHM * float(np.sqrt(variance))

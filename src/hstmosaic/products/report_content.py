@@ -26,6 +26,7 @@ from hstmosaic.products.report_rows import (
     ExposureRow,
     FileRow,
     MosaicRow,
+    RegistrationRow,
     Shown,
     exposure_rows,
     file_rows,
@@ -33,6 +34,7 @@ from hstmosaic.products.report_rows import (
     mosaic_rows,
     read_pictures,
     read_tasks,
+    registration_rows,
 )
 from hstmosaic.store.stage_events import Fallback, Finished, Stopped
 from hstmosaic.store.task_names import drizzle_task
@@ -75,6 +77,7 @@ class ReportContent:
     hero: list[Shown]
     layers: list[tuple[Layer, list[Shown]]]
     mosaics: list[MosaicRow]
+    registration: list[RegistrationRow]
     depths: dict[str, tuple[tuple[float, float], ...]]
     """Weights and areas of the finest mosaic of each layer, as `Measurements.area_by_weight` has them."""
     unmatched: list[str]
@@ -144,6 +147,7 @@ def report_content(record: RunRecord) -> ReportContent:
         hero=[shown for shown in pictures if shown.kind in ("colour", "footprints")],
         layers=[(layer, [shown for shown in pictures if shown.layer == layer.name]) for layer in record.plan.layers],
         mosaics=mosaic_rows(record),
+        registration=registration_rows(record),
         depths=_depths(record),
         unmatched=sky_cautions(record.made),
         failures=[(failure, last_lines(failure)) for failure in record.failures],

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.products.charts import KIND_WORDS, TaskBar
+from hstmosaic.products.layer_marks import layer_title
 from hstmosaic.store.result_files import read_result
 from hstmosaic.store.run_directory import TaskDirectory
+from hstmosaic.store.stage_events import Registered, StarsMeasured
 from hstmosaic.store.task_names import Stage, stage_of
 from hstmosaic.store.worker_events import Running
 
@@ -53,6 +55,24 @@ class MosaicRow:
     """Sum of exposure times."""
     bytes: int
     measured: Measurements | None
+    stars: StarsMeasured | None = None
+    """Width of its stars; None where they were not measured."""
+
+
+@dataclass(frozen=True)
+class RegistrationRow:
+    """A mosaic in the table of registrations."""
+
+    offset: Registered
+    scale: float
+    """Arcsec per pixel."""
+    against: str
+    """Layer or catalogue that it was compared with, as the report names it."""
+
+    @property
+    def mas(self) -> float:
+        """Length of the offset, milliarcseconds."""
+        return 1000 * self.scale * self.offset.distance
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,7 @@ def read_pictures(record: RunRecord) -> list[Shown]:
 def mosaic_rows(record: RunRecord) -> list[MosaicRow]:
     """Return a row for each existing mosaic."""
     rows = []
+    widths = {stars.layer: stars for stars in record.payloads(StarsMeasured)}
     for layer in record.made:
         used = record.used(layer)
         seconds = sum(record.plan.exposure(name).exptime for name in used)
@@ -133,8 +154,23 @@ def mosaic_rows(record: RunRecord) -> list[MosaicRow]:
             path = record.output / product.name
             if path.is_file():
                 measured = record.pictures.measured.get(product.name)
-                rows.append(MosaicRow(layer.name, product, len(used), seconds, path.stat().st_size, measured))
+                stars = widths.get(layer.name) if product is layer.products[-1] else None
+                rows.append(MosaicRow(layer.name, product, len(used), seconds, path.stat().st_size, measured, stars))
     return rows
+
+
+def registration_rows(record: RunRecord) -> list[RegistrationRow]:
+    """Return a row for each pair of mosaics, or of a mosaic and the catalogue, whose offset was looked for."""
+    scales = {layer.name: layer.products[-1].grid.scale for layer in record.plan.layers}
+    return [
+        RegistrationRow(
+            offset,
+            scales[offset.layer],
+            layer_title(offset.reference) if offset.reference in scales else offset.reference,
+        )
+        for offset in record.payloads(Registered)
+        if offset.layer in scales
+    ]
 
 
 def exposure_rows(record: RunRecord) -> list[ExposureRow]:

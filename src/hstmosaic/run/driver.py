@@ -195,6 +195,8 @@ class _Progress:
             error=error,
             fallbacks=dict(self.fallbacks),
             repairs=dict(results.repairs),
+            registration=tuple(results.registration),
+            stars=tuple(results.stars),
         )
 
 

@@ -198,6 +198,8 @@ def manifest_of(outcome: Outcome, directory: RunDirectory) -> Manifest:
         ),
         left_out=outcome.left_out,
         failures=failures,
+        registration=outcome.registration,
+        stars=outcome.stars,
     )
 
 

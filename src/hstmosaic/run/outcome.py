@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hstmosaic.products.manifest import Failure
     from hstmosaic.store.alignment_results import AlignmentResult
     from hstmosaic.store.pixel_repair import PixelRepair
+    from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
@@ -49,6 +50,10 @@ class Outcome:
     """Fallbacks of the libraries, with the names of the layers or exposures of each."""
     repairs: dict[str, PixelRepair] = field(default_factory=dict)
     """Faults in the pixels of exposures that working copies do not have, by name."""
+    registration: tuple[Registered, ...] = ()
+    """Offsets of mosaics from each other and from the catalogue."""
+    stars: tuple[StarsMeasured, ...] = ()
+    """Widths of stars in mosaics."""
 
     @property
     def output(self) -> Path:
@@ -107,6 +112,9 @@ class Outcome:
             found.append(f"not aligned: {self.alignment.short_cause}")
         elif self.alignment is not None and self.alignment.left_out:
             found.append(f"{count_of(len(self.alignment.left_out), 'exposure')} not aligned")
+        for pair in self.registration:
+            if pair.is_bad:
+                found.append(f"{pair.layer} and {pair.reference} are {pair.distance:.1f} pixels apart")
         for fallback, names in self.fallbacks.items():
             found.append(f"{fallback} ({', '.join(dict.fromkeys(names))})")
         return tuple(found)

@@ -119,4 +119,6 @@ def _outcome(plan: Plan, manifest: Manifest, record: RunRecord, now: float) -> O
         alignment=record.alignment,
         fallbacks=fallbacks,
         repairs={exposure.name: exposure.repair for exposure in manifest.exposures if exposure.repair is not None},
+        registration=manifest.registration,
+        stars=manifest.stars,
     )

@@ -34,6 +34,7 @@ class EventKind(StrEnum):
     DRIZZLING = "drizzling"
     GATHERED = "gathered"
     REGISTERED = "registered"
+    STARS = "stars"
     REUSED = "reused"
     FAILED = "failed"
     FALLBACK = "fallback"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from hstmosaic.store.measured import Measured
@@ -152,14 +153,18 @@ class Fallback(Payload):
     step: str
 
 
+LARGEST_OFFSET = 0.5
+"""Pixels from which a mosaic is badly registered."""
+
+
 @dataclass(frozen=True)
 class Registered(Payload):
-    """The registration of two mosaics was measured on their stars."""
+    """The offset of a mosaic from another one, or from the catalogue, was measured on its stars."""
 
     kind = EventKind.REGISTERED
     layer: str
     reference: str
-    """The layer that it was compared with."""
+    """The layer or the catalogue that it was compared with."""
     stars: int
     """Stars that match; 0 if there are too few."""
     x: float
@@ -167,6 +172,28 @@ class Registered(Payload):
     y: float
     scatter: float
     """Robust standard deviation of the offsets of single stars, per axis, pixels."""
+
+    @property
+    def distance(self) -> float:
+        """Length of the offset, pixels."""
+        return math.hypot(self.x, self.y)
+
+    @property
+    def is_bad(self) -> bool:
+        """Return whether the offset is above half a pixel, and above five times its error."""
+        return self.stars > 0 and self.distance > max(LARGEST_OFFSET, 5 * self.scatter / math.sqrt(self.stars))
+
+
+@dataclass(frozen=True)
+class StarsMeasured(Payload):
+    """The width of stars in a mosaic was measured."""
+
+    kind = EventKind.STARS
+    layer: str
+    stars: int
+    """Stars that were measured."""
+    fwhm_arcsec: float
+    """Median full width at half maximum."""
 
 
 class Drawing(Payload):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from astropy.table import Table
 from drizzlepac.haputils import align_utils, config_utils
 
+from hstmosaic.plan.star_widths import STAR_WIDTHS
 from hstmosaic.store.result_files import TaskResult
 from hstmosaic.store.task_names import Stage
 from hstmosaic.store.task_results import SourcesResult
-from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS
 from hstmosaic.tasks.finish import finish_file
 from hstmosaic.tasks.upstream import source_finding
 from hstmosaic.tasks.upstream.repairs import apply_repairs

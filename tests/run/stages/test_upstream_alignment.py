@@ -167,7 +167,7 @@ import sys
 from astropy.io import fits
 from drizzlepac.haputils.align_utils import AlignmentTable, HAPImage
 from drizzlepac.haputils.config_utils import AlignmentPars, read_index
-from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS
+from hstmosaic.plan.star_widths import STAR_WIDTHS
 from hstmosaic.tasks.upstream import source_finding
 source_finding.centre_narrow_stars()
 build_kernel = HAPImage.build_kernel

@@ -11,7 +11,7 @@ from hstmosaic.run.stages.aligned_files import gather_alignment
 from hstmosaic.run.stages.alignment import align
 from hstmosaic.run.stages.drizzling import drizzle, gather, usable_exposures
 from hstmosaic.run.stages.finding_sources import find_sources
-from hstmosaic.run.stages.registration import report_registration
+from hstmosaic.run.stages.registration import check_mosaics
 from hstmosaic.run.stages.scheduler import all_of
 from hstmosaic.run.stages.screening import screen
 
@@ -59,10 +59,7 @@ async def make_mosaics(run: Run) -> None:
         gather_alignment(run, alignment)
     if not run.options.stub:
         failed = {failure.layer for failure in run.results.failures}
-        made = {
-            layer.name: run.directory.output / layer.products[-1].name for layer in layers if layer.name not in failed
-        }
-        report_registration({name: path for name, path in made.items() if path.is_file()}, run.events)
+        check_mosaics(run, [layer for layer in layers if layer.name not in failed])
     if run.options.draws_on_worker:
         run.results.pictures = draw_on_worker(run.plan, run.directory, run.scheduler.pool, run.events)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hstmosaic.store.events import EventLog
     from hstmosaic.store.pixel_repair import PixelRepair
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
+    from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 
 @dataclass
@@ -37,6 +38,10 @@ class Results:
     """Faults in the pixels of exposures, by name, which working copies do not have."""
     alignment: AlignmentResult | None = None
     """None until the alignment has ended."""
+    registration: list[Registered] = field(default_factory=list)
+    """Offsets of mosaics from each other and from the catalogue."""
+    stars: list[StarsMeasured] = field(default_factory=list)
+    """Widths of stars in mosaics."""
     pictures: list[Gathered] | None = None
     """None until a worker has drawn them."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import AlignmentError
-from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, stars_around
+from hstmosaic.plan.catalog_replies import CATALOGS, FEWEST, USER_CATALOG, Cone, check_reply, reply_name, stars_around
 from hstmosaic.plan.user_catalog import catalog_reply, read_catalog
 from hstmosaic.run.stages.catalog import Service, ServiceDownError, fetch, kept_reply, nothing_there
 from hstmosaic.store.alignment_events import CatalogFailed, CatalogRead
@@ -63,7 +63,7 @@ def store_catalogs(run: Run, cone: Cone, *, everything: bool = False) -> StoredC
         count = check_reply(text, catalog)
         run.events.emit(CatalogRead(catalog, count), f"{catalog} has {count_of(count, 'source')} in the field", "debug")
         if count:
-            path = folder / f"{catalog}.csv"
+            path = folder / reply_name(catalog)
             path.write_bytes(text.encode())
             stored.append((catalog, str(path)))
     if stored:

@@ -19,8 +19,6 @@ REACH = 7.0
 """Arcsec: the largest error of a header's position that is looked for."""
 UNKNOWN_MOTION = 0.005
 """Arcsec per year: scatter of proper motions of sources whose motion is not known."""
-STAR_WIDTHS = {"uvis": 0.085, "wfc": 0.115, "ir": 0.155, "hrc": 0.06, "sbc": 0.08}
-"""Widths (FWHM) of stars by detector, arcsec."""
 MOST_ROLL, MOST_SCALE = 0.2, 5e-4
 """Largest turn (degrees) and change of scale that errors of the telescope can explain.
 

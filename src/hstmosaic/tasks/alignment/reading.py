@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.time import Time
 from astropy.wcs import WCS
 
-from hstmosaic.plan.catalog_replies import COLUMNS
-from hstmosaic.tasks.alignment.inputs import STAR_WIDTHS, Detections, Prior, Stars
+from hstmosaic.plan.catalog_table import CatalogTable
+from hstmosaic.plan.star_widths import STAR_WIDTHS
+from hstmosaic.tasks.alignment.inputs import Detections, Prior, Stars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.tasks.alignment.inputs import Floats
 
-_LINE_END = "\r\n"
 _FLOORS = {"uvis": 0.002, "wfc": 0.002, "ir": 0.006, "hrc": 0.0015, "sbc": 0.003}
 """Errors of centres of bright stars, arcsec per axis, as measured on simulated stars."""
 _THRESHOLD = 5.0
@@ -113,18 +111,9 @@ def read_stars(text: str, catalog: str, plane: Plane, epoch: float) -> tuple[Sta
     epoch : float
         Epoch of stars that have none in the catalogue, decimal years.
     """
-    rows = list(csv.DictReader([line for line in text.split(_LINE_END)[1:] if line]))
-    names = _columns(catalog)
-
-    def values(key: str) -> Floats:
-        return np.array([_number(row.get(names.get(key, ""), "")) for row in rows], dtype=float)
-
-    places = plane.places(values("ra"), values("dec")) if rows else np.empty((0, 2))
-    epochs = values("epoch")
-    julian = epochs > 3000
-    epochs[julian] = Time(epochs[julian], format="jd").jyear
-    motions = np.column_stack([values("pmra"), values("pmdec")]) / 1000
-    moving = np.isfinite(motions).all(axis=1) & np.isfinite(epochs)
+    table = CatalogTable.from_reply(text, catalog)
+    values, epochs, moving = table.values, table.epochs, table.moving
+    places = plane.places(values("ra"), values("dec")) if table.rows else np.empty((0, 2))
     errors = np.hypot(values("ra_error"), values("dec_error")) / np.sqrt(2) / 1000
     fallback = _FALLBACK_ERRORS.get(catalog, _USER_ERROR)
     drift = np.hypot(values("pmra_error"), values("pmdec_error")) / np.sqrt(2) / 1000
@@ -132,27 +121,13 @@ def read_stars(text: str, catalog: str, plane: Plane, epoch: float) -> tuple[Sta
         Stars(
             places=places,
             epochs=np.where(np.isfinite(epochs), epochs, epoch),
-            motions=np.where(moving[:, None], motions, 0.0),
+            motions=np.where(moving[:, None], table.motions, 0.0),
             errors=np.maximum(np.where(np.isfinite(errors) & (errors > 0), errors, fallback), 1e-4),
             motion_errors=np.where(np.isfinite(drift) & moving, drift, 0.0),
             moving=moving,
         ),
-        rows,
+        table.rows,
     )
-
-
-def _columns(catalog: str) -> dict[str, str]:
-    """Return the names of columns in a catalogue by those of Gaia."""
-    if catalog == "2MASS":
-        return {"ra": "ra", "dec": "dec", "epoch": "jdate", "mag": "mag"}
-    return dict(zip(COLUMNS["GAIAeDR3"], COLUMNS[catalog], strict=True))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return float("nan")
 
 
 def _solution(wcsname: str) -> str:
