@@ -165,7 +165,7 @@ def number_of(text):
     ("table", "number", "key"),
     [
         ("table-mosaics", 0, str),
-        ("table-mosaics", 7, number_of),
+        ("table-mosaics", 8, number_of),
         ("table-alignment", 1, number_of),
         ("table-alignment", 4, number_of),
         ("table-exposures", 0, str),
