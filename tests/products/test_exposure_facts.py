@@ -16,7 +16,7 @@ from hstmosaic.products.exposure_counts import exposure_counts
 from hstmosaic.products.measurements import ab_zero_point, limiting_magnitude, measure
 from hstmosaic.products.pivots import pivot_wavelength
 from hstmosaic.products.report_rows import position_angle
-from hstmosaic.products.sky_levels import sky_levels
+from hstmosaic.products.sky_levels import sky_levels, subtracted_skies
 
 SIDE = 100
 
@@ -107,11 +107,12 @@ def test_skies_are_medians_less_what_was_subtracted(simulated, tmp_path):
         name="HDRTAB",
     )
     fits.HDUList([fits.PrimaryHDU(), table]).writeto(tmp_path / "mosaic.fits")
-    levels = sky_levels(tmp_path / "mosaic.fits", exposures)
+    subtracted_by_chip = subtracted_skies(tmp_path / "mosaic.fits")
+    levels = sky_levels(subtracted_by_chip, exposures)
     for exposure, subtracted in zip(exposures, (0.0, 12.0), strict=True):
         rate = np.median(fits.getdata(exposure.path, "SCI")) / exposure.exptime  # WFC3/UVIS counts electrons
         level = levels[exposure.name]
         assert level.before == pytest.approx(rate, rel=0.05)
         assert level.before - level.after == pytest.approx(subtracted / exposure.exptime)
     gone = replace(exposures[0], path=tmp_path / "gone.fits")
-    assert sky_levels(tmp_path / "mosaic.fits", [gone]) == {}
+    assert sky_levels(subtracted_by_chip, [gone]) == {}

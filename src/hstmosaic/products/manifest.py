@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import OutputError
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import TILE, Gathered, gathered_from_dict
+from hstmosaic.products.seams import Seams
 from hstmosaic.store.files import ENCODING, sha256
 from hstmosaic.store.pixel_repair import PixelRepair
 from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 SCHEMA = 1
@@ -75,6 +76,8 @@ class Manifest:
     """Offsets of mosaics from each other and from the catalogue; empty in manifests of older versions."""
     stars: tuple[StarsMeasured, ...] = ()
     """Widths of stars in mosaics; empty in manifests of older versions."""
+    seams: Mapping[str, Seams] = field(default_factory=dict)
+    """Steps of the background between overlapping exposures, by layer; empty without pictures."""
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -107,6 +110,7 @@ def manifest_from_json(text: str) -> Manifest:
             "failures": tuple(Failure(**failure) for failure in raw["failures"]),
             "registration": tuple(Registered(**pair) for pair in raw.get("registration", ())),
             "stars": tuple(StarsMeasured(**width) for width in raw.get("stars", ())),
+            "seams": {layer: Seams.from_dict(found) for layer, found in raw.get("seams", {}).items()},
         }
         manifest = Manifest(**(raw | parts))
     except (KeyError, TypeError) as error:

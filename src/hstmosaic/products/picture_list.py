@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.products.measurements import Measurements
+from hstmosaic.products.seams import Seams
 from hstmosaic.products.sky_levels import SkyLevel
 from hstmosaic.store.files import ENCODING, write_atomically
 
@@ -59,6 +60,8 @@ class PictureList:
     """Measurements by the names of products."""
     skies: Mapping[str, SkyLevel] = field(default_factory=dict)
     """Skies of the exposures, by file name."""
+    seams: Mapping[str, Seams] = field(default_factory=dict)
+    """Steps of the background, by layer; without layers whose exposures do not overlap."""
 
     @property
     def is_empty(self) -> bool:
@@ -89,6 +92,7 @@ def read_picture_list(path: Path) -> PictureList:
             embedded=tuple(Embedded(**picture) for picture in raw.get("embedded", ())),
             measured={name: Measurements.from_dict(values) for name, values in raw.get("measured", {}).items()},
             skies={name: SkyLevel.from_dict(values) for name, values in raw.get("skies", {}).items()},
+            seams={layer: Seams.from_dict(values) for layer, values in raw.get("seams", {}).items()},
         )
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error

@@ -23,8 +23,9 @@ from hstmosaic.products.orient import north_up
 from hstmosaic.products.picture_list import Embedded, Extra, PictureList, write_picture_list
 from hstmosaic.products.preview import draw_preview
 from hstmosaic.products.run_record import read_record
+from hstmosaic.products.seams import Seams, measure_seams
 from hstmosaic.products.sky_coverage import coverage_map
-from hstmosaic.products.sky_levels import SkyLevel, sky_levels
+from hstmosaic.products.sky_levels import SkyLevel, sky_levels, subtracted_skies
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
 from hstmosaic.store.files import CHECKSUM_COMMENT, atomic_draft, write_atomically
 from hstmosaic.store.stage_events import FailureDigested, Gathered, LayerFailed, Reused
@@ -81,6 +82,7 @@ class _Studio:
         self.embedded: list[Embedded] = []
         self.measured: dict[str, Measurements] = {}
         self.skies: dict[str, SkyLevel] = {}
+        self.seams: dict[str, Seams] = {}
         self.filters: list[Filter] = []
         self.colors = layer_colors(record.plan)
 
@@ -95,7 +97,11 @@ class _Studio:
                 self._preview(layer, product, small)
                 self._count(layer, small)
                 used = [self.record.plan.exposure(name) for name in self.record.used(layer)]
-                self.skies |= sky_levels(self.output / product.name, used)
+                subtracted = subtracted_skies(self.output / product.name)
+                self.skies |= sky_levels(subtracted, used)
+                seams = measure_seams(used, subtracted, small.wcs)
+                if seams is not None:
+                    self.seams[layer.name] = seams
                 self.filters.append(Filter(layer.filter.upper(), small))
 
     def _map_product(self, layer: Layer, product: Product, small: Decimated) -> None:
@@ -197,7 +203,8 @@ class _Studio:
         for path in self.folder.iterdir():
             if path.name not in {picture.file for picture in self.embedded}:
                 path.unlink()
-        pictures = PictureList(tuple(self.extras), tuple(kept), tuple(self.embedded), self.measured, self.skies)
+        shown = tuple(self.extras), tuple(kept), tuple(self.embedded)
+        pictures = PictureList(*shown, self.measured, self.skies, self.seams)
         write_picture_list(self.record.directory.pictures_file, pictures)
 
     def _earlier(self) -> tuple[Extra, ...]:

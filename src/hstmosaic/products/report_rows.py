@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.outlines import Outline
     from hstmosaic.products.measurements import Measurements
     from hstmosaic.products.run_record import Failed, RunRecord
+    from hstmosaic.products.seams import Seams
     from hstmosaic.products.sky_levels import SkyLevel
 
 _LOG_LINES = 15
@@ -57,6 +58,8 @@ class MosaicRow:
     measured: Measurements | None
     stars: StarsMeasured | None = None
     """Width of its stars; None where they were not measured."""
+    seams: Seams | None = None
+    """Steps of its background; None where they were not measured."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,11 @@ def mosaic_rows(record: RunRecord) -> list[MosaicRow]:
             path = record.output / product.name
             if path.is_file():
                 measured = record.pictures.measured.get(product.name)
-                stars = widths.get(layer.name) if product is layer.products[-1] else None
-                rows.append(MosaicRow(layer.name, product, len(used), seconds, path.stat().st_size, measured, stars))
+                size = path.stat().st_size
+                row = MosaicRow(layer.name, product, len(used), seconds, size, measured)
+                if product is layer.products[-1]:
+                    row = replace(row, stars=widths.get(layer.name), seams=record.pictures.seams.get(layer.name))
+                rows.append(row)
     return rows
 
 

@@ -33,20 +33,13 @@ class SkyLevel:
         return cls(float(raw["before"]), float(raw["after"]))
 
 
-def sky_levels(mosaic: Path, exposures: Iterable[Exposure]) -> dict[str, SkyLevel]:
-    """Measure the skies of the exposures of a mosaic.
+def subtracted_skies(mosaic: Path) -> dict[tuple[str, int], float]:
+    """Read what AstroDrizzle subtracted from each chip, in the units of the exposure, by root name and ``EXTVER``.
 
     Parameters
     ----------
     mosaic : pathlib.Path
         The mosaic; its table of exposures has ``MDRIZSKY``.
-    exposures : iterable of Exposure
-        The exposures in it.
-
-    Returns
-    -------
-    dict of str to SkyLevel
-        By file name; without exposures that are missing or not in the table.
     """
     with fits.open(mosaic, memmap=False, lazy_load_hdus=True) as hdus:
         table = hdus["HDRTAB"].data if "HDRTAB" in hdus else None
@@ -54,7 +47,24 @@ def sky_levels(mosaic: Path, exposures: Iterable[Exposure]) -> dict[str, SkyLeve
             return {}
         names = [str(name).strip().lower() for name in table["ROOTNAME"]]
         rows = zip(names, table["EXTVER"].tolist(), table["MDRIZSKY"].tolist(), strict=True)
-        subtracted = {(name, int(extver)): float(sky) for name, extver, sky in rows}
+        return {(name, int(extver)): float(sky) for name, extver, sky in rows}
+
+
+def sky_levels(subtracted: Mapping[tuple[str, int], float], exposures: Iterable[Exposure]) -> dict[str, SkyLevel]:
+    """Measure the skies of the exposures of a mosaic.
+
+    Parameters
+    ----------
+    subtracted : mapping of tuple to float
+        What AstroDrizzle subtracted, as `subtracted_skies` returns it.
+    exposures : iterable of Exposure
+        The exposures in the mosaic.
+
+    Returns
+    -------
+    dict of str to SkyLevel
+        By file name; without exposures that are missing or not in the table.
+    """
     found = {}
     for exposure in exposures:
         level = _level(exposure, subtracted)

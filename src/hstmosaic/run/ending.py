@@ -38,7 +38,7 @@ from hstmosaic.products.report import write_report
 from hstmosaic.products.tile_index import read_tile, tile_regions, tile_table
 from hstmosaic.run.options import recorded_options
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
-from hstmosaic.run.pictures import REMADE, draw_pictures
+from hstmosaic.run.pictures import REMADE, draw_pictures, seams_of
 from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.image_identity import image_identity
 from hstmosaic.store.stage_events import FailureDigested, Finished, ReportFailed, ReportWritten, Stopped, Warnings
@@ -113,7 +113,7 @@ def _write_files(
         directory.failures_file.unlink(missing_ok=True)
     final = directory.output / json_manifest_name(outcome.plan.prefix)
     left = _left_alone(final, outcome.failures) if outcome.error is not None else ()
-    manifest = manifest_of(outcome, directory)
+    manifest = replace(manifest_of(outcome, directory), seams=seams_of(directory) if pictures else {})
     older = tuple(product for product in left if product.kind in LISTED_KINDS)
     manifest = replace(manifest, products=older).with_products(manifest.products)
     listed = [product.name for product in manifest.products if product.kind in LISTED_KINDS]

@@ -14,6 +14,7 @@ from hstmosaic.plan.estimates import Estimate, estimate_pictures
 from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
+from hstmosaic.products.picture_list import read_picture_list
 from hstmosaic.products.run_record import read_record
 from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.stage_events import Drawing, PicturesFailed
@@ -21,9 +22,12 @@ from hstmosaic.store.task_results import PicturesFailure
 from hstmosaic.store.task_specs import PicturesSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hstmosaic.plan.plan import Plan
     from hstmosaic.products.gather import Gathered
     from hstmosaic.products.run_record import RunRecord
+    from hstmosaic.products.seams import Seams
     from hstmosaic.run.pool.pool import Pool
     from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
@@ -135,6 +139,14 @@ def drawn(directory: RunDirectory) -> list[Gathered]:
     return _drawn(read_record(directory.path))
 
 
+def seams_of(directory: RunDirectory) -> Mapping[str, Seams]:
+    """Return the steps of backgrounds that were measured with the pictures; none if their list is damaged."""
+    try:
+        return read_picture_list(directory.pictures_file).seams
+    except ValueError:
+        return {}
+
+
 def _drawn(record: RunRecord) -> list[Gathered]:
     files = record.pictures.files
     return [replace(described(record.output / file.name, file.kind), layer=file.layer) for file in files]
@@ -162,6 +174,9 @@ def list_pictures(run: Path) -> None:
         file for file in manifest.products if file.kind not in PICTURE_KINDS or (record.output / file.name).is_file()
     )
     time = path.stat().st_mtime_ns
-    write_atomically(path, replace(manifest, products=tuple(there)).with_products(_drawn(record)).to_json())
+    write_atomically(
+        path,
+        replace(manifest, products=tuple(there), seams=record.pictures.seams).with_products(_drawn(record)).to_json(),
+    )
     # the time of a manifest distinguishes it from those of later starts
     os.utime(path, ns=(time, time))
