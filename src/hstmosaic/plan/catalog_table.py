@@ -61,7 +61,7 @@ class CatalogTable:
 
     @cached_property
     def moving(self) -> NDArray[np.bool_]:
-        """Whether the motion of a source is known."""
+        """True for sources whose motion is known."""
         return np.asarray(np.isfinite(self.motions).all(axis=1) & np.isfinite(self.epochs))
 
     def positions(self, epoch: float) -> Floats:
