@@ -110,6 +110,7 @@ def plan_schema() -> dict[str, Any]:
             "crval": array(NUMBER, 2) | {"description": "Degrees."},
             "documented_size": {"type": "integer"},
             "cd": array(NUMBER, 4) | {"description": "CD matrix of a grid of the user, degrees per pixel."},
+            "projection": {"type": "string", "description": "Of a grid of the user that is not TAN."},
         },
         "required": ["name", "trailer", "pixel_scale", "shape", "crpix", "crval", "documented_size"],
         "additionalProperties": False,

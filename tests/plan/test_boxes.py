@@ -7,6 +7,7 @@ import pytest
 from hstmosaic.plan.boxes import Division, divide_layers
 from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.estimates import box_pixels, model, sizes_of
+from hstmosaic.plan.parameters import DrizzleParameters
 from hstmosaic.plan.request import MosaicRequest
 
 
@@ -53,12 +54,30 @@ def test_the_largest_box_is_estimated_to_fit(memory_mb):
     assert model("box", sizes)[0] <= memory_mb
 
 
-@pytest.mark.parametrize(
-    "request_", [MosaicRequest(compress=True), MosaicRequest(scale=0.1)], ids=["compress", "scale"]
-)
-def test_other_files_and_grids_are_made_as_a_whole(simulated, request_):
+WHOLE = {
+    "context": MosaicRequest(context=True),
+    "kernel": MosaicRequest(DrizzleParameters.from_dict({"": {"final_kernel": "gaussian"}})),
+    "units": MosaicRequest(DrizzleParameters.from_dict({"": {"final_units": "counts"}})),
+    "cosmic rays": MosaicRequest(DrizzleParameters.from_dict({"": {"driz_separate": True}})),
+}
+DIVISIBLE = {
+    "compress": MosaicRequest(compress=True),
+    "scale": MosaicRequest(scale=0.03),
+    "errors": MosaicRequest(error=True),
+    "parameters": MosaicRequest(DrizzleParameters.from_dict({"": {"final_pixfrac": 0.8, "driz_cr": False}})),
+}
+
+
+@pytest.mark.parametrize("request_", WHOLE.values(), ids=WHOLE)
+def test_other_kernels_and_context_need_whole_layers(simulated, request_):
     plan = make_plan(str(simulated.demo(200).list), request=request_, division=Division(memory_mb=471))
     assert [layer.boxes for layer in plan.layers] == [1] * len(plan.layers)
+
+
+@pytest.mark.parametrize("request_", DIVISIBLE.values(), ids=DIVISIBLE)
+def test_layers_with_other_options_are_divided(simulated, request_):
+    plan = make_plan(str(simulated.demo(200).list), request=request_, division=Division(memory_mb=471))
+    assert any(layer.boxes > 1 for layer in plan.layers)
 
 
 def test_whole_layers_are_not_divided(layers):

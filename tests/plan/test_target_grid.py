@@ -4,10 +4,12 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import asdf
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
 
 from helpers.pointed_exposures import Aim, aimed, sky_of, write_aimed
 from helpers.sky_fields import UVIS, visit
@@ -17,13 +19,14 @@ from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.plan.requested_grids import exclude_off_grid, requested_grids
-from hstmosaic.plan.target_grid import Bounds, TargetGrid, parse_bounds, read_grid
+from hstmosaic.plan.target_grid import PROJECTIONS, Bounds, TargetGrid, parse_bounds, read_grid
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 
 RA, DEC = sky_of(1889, 225000, 225000)
 CELL = load_sky_grid().cell(1889)
 DESCRIPTION = {"ra": RA, "dec": DEC, "scale": 0.03, "width": 400, "height": 300, "rotation": 40.0}
+SIP = {"A_ORDER": 2, "A_2_0": 1e-6, "B_ORDER": 2, "B_2_0": 1e-6}
 PLANE = {
     "CTYPE1": "RA---TAN",
     "CTYPE2": "DEC--TAN",
@@ -58,11 +61,35 @@ def test_the_grid_of_an_image_is_read(tmp_path, extension):
     assert grid.scale == pytest.approx(0.036)
 
 
-@pytest.mark.parametrize("ending", [".json", ".ecsv"])
+@pytest.mark.parametrize("projection", PROJECTIONS)
+def test_a_grid_has_the_sky_positions_of_its_image(tmp_path, projection):
+    axes = {"CTYPE1": f"RA---{projection}", "CTYPE2": f"DEC--{projection}", "CRPIX1": 9000.5, "CD1_2": 1e-9}
+    path = write_image(tmp_path / "a.fits", **axes)
+    request = MosaicRequest(grid=read_grid(str(path)))
+    grid, _ = requested_grids([], CELL, MosaicRequest.from_dict(json.loads(json.dumps(request.to_dict()))))
+    pixels = [[1, 1], [400, 1], [1, 300]]
+    expected = WCS(fits.getheader(path, 1)).wcs_pix2world(pixels, 1)
+    np.testing.assert_array_equal(grid.wcs.wcs_pix2world(pixels, 1), expected)
+
+
+def test_a_description_can_name_its_projection(tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text(json.dumps(DESCRIPTION | {"projection": "sin"}))
+    assert read_grid(str(path)).projection == "SIN"
+    path.write_text(json.dumps(DESCRIPTION | {"projection": "HPX"}))
+    with pytest.raises(BadInputError, match="has the projection HPX"):
+        read_grid(str(path))
+
+
+@pytest.mark.parametrize("ending", [".json", ".toml", ".ecsv", ".asdf"])
 def test_a_described_grid_is_read(tmp_path, ending):
     path = tmp_path / f"grid{ending}"
     if ending == ".json":
         path.write_text(json.dumps(DESCRIPTION))
+    elif ending == ".toml":
+        path.write_text("\n".join(f"{name} = {value}" for name, value in DESCRIPTION.items()))
+    elif ending == ".asdf":
+        asdf.AsdfFile(DESCRIPTION).write_to(path)
     else:
         Table(rows=[DESCRIPTION]).write(path, format="ascii.ecsv")
     grid = read_grid(str(path))
@@ -76,7 +103,17 @@ def test_a_described_grid_is_read(tmp_path, ending):
     [
         ((300, 400), {"CTYPE1": None, "CTYPE2": None}, "has no celestial WCS"),
         ((2, 300, 400), {}, "has 3 axes instead of 2"),
-        ((300, 400), {"CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN"}, "has the axes RA---SIN, DEC--SIN"),
+        ((300, 400), {"CTYPE1": "RA---SFL", "CTYPE2": "DEC--SFL"}, "has the axes RA---SFL, DEC--SFL"),
+        ((300, 400), {"CTYPE1": "RA---ZPN", "CTYPE2": "DEC--ZPN"}, "has an invalid WCS"),
+        (
+            (300, 400),
+            {"CTYPE1": "DEC--TAN", "CTYPE2": "RA---TAN", "CRVAL1": DEC, "CRVAL2": RA},
+            "has the axes DEC--TAN, RA---TAN",
+        ),
+        ((300, 400), {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"} | SIP, "has a distorted WCS"),
+        ((300, 400), {"CTYPE1": "RA---SIN", "CTYPE2": "DEC--SIN", "PV2_1": 0.1}, "SIN with PV parameters"),
+        ((300, 400), {"CTYPE1": "RA---CAR", "CTYPE2": "DEC--CAR", "CRVAL2": 0.0, "CRPIX2": -4.5e6}, "at its centre"),
+        ((300, 400), {"RADESYS": "FK4", "EQUINOX": 1950.0}, "has coordinates of 1950"),
         ((300, 400), {"CTYPE1": "GLON-TAN", "CTYPE2": "GLAT-TAN"}, "has the axes GLON-TAN, GLAT-TAN"),
         ((300, 400), {"CD1_1": 0.0}, "has pixels that are not square"),
         ((300, 400), {"CD2_2": 2e-5}, "has pixels that are not square"),
@@ -146,6 +183,14 @@ def test_grids_nest_where_scales_do(exposures, wide, narrow):
     corner = outer.wcs.wcs_pix2world([[0.5, 0.5]], 1)
     place = inner.wcs.wcs_world2pix(corner, 1) - 0.5
     np.testing.assert_allclose(place, np.round(place), atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.03, 0.05, 0.12])
+def test_headers_hold_scaled_grids_exactly(exposures, scale):
+    for grid in requested_grids(exposures, CELL, MosaicRequest(scale=scale)):
+        numbers = [*grid.crpix, *grid.crval, *grid.matrix]
+        header = fits.Header([(f"N{place}", number) for place, number in enumerate(numbers)])
+        assert list(fits.Header.fromstring(header.tostring()).values()) == numbers
 
 
 def test_the_usual_scale_has_drizzlepacs_phase(exposures):
@@ -223,6 +268,6 @@ def test_a_grid_larger_than_the_disk_is_refused_before_anything_starts(tmp_path,
         output=tmp_path / "out",
         request=MosaicRequest(grid=read_grid(str(path))),
     )
-    with pytest.raises(OutputError, match="has 2000 MB left, the run needs about 48"):
+    with pytest.raises(OutputError, match="has 2000 MB left, the run needs about 9"):
         run_mosaic(options, lambda event: None)
     assert not (tmp_path / "out").exists()

@@ -26,7 +26,7 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "tok
 _PROFILE_HELP = "Where tasks run: local, slurm, allocation, or a YAML file like those in batch/."
 _STRICT_HELP = "Stop with an error if an exposure would be left out or a library falls back."
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
-_GRID_HELP = "Make every mosaic on the grid of this FITS image, or of a description (JSON, TOML or ECSV)."
+_GRID_HELP = "Make every mosaic on the grid of this FITS image, or of a description (JSON, TOML, ASDF or ECSV)."
 _BOUNDS_HELP = "Limits of the mosaic: pixels of the projection cell, or degrees with a d behind: 150.1:150.2,2.1:2.2d."
 _TILES_HELP = "Also cut every mosaic into tiles: sky cells, or rectangles of WIDTH x HEIGHT pixels."
 _ERROR_HELP = "Weight by inverse variance (final_wht_type = ERR) and add an image of errors."

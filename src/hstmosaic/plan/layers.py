@@ -13,6 +13,7 @@ from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, t
 from hstmosaic.plan.request import DOCUMENTED
 from hstmosaic.plan.requested_grids import requested_grids
 from hstmosaic.plan.tiles import tiles_of
+from hstmosaic.store.task_specs import is_divisible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ class Layer:
     parameters: tuple[tuple[str, Value], ...] = ()
     """Parameters of AstroDrizzle that the user set."""
     divisible: bool = False
-    """True if boxes can be drizzled one by one: not with parameters or grids of the user, or for compressed files."""
+    """True if boxes can be drizzled one by one."""
     box_seconds: float = 0.0
     """Estimated time of the part that boxes divide among them."""
     boxes: int = 1
@@ -180,7 +181,7 @@ def _layer(
         close_call=request.sky is None and depth.is_close_call,
         estimate=estimate,
         parameters=parameters,
-        divisible=not (parameters or request.changes_grid or request.compress or request.error or request.context),
+        divisible=is_divisible(dict(parameters), context=request.context),
         box_seconds=estimate.time_factor * box_seconds(members, grids),
     )
 

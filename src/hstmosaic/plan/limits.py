@@ -10,6 +10,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from hstmosaic.plan.footprints import chip_outline, exposure_outlines, to_pixels
+from hstmosaic.store.task_specs import TANGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,7 @@ class Grid:
     """Right ascension and declination there, degrees."""
     cd: tuple[float, float, float, float] | None = None
     """CD matrix, row by row; None for north up."""
+    projection: str = TANGENT
 
     @property
     def matrix(self) -> tuple[float, float, float, float]:
@@ -67,9 +69,9 @@ class Grid:
 
     @property
     def wcs(self) -> WCS:
-        """The tangent plane."""
+        """The plane."""
         plane = WCS(naxis=2)
-        plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        plane.wcs.ctype = [f"RA---{self.projection}", f"DEC--{self.projection}"]
         plane.wcs.crpix, plane.wcs.crval = list(self.crpix), list(self.crval)
         plane.wcs.cd = np.reshape(self.matrix, (2, 2))
         return plane

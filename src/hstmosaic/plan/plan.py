@@ -19,6 +19,7 @@ from hstmosaic.plan.plan_views import plan_html, plan_summary, plot_plan
 from hstmosaic.plan.request import DOCUMENTED, MosaicRequest
 from hstmosaic.plan.tiles import Tile
 from hstmosaic.store.task_names import Stage, stage_of
+from hstmosaic.store.task_specs import TANGENT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,6 +166,7 @@ def _product_to_dict(product: Product) -> dict[str, Any]:
         "crval": grid.crval,
         "documented_size": product.documented_size,
         **({"cd": grid.cd} if grid.cd is not None else {}),
+        **({"projection": grid.projection} if grid.projection != TANGENT else {}),
         **({"tiles": [{"file": name} | asdict(tile) for name, tile in product.tiles]} if product.tiles else {}),
     }
 
@@ -177,6 +179,7 @@ def _product(raw: dict[str, Any]) -> Product:
         tuple(raw["crpix"]),
         tuple(raw["crval"]),
         tuple(cd) if cd is not None else None,
+        raw.get("projection", TANGENT),
     )
     tiles = tuple((tile.pop("file"), Tile(**tile)) for tile in map(dict, raw.get("tiles", ())))
     return Product(raw["name"], raw["trailer"], grid, raw["documented_size"], tiles)

@@ -11,7 +11,7 @@ from hstmosaic.errors import OptionError
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid
-from hstmosaic.plan.target_grid import MOST_PIXELS
+from hstmosaic.plan.target_grid import MOST_PIXELS, header_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,14 +52,16 @@ def requested_grids(
     Notes
     -----
     A corner of the pixel with the tangent point in drizzlepac's fine grid is a corner of pixels at every scale. So
-    grids nest if the ratio of their scales is a whole number, and those of 0.04" are drizzlepac's.
+    grids nest if the ratio of their scales is a whole number, and those of 0.04" are drizzlepac's. The numbers of other
+    scales are those that a FITS header holds, so that AstroDrizzle makes the same pixels with a mosaic as reference.
     """
     if request.grid is not None:
         target = request.grid
-        return Grid(target.scale, target.shape, target.crpix, target.crval, target.cd), None
+        return Grid(target.scale, target.shape, target.crpix, target.crval, target.cd, target.projection), None
     scale = request.scale or cell.scale
     origin = 0.5 + cell.scale / 2 / scale
-    plane = Grid(scale, (1, 1), (origin, origin), cell.center)
+    matrix = None if scale == cell.scale else _matrix(scale)
+    plane = Grid(scale, (1, 1), (origin, origin), cell.center, matrix)
     low, high = _extent(exposures, request.bounds, plane, cell)
     # drizzlepac's own coarse pixels have the tangent point in their middle
     phase = -1 if scale == cell.scale else 0
@@ -68,15 +70,22 @@ def requested_grids(
     width, height = (int(n) for n in last - first)
     if width * height >= MOST_PIXELS:
         raise OptionError(f"the mosaic would have {width} x {height} pixels", "use larger pixels or smaller --bounds")
-    x, y = (float(origin - n) for n in first)
-    fine = Grid(scale, (height, width), (x, y), cell.center)
+    x, y = (header_value(origin - n) for n in first)
+    fine = Grid(scale, (height, width), (x, y), cell.center, matrix)
     coarse = Grid(
         scale * COARSE_RATIO,
         (height // COARSE_RATIO, width // COARSE_RATIO),
-        ((x - 0.5) / COARSE_RATIO + 0.5, (y - 0.5) / COARSE_RATIO + 0.5),
+        (header_value((x - 0.5) / COARSE_RATIO + 0.5), header_value((y - 0.5) / COARSE_RATIO + 0.5)),
         cell.center,
+        None if matrix is None else _matrix(scale * COARSE_RATIO),
     )
     return fine, coarse
+
+
+def _matrix(scale: float) -> tuple[float, float, float, float]:
+    """Return the CD matrix of a scale; that of drizzlepac's own scale has more digits than a card."""
+    degrees = header_value(scale / 3600)
+    return -degrees, 0.0, 0.0, degrees
 
 
 def exclude_off_grid(

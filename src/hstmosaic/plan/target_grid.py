@@ -13,24 +13,46 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.errors import BadInputError, OptionError, Problem
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.task_specs import TANGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from astropy.io import fits
+    from astropy.wcs import WCS
 
 MOST_PIXELS = 2**31
 """The drizzle kernel counts pixels with 32 bits."""
 _EXTENSION = re.compile(r"(?P<path>.+?)\[(?P<extension>[^\[\]]+)\]")
-_TEXT_FILES = (".json", ".toml", ".ecsv", ".txt")
+_DESCRIPTIONS = (".json", ".toml", ".ecsv", ".txt", ".asdf")
 _DESCRIPTION = ("ra", "dec", "scale", "width", "height")
-_DEFAULT_POLE = 180.0
+PROJECTIONS = (TANGENT, "SIN", "ARC", "STG", "ZEA", "CAR", "MER", "AIT")
+"""Projections without parameters, to which drizzlepac can drizzle."""
+_EQUINOX = 2000.0
+_ROUNDING = 1e-9
+_DISTORTION = 0.02
 _SQUARE = 2e-3
+
+
+def header_value(value: float) -> float:
+    """Return a number as a FITS header holds it: cards have room for 20 characters, with either sign.
+
+    A WCS of such numbers is that of the files made on it, bit for bit.
+    """
+    from astropy.io import fits
+
+    kept = fits.Card.fromstring(str(fits.Card("VALUE", -abs(value)))).value
+    return math.copysign(float(kept), value)
+
+
+def axis_types(projection: str) -> tuple[str, str]:
+    """Return CTYPE1 and CTYPE2 of a projection."""
+    return f"RA---{projection}", f"DEC--{projection}"
 
 
 @dataclass(frozen=True)
 class TargetGrid:
-    """A tangent plane with its pixels."""
+    """A plane of the sky with its pixels."""
 
     shape: tuple[int, int]
     """Height and width, pixels."""
@@ -40,6 +62,8 @@ class TargetGrid:
     """Right ascension and declination there, degrees."""
     cd: tuple[float, float, float, float]
     """CD1_1, CD1_2, CD2_1 and CD2_2, degrees per pixel."""
+    projection: str = TANGENT
+    """One of `PROJECTIONS`."""
 
     @property
     def scale(self) -> float:
@@ -56,7 +80,29 @@ class TargetGrid:
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> TargetGrid:
         """Return the grid that `dataclasses.asdict` converted."""
-        return cls(*(tuple(raw[name]) for name in ("shape", "crpix", "crval", "cd")))
+        shape, crpix, crval, cd = (tuple(raw[name]) for name in ("shape", "crpix", "crval", "cd"))
+        return cls(shape, crpix, crval, cd, raw.get("projection", TANGENT))
+
+    @property
+    def wcs(self) -> WCS:
+        """The WCS."""
+        from astropy.wcs import WCS
+
+        plane = WCS(naxis=2)
+        plane.wcs.ctype = axis_types(self.projection)
+        plane.wcs.crpix, plane.wcs.crval = self.crpix, self.crval
+        plane.wcs.cd = [self.cd[:2], self.cd[2:]]
+        return plane
+
+    @property
+    def distortion(self) -> float:
+        """Largest relative difference of the pixel at the centre from a square of the nominal scale."""
+        x, y = (length / 2 + 0.5 for length in self.shape[::-1])
+        ra, dec = self.wcs.wcs_pix2world([x - 0.5, x + 0.5, x, x], [y, y, y - 0.5, y + 0.5], 1)
+        east = ((ra[1::2] - ra[::2] + 180) % 360 - 180) * math.cos(math.radians(dec[0]))
+        north = dec[1::2] - dec[::2]
+        (a, b), (c, d) = (side * 3600 / self.scale for side in (east, north))
+        return float(max(abs(math.hypot(a, c) - 1), abs(math.hypot(b, d) - 1), abs(a * b + c * d)))
 
 
 @dataclass(frozen=True)
@@ -106,9 +152,10 @@ def read_grid(text: str) -> TargetGrid:
     Parameters
     ----------
     text : str
-        ``FILE`` or ``FILE[EXTENSION]``. FITS images need a tangent plane without distortion. Descriptions are JSON,
-        TOML or ECSV (one row) with ``ra``, ``dec`` (centre, degrees), ``scale`` (arcsec), ``width``, ``height``
-        (pixels) and optionally ``rotation`` (position angle of the y axis, degrees east of north).
+        ``FILE`` or ``FILE[EXTENSION]``. FITS images need one of `PROJECTIONS`, without distortion. Descriptions are
+        JSON, TOML, ASDF or ECSV (one row) with ``ra``, ``dec`` (centre, degrees), ``scale`` (arcsec), ``width``,
+        ``height`` (pixels) and optionally ``rotation`` (position angle of the y axis, degrees east of north) and
+        ``projection``.
 
     Returns
     -------
@@ -122,7 +169,7 @@ def read_grid(text: str) -> TargetGrid:
     match = _EXTENSION.fullmatch(text) if not Path(text).exists() else None
     path, extension = (Path(match["path"]), match["extension"]) if match else (Path(text), None)
     try:
-        grid = _described(path) if path.suffix.lower() in _TEXT_FILES else _grid_of_image(path, extension)
+        grid = _described(path) if path.suffix.lower() in _DESCRIPTIONS else _grid_of_image(path, extension)
     except OSError as error:
         raise _refused(text, f"cannot be read ({error.strerror or str(error).splitlines()[0]})", "check it") from None
     height, width = grid.shape
@@ -134,6 +181,9 @@ def read_grid(text: str) -> TargetGrid:
         raise _refused(text, "has an invalid WCS: its pixels have no size", "correct its CD matrix")
     if not grid.square:
         raise _refused(text, "has pixels that are not square", "name an image with square pixels")
+    if not grid.distortion < _DISTORTION:
+        cause = f"has pixels that are not square, or not of {grid.scale:.4g} arcsec, at its centre"
+        raise _refused(text, cause, "name an image that is nearer to its reference position")
     return grid
 
 
@@ -152,22 +202,45 @@ def _grid_of_image(path: Path, extension: str | None) -> TargetGrid:
             header = hdu.header
             if header["NAXIS"] not in (0, 2):
                 raise _refused(str(path), f"has {header['NAXIS']} axes instead of 2", "name a two-dimensional image")
-            wcs = WCS(header, fobj=hdus)
+            try:
+                wcs = WCS(header, fobj=hdus)
+            except ValueError as error:
+                cause = str(error).strip().splitlines()[-1].removesuffix(".")
+                raise _refused(str(path), f"has an invalid WCS ({cause})", "correct it") from None
     if not wcs.has_celestial:
         raise _refused(f"{path}[{hdu.name}]", "has no celestial WCS", "name another extension: FILE[EXTENSION]")
-    if tuple(wcs.wcs.ctype) not in {("RA---TAN", "DEC--TAN"), ("RA---TAN-SIP", "DEC--TAN-SIP")}:
-        projection = ", ".join(wcs.wcs.ctype)
-        raise _refused(str(path), f"has the axes {projection}", "name an image with RA---TAN and DEC--TAN")
-    if wcs.sip is not None or wcs.cpdis1 is not None or wcs.det2im1 is not None:
-        raise _refused(str(path), "has a distorted WCS", "name a drizzled or resampled image")
-    if wcs.wcs.lonpole not in (_DEFAULT_POLE, 999.0) and math.isfinite(wcs.wcs.lonpole):
-        raise _refused(
-            str(path), f"has LONPOLE {wcs.wcs.lonpole:g} instead of 180", "put the rotation into its CD matrix"
-        )
+    projection = _projection(wcs, str(path))
     (a, b), (c, d) = wcs.pixel_scale_matrix.tolist()
     x, y = wcs.wcs.crpix.tolist()
     ra, dec = wcs.wcs.crval.tolist()
-    return TargetGrid((int(header.get("NAXIS2", 0)), int(header.get("NAXIS1", 0))), (x, y), (ra, dec), (a, b, c, d))
+    shape = int(header.get("NAXIS2", 0)), int(header.get("NAXIS1", 0))
+    grid = TargetGrid(shape, (x, y), (ra, dec), (a, b, c, d), projection)
+    plain = grid.wcs
+    plain.wcs.set()
+    wcs.wcs.set()
+    for name in ("lonpole", "latpole"):
+        found, usual = getattr(wcs.wcs, name), getattr(plain.wcs, name)
+        if abs(found - usual) > _ROUNDING:
+            cause = f"has {name.upper()} {found:g} instead of {usual:g}"
+            raise _refused(str(path), cause, "put the rotation into its CD matrix")
+    return grid
+
+
+def _projection(wcs: WCS, text: str) -> str:
+    """Return the code of the projection of an image; refuse those that drizzlepac cannot drizzle to."""
+    axes: list[str] = [axis.removesuffix("-SIP") for axis in wcs.wcs.ctype]
+    projection = axes[0][5:]
+    if projection not in PROJECTIONS or axes != list(axis_types(projection)):
+        raise _refused(
+            text, f"has the axes {', '.join(wcs.wcs.ctype)}", f"name an image with RA, DEC and {', '.join(PROJECTIONS)}"
+        )
+    if wcs.sip is not None or wcs.cpdis1 is not None or wcs.det2im1 is not None:
+        raise _refused(text, "has a distorted WCS", "name a drizzled or resampled image")
+    if any(value for *_, value in wcs.wcs.get_pv()):
+        raise _refused(text, f"has a projection {projection} with PV parameters", "resample it without them")
+    if wcs.wcs.radesys.startswith("FK4") or (wcs.wcs.radesys != "ICRS" and wcs.wcs.equinox < _EQUINOX):
+        raise _refused(text, f"has coordinates of {wcs.wcs.equinox:g}", "name an image with ICRS or J2000 coordinates")
+    return projection
 
 
 def _image(hdus: fits.HDUList, path: Path, extension: str | None) -> fits.ImageHDU:
@@ -190,13 +263,18 @@ def _described(path: Path) -> TargetGrid:
         ra, dec, scale = (float(raw[name]) for name in _DESCRIPTION[:3])
         width, height = (int(raw[name]) for name in _DESCRIPTION[3:])
         angle = math.radians(float(raw.get("rotation", 0.0)))
+        projection = str(raw.get("projection", TANGENT)).upper()
     except KeyError as error:
         raise _refused(str(path), f"has no {error.args[0]}", f"give {', '.join(_DESCRIPTION)}") from None
     except (TypeError, ValueError) as error:
         raise _refused(str(path), f"has a value that is not a number ({error})", "correct it") from None
+    if projection not in PROJECTIONS:
+        raise _refused(str(path), f"has the projection {projection}", f"use one of {', '.join(PROJECTIONS)}")
     degrees = scale / 3600
     cosine, sine = degrees * math.cos(angle), degrees * math.sin(angle)
-    return TargetGrid((height, width), ((width + 1) / 2, (height + 1) / 2), (ra, dec), (-cosine, sine, sine, cosine))
+    cosine, sine, ra, dec = map(header_value, (cosine, sine, ra, dec))
+    centre = (width + 1) / 2, (height + 1) / 2
+    return TargetGrid((height, width), centre, (ra, dec), (-cosine, sine, sine, cosine), projection)
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -205,6 +283,13 @@ def _load(path: Path) -> dict[str, Any]:
 
         table = Table.read(path, format="ascii.ecsv")
         return {name: table[name][0] for name in table.colnames}
+    if path.suffix.lower() == ".asdf":
+        try:
+            import asdf
+        except ImportError:
+            raise _refused(str(path), "needs the package asdf, which is not installed", "use JSON or TOML") from None
+        with asdf.open(path) as file:
+            return dict(file.tree)
     try:
         text = path.read_text(ENCODING)
         raw = json.loads(text) if text.lstrip()[:1] == "{" else tomllib.loads(text)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.task_specs import (
+    TANGENT,
     AlignSpec,
     AssembleSpec,
     BoxPlace,
@@ -39,6 +40,9 @@ _CUSTOM: dict[str, Any] = {
 def custom_fields(spec: DrizzleSpec) -> dict[str, object]:
     """Return the fields for options of the user that differ from their defaults."""
     raw = asdict(spec)
+    for grid in raw["grids"]:
+        if grid["projection"] == TANGENT:
+            del grid["projection"]
     return {name: raw[name] for name, default in _CUSTOM.items() if raw[name] != default}
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SPEC_FILE = "spec.json"
 LOG_FILE = "log.txt"
@@ -22,6 +25,14 @@ SCREEN_RULES = 1
 """Version of how the shapes of stars are judged; results of other versions are not reused."""
 PIXEL_RULES = 1
 """Version of the repair of pixels in working copies; results of other versions are not reused."""
+
+
+TANGENT = "TAN"
+"""Code of the tangent-plane projection."""
+_SEPARATE_IMAGES = ("driz_separate", "median", "blot", "driz_cr")
+"""Steps of AstroDrizzle that make images of their own."""
+_DIVISIBLE = {"final_kernel": "square", "final_units": "cps"}
+"""The only values of parameters with which boxes can be drizzled."""
 
 
 Card = tuple[str, str | int | float | bool, str]
@@ -52,7 +63,7 @@ class ScreenSpec:
 
 @dataclass(frozen=True)
 class GridSpec:
-    """Tangent plane and pixels of a mosaic."""
+    """Plane of the sky and pixels of a mosaic."""
 
     coarse: bool
     """True if it is the grid of drizzlepac's coarse product."""
@@ -62,11 +73,13 @@ class GridSpec:
     crval: tuple[float, float]
     cd: tuple[float, float, float, float]
     """CD1_1, CD1_2, CD2_1 and CD2_2, degrees per pixel."""
+    projection: str = TANGENT
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> GridSpec:
         """Return the grid that `dataclasses.asdict` converted."""
-        return cls(raw["coarse"], *(tuple(raw[name]) for name in ("shape", "crpix", "crval", "cd")))
+        shape, crpix, crval, cd = (tuple(raw[name]) for name in ("shape", "crpix", "crval", "cd"))
+        return cls(raw["coarse"], shape, crpix, crval, cd, raw.get("projection", TANGENT))
 
 
 @dataclass(frozen=True)
@@ -133,9 +146,24 @@ class DrizzleSpec:
 
     @property
     def in_boxes(self) -> bool:
-        """Return whether boxes are drizzled one by one: not with parameters, grids, planes or compression."""
-        planes = self.error or self.context
-        return not (self.whole or self.parameters or self.grids or self.compress or planes)
+        """Return whether boxes are drizzled one by one."""
+        return not self.whole and is_divisible(dict(self.parameters), context=self.context)
+
+
+def is_divisible(parameters: Mapping[str, object], *, context: bool) -> bool:
+    """Return whether a layer can be drizzled in boxes.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        Parameters of AstroDrizzle that the user set. Other kernels, units other than counts per second and the
+        rejection of cosmic rays by separate images need the layer as a whole.
+    context : bool
+        Whether the context image is requested, which boxes do not keep.
+    """
+    own_images = any(parameters.get(step) for step in _SEPARATE_IMAGES)
+    same = all(parameters.get(name, value) == value for name, value in _DIVISIBLE.items())
+    return same and not own_images and not context
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hstmosaic.store.task_specs import BoxPlace
 from hstmosaic.tasks.boxes.assemble import assemble
 from hstmosaic.tasks.boxes.boxes import BoxFiles, lay_out, make_box
 from hstmosaic.tasks.boxes.records import Box, read_box, read_mosaic, write_record
-from hstmosaic.tasks.drizzle import RECORDS, cut_tiles, own_records, run_upstream
+from hstmosaic.tasks.drizzle import RECORDS, cut_tiles, finish_assembled, own_records, run_upstream
 from hstmosaic.tasks.finish import finish_file
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def assemble_layer(spec: AssembleSpec) -> TaskResult:
             continue
         mosaic, its = read_mosaic(_mosaic_record(task.work, name)), own[name]
         files = BoxFiles(Path(), tuple(boxes.get(name, ())))
-        made.append(assemble(task.work / name, mosaic, files, Path(name), its.all_cards, its.history))
+        assembled = assemble(task.work / name, mosaic, files, Path(name), its.all_cards, its.history)
+        made.append(finish_assembled(spec.layer, Path(name), assembled))
     earlier = prepared.read(PrepareResult)
     result = DrizzleResult((*made, *cut_tiles(spec.layer)), earlier.parameters, earlier.steps)
     return TaskResult(ok=True, data=result.to_dict(), warnings=prepared.warnings)

@@ -150,7 +150,26 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Record
             files.append(finish_fits(path, cards, its.history, compress=spec.compress))
         else:
             files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own[path.name]))
+            files[-1] = finish_assembled(spec, path, files[-1])
     return (*files, *cut_tiles(spec))
+
+
+def finish_assembled(spec: DrizzleSpec, path: Path, made: MadeFile) -> MadeFile:
+    """Add the images that a specification requests to an assembled mosaic, and compress it if it says so.
+
+    Parameters
+    ----------
+    spec : DrizzleSpec
+        Of the layer.
+    path : pathlib.Path
+        The mosaic, with checksums.
+    made : MadeFile
+        What it can be checked by; returned if nothing is to be done.
+    """
+    if not (spec.error or spec.compress):
+        return made
+    add_planes(path, error=spec.error, context=False)
+    return finish_fits(path, compress=spec.compress)
 
 
 def cut_tiles(spec: DrizzleSpec) -> tuple[MadeFile, ...]:

@@ -23,7 +23,7 @@ def add_planes(path: Path, *, error: bool, context: bool) -> None:
     Parameters
     ----------
     path : pathlib.Path
-        The mosaic, without checksums.
+        The mosaic; checksums must be written afterwards.
     error : bool
         Whether to append standard deviations: the inverse square roots of the weights, NaN without weight.
     context : bool
@@ -31,27 +31,31 @@ def add_planes(path: Path, *, error: bool, context: bool) -> None:
     """
     if not (error or context):
         return
-    with fits.open(path) as hdus:
-        added = [_errors(hdus)] if error else []
-        added += [_exposure_numbers(hdus)] if context else []
-    with fits.open(path, mode="append") as hdus:
-        hdus.extend(added)
+    if error:
+        _append_errors(path)
+    if context:
+        with fits.open(path) as hdus:
+            numbers = _exposure_numbers(hdus)
+        with fits.open(path, mode="append") as hdus:
+            hdus.append(numbers)
     with fits.open(path, mode="update") as hdus:
         hdus[0].header["NEXTEND"] = len(hdus) - 1
 
 
-def _errors(hdus: fits.HDUList) -> fits.ImageHDU:
-    weights = hdus["WHT"]
-    errors = np.full(weights.shape, np.nan, np.float32)
-    for top in range(0, len(errors), _ROWS):
-        rows = np.asarray(weights.section[top : top + _ROWS], np.float32)
-        np.divide(
-            1, np.sqrt(rows, where=rows > 0, out=np.ones_like(rows)), where=rows > 0, out=errors[top : top + _ROWS]
-        )
-    hdu = _image(errors, hdus, "ERR")
-    if "BUNIT" in hdus["SCI"].header:
-        hdu.header["BUNIT"] = hdus["SCI"].header["BUNIT"]
-    return hdu
+def _append_errors(path: Path) -> None:
+    with fits.open(path) as hdus:
+        weights, unit = hdus["WHT"], hdus["SCI"].header.get("BUNIT")
+        # its header describes pixels that are written row by row
+        header = _image(np.zeros((1, 1), np.float32), hdus, "ERR").header
+        header["NAXIS1"], header["NAXIS2"] = weights.shape[::-1]
+        if unit is not None:
+            header["BUNIT"] = unit
+        with fits.StreamingHDU(str(path), header) as output:
+            for top in range(0, weights.shape[0], _ROWS):
+                rows = np.asarray(weights.section[top : top + _ROWS], np.float32)
+                errors = np.full(rows.shape, np.nan, np.float32)
+                np.divide(1, np.sqrt(rows, where=rows > 0, out=np.ones_like(rows)), where=rows > 0, out=errors)
+                output.write(errors)
 
 
 def _exposure_numbers(hdus: fits.HDUList) -> fits.ImageHDU:

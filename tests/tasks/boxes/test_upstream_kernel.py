@@ -49,7 +49,7 @@ def make_case(rng, folder, shape, chips, fill, offset):
     records, wcs, arrays = [], {}, []
     for number in range(chips):
         size = tuple(int(length) for length in rng.integers(60, 260, 2))
-        ratio = rng.choice([1.0, 1.25, 3.2])
+        ratio = rng.choice([1.0, 1.25, 3.2, 8.0])
         # some chips begin just inside of the mosaic, others anywhere, partly outside
         corner = np.array([offset - shape[1] / 2, offset - shape[0] / 2]) if number == 0 else None
         turn = 0.0 if number == 0 else rng.uniform(0, 2 * np.pi)
@@ -60,7 +60,7 @@ def make_case(rng, folder, shape, chips, fill, offset):
         pixels = rng.normal(3, 2, size).astype(np.float32)
         weights = np.where(rng.random(size) < 0.97, np.float32(100.0 + number), np.float32(0))
         units, time = ("counts", 350.5) if number % 2 else ("cps", 1.0)
-        mapping = geometry.make_mapping(chip, grid, size, 10)
+        mapping, pixfrac = geometry.make_mapping(chip, grid, size, 10), float(rng.choice([1.0, 0.6]))
         np.save(folder / f"{number}_nodes.npy", geometry.node_positions(mapping, size).astype(np.float32))
         np.save(folder / f"{number}_pixels.npy", pixels)
         value = save_weights(folder / f"{number}_weights.npy", weights)
@@ -68,7 +68,7 @@ def make_case(rng, folder, shape, chips, fill, offset):
             ChipRecord(
                 name=str(number), shape=size, pixels=f"{number}_pixels.npy", weight=value, mask=f"{number}_weights.npy",
                 geometry="", extver=number, nodes=f"{number}_nodes.npy", pixel_ratio=1 / ratio, number=number % 32 + 1,
-                exposure_time=time, units=units, weight_scale=1.0 + number, pixfrac=1.0, kernel="square", step=10.0,
+                exposure_time=time, units=units, weight_scale=1.0 + number, pixfrac=pixfrac, kernel="square", step=10.0,
             )
         )  # fmt: skip
         wcs[number] = chip
@@ -88,7 +88,7 @@ def drizzle_at_once(case):
     for chip, (pixels, weight, ratio) in zip(case.record.chips, case.arrays, strict=True):
         adrizzle.do_driz(
             pixels.copy(), case.wcs[chip.extver], weight, grid, science, weights, context, chip.exposure_time,
-            chip.units, chip.weight_scale, wcslin_pscale=ratio, uniqid=chip.number, pixfrac=1.0,
+            chip.units, chip.weight_scale, wcslin_pscale=ratio, uniqid=chip.number, pixfrac=chip.pixfrac,
             kernel="square", fillval=fill, stepsize=10, wcsmap=None,
         )  # fmt: skip
     return science, weights

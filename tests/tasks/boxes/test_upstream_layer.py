@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 from hstmosaic.plan.build import make_plan
+from hstmosaic.plan.parameters import DrizzleParameters
+from hstmosaic.plan.request import MosaicRequest, Sky
+from hstmosaic.plan.target_grid import TargetGrid
 from hstmosaic.run.stages.drizzle_specs import drizzle_spec
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.store.spec_files import spec_to_json
@@ -37,22 +40,31 @@ class Notes:
         return tuple(f"made of {name}" for name in used)
 
 
-VISITS = {
-    "two exposures of WFC3/UVIS": Visit("wfc3_uvis", "F606W", exposures=2, subarray=(500, 400)),
-    "one exposure of WFC3/IR": Visit("wfc3_ir", "F160W", exposures=1, subarray=(220, 200)),
-    "one exposure of ACS/HRC": Visit("acs_hrc", "F606W", exposures=1),
-    "counts of ACS/SBC": Visit("acs_sbc", "F115LP", exposures=1),
+UVIS = Visit("wfc3_uvis", "F606W", exposures=2, subarray=(500, 400))
+INFRARED = Visit("wfc3_ir", "F160W", exposures=1, subarray=(220, 200))
+RA, DEC = sky_cell_corner()
+TURNED = TargetGrid((620, 700), (350.2, 310.7), (RA, DEC), (-7e-6, 4e-6, 4e-6, 7e-6))
+SHRUNK = {"final_pixfrac": 0.7, "final_bits": "336", "final_fillval": 0.0}
+CASES = {
+    "two exposures of WFC3/UVIS": (UVIS, MosaicRequest()),
+    "one exposure of WFC3/IR": (INFRARED, MosaicRequest()),
+    "one exposure of ACS/HRC": (Visit("acs_hrc", "F606W", exposures=1), MosaicRequest()),
+    "counts of ACS/SBC": (Visit("acs_sbc", "F115LP", exposures=1), MosaicRequest()),
+    "grid of an image, compressed": (UVIS, MosaicRequest(grid=TURNED, compress=True)),
+    "parameters and errors at another scale": (
+        INFRARED,
+        MosaicRequest(DrizzleParameters.from_dict({"": SHRUNK}), Sky.LOCALMIN, scale=0.06, error=True),
+    ),
 }
 
 
-@pytest.fixture(scope="module", params=VISITS.values(), ids=VISITS.keys())
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
 def products(request, tmp_path_factory):
     """Files of the layer of a visit, by how it was made."""
+    visit, options = request.param
     root = tmp_path_factory.mktemp("layer")
-    simulate_field(
-        build_field("layer", Pointing(*sky_cell_corner(), 30.0), [request.param], seed=3), root / "exposures"
-    )
-    plan = make_plan(str(root / "exposures" / "list.txt"))
+    simulate_field(build_field("layer", Pointing(*sky_cell_corner(), 30.0), [visit], seed=3), root / "exposures")
+    plan = make_plan(str(root / "exposures" / "list.txt"), request=options)
     (layer,) = plan.layers
     spec = drizzle_spec(plan, layer, layer.exposures, Notes(), {}, {}, "info")
     made = {}

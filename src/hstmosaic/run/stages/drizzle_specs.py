@@ -100,6 +100,7 @@ def _grids(plan: Plan, layer: Layer) -> tuple[GridSpec, ...]:
             crpix=product.grid.crpix,
             crval=product.grid.crval,
             cd=product.grid.matrix,
+            projection=product.grid.projection,
         )
         for product in layer.products
     )

@@ -78,10 +78,13 @@ def use_grids(spec: DrizzleSpec) -> None:
         plane = copy.deepcopy(self.skycell.projection_cell.wcs)
         plane.wcs.crpix, plane.wcs.crval = list(grid.crpix), list(grid.crval)
         plane.wcs.cd = np.reshape(grid.cd, (2, 2))
-        plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+        plane.wcs.ctype = [f"RA---{grid.projection}", f"DEC--{grid.projection}"]
+        # those of the projection cell; headers leave them out
+        plane.wcs.lonpole, plane.wcs.latpole = np.nan, 90.0
         plane.wcs.set()
         plane.pixel_shape = [grid.shape[1], grid.shape[0]]
-        plane.pscale = float(np.sqrt(abs(np.linalg.det(plane.wcs.cd)))) * 3600
+        # as HSTWCS, to the bit
+        plane.pscale = np.sqrt(np.power(grid.cd[0], 2) + np.power(grid.cd[2], 2)) * 3600.0
         plane.orientat = float(np.rad2deg(np.arctan2(grid.cd[1], grid.cd[3])))
         self.bounding_box = [slice(0, grid.shape[0]), slice(0, grid.shape[1])]
         self.meta_wcs, self.meta_bounded_wcs = plane, copy.deepcopy(plane)
