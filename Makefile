@@ -13,6 +13,10 @@ RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $
     $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS") \
     $(if $(filter-out 0,$(REPLACE)),--replace))
 
+RUN = $(HSTMOSAIC) run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
+# Messages of hstmosaic name its options.
+NAMES := make mosaic: for -o use PREFIX=, for --output-dir OUT=, for --replace REPLACE=1, for -s SKIP_ALIGN=1
+
 # A misspelt variable would be ignored without a word.
 KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN REPLACE PROFILE LOG_LEVEL WORKERS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
 GIVEN := $(foreach name,$(filter-out MAKE% -% .%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
@@ -28,7 +32,8 @@ help:  ## list the targets
 venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses the Python)
 
 mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 REPLACE=1 PROFILE= LOG_LEVEL= WORKERS= IMAGE=], or a demo
-	$(HSTMOSAIC) run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
+	@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo $(RUN))
+	@$(RUN) || { code=$$?; echo "$(NAMES)" >&2; exit $$code; }
 
 image:  ## build the image with podman or docker (settings: container/build.sh)
 	container/build.sh $(if $(IMAGE),"$$IMAGE")

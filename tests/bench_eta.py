@@ -1,9 +1,10 @@
-"""How good the time left is that a run tells: against how long it really took yet.
+"""Accuracy of the time left that a run shows, and the longest time for which its percentage stands still.
 
     python tests/bench_eta.py [--field corner] [--rounds 3] [--align] [--list FILE]
 
 Runs a field as users do and compares every ``progress`` event of the run log from half-way on with the end of the run.
-The target: within 30 % of the time that is really left, as long as a tenth of the run is still to come.
+The target: within 30 % of the time that is really left, as long as a tenth of the run is still to come. The events are
+then replayed as a viewer sees them, from the plan to the end: the percentage must change within 5 % of the wall time.
 """
 
 import argparse
@@ -13,15 +14,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from astropy.table import Table
 
 from helpers.catalog_service import Stars, catalog_service
+from hstmosaic.monitor.eta import share_done
+from hstmosaic.monitor.reducer import advance
+from hstmosaic.monitor.state import ProgressState
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
+from hstmosaic.store.events import event_from_line
 
 OBSERVED = 2012.2
+STEPS = 1000
 
 
 def errors(log):
@@ -33,6 +40,33 @@ def errors(log):
     half, tenth = (begun + ended) / 2, ended - (ended - begun) / 10
     some = [(event["seconds_left"], ended - event["time"]) for event in estimates if half <= event["time"] <= tenth]
     return [left / really - 1 for left, really in some], ended - begun
+
+
+def percentages(log):
+    """Time since the plan as a fraction of the wall time, and the percentage that a viewer sees then."""
+    events = [event_from_line(line) for line in log.read_text().splitlines()]
+    start = next(number for number, event in enumerate(events) if event.kind == "planned")
+    begun = events[start].time
+    ended = next(event.time for event in reversed(events) if event.kind == "finished")
+    state, number = ProgressState(), start
+    for step in range(STEPS + 1):
+        now = begun + (ended - begun) * step / STEPS
+        while number < len(events) and events[number].time <= now:
+            state, number = advance(state, events[number]), number + 1
+        yield step / STEPS, 100 * share_done(state, now)
+
+
+def standstill(log):
+    """Longest time without a new percentage as a fraction of the wall time, where that was, and the last one."""
+    shown = [(time, int(percentage)) for time, percentage in percentages(log)]
+    changes = [0.0] + [time for (_, before), (time, now) in pairwise(shown) if now != before]
+    longest, at = max((after - before, before) for before, after in pairwise(changes))
+    return {
+        "longest_standstill": round(longest, 3),
+        "begins_at": round(at, 3),
+        "percent_then": dict(shown)[at],
+        "last_percent_before_the_end": max(percentage for time, percentage in shown if time < 1),
+    }
 
 
 def main():
@@ -62,7 +96,8 @@ def main():
                     subprocess.run([*command, "--output-dir", output, "-q"], env=environment, check=True)
             else:
                 subprocess.run([*command, "--output-dir", output, "-q", "-s"], env=environment, check=True)
-            found, seconds = errors(output / "eta_run" / "logs" / "run.jsonl")
+            log = output / "eta_run" / "logs" / "run.jsonl"
+            found, seconds = errors(log)
             rounds.append(
                 {
                     "seconds": round(seconds, 1),
@@ -71,6 +106,7 @@ def main():
                     "median_error": round(statistics.median(map(abs, found)), 3),
                     "largest_error": round(max(found, key=abs), 3),
                     "within_30_percent": sum(abs(error) <= 0.3 for error in found),
+                    **standstill(log),
                 }
             )
             print(json.dumps(rounds[-1]), file=sys.stderr)

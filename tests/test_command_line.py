@@ -230,9 +230,31 @@ def test_an_error_is_json_for_programs(call, tmp_path):
     assert (found["kind"], found["exit_code"]) == ("error", code) == ("error", ExitCode.BAD_INPUT)
     assert [problem["name"] for problem in found["problems"]] == ["absent.txt"]
     assert "absent.txt" in err
-    for verb in ("status", "verify"):
+    for verb in ("status", "verify", "clean"):
         code, out, _ = call(verb, "absent", "--json")
         assert json.loads(out)["exit_code"] == code != 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list.txt", "--wrokers", "3"], "No such option"),
+        ([], "missing INPUT"),
+        (["list.txt", "--quiet"], "exclude each other"),
+        (["list.txt", "--config", "absent.toml"], "cannot read absent.toml"),
+        (["list.txt", "--profile", "nosuch"], "nosuch"),
+    ],
+)
+def test_an_error_of_the_command_line_is_json_for_programs(call, arguments, message):
+    code, out, _ = call("run", "--json", *arguments)
+    found = json.loads(out)
+    assert (found["kind"], found["exit_code"], code) == ("error", ExitCode.USAGE, ExitCode.USAGE)
+    assert message in found["message"]
+
+
+def test_a_dry_run_is_json_for_programs(call, exposures):
+    code, out, _ = call("run", exposures / "list.txt", "-s", "-o", "foo", "--dry-run", "--json")
+    assert (code, json.loads(out)["prefix"]) == (0, "foo")
 
 
 def test_doctor_reports_its_checks_as_json(call, monkeypatch):
@@ -241,6 +263,31 @@ def test_doctor_reports_its_checks_as_json(call, monkeypatch):
     found = json.loads(out)
     assert (code, found["ok"]) == (0, True)
     assert {"memory", "cores", "output directory", "catalogue service"} <= {check["what"] for check in found["checks"]}
+
+
+def test_make_checks_the_system_before_it_downloads_anything(tmp_path):
+    root, programs = Path(__file__).parents[1], tmp_path / "bin"
+    programs.mkdir()
+    (programs / "uname").write_text("#!/bin/sh\necho Darwin\n")
+    (programs / "uname").chmod(0o755)
+    for name in ("Makefile", "pyproject.toml", "container/lock.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((root / name).read_bytes())
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    command = ["make", "mosaic", "INPUT=list.txt"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "hstmosaic needs Linux" in done.stdout) == (2, True), done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_make_names_its_variables_after_an_error():
+    command = ["make", "mosaic", "INPUT=absent.txt", "IMAGE=absent.sif"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "for --output-dir OUT=, for --replace REPLACE=1" in done.stderr
+    assert "run absent.txt --output-dir mosaics\n" in done.stdout
 
 
 @pytest.mark.parametrize(("given", "ends"), [("INPT=list.txt", 2), ("INPUT=list.txt", 0)])
@@ -314,6 +361,26 @@ def test_options_come_from_the_environment(call, listed, tmp_path, monkeypatch):
     assert code == 0
     assert "prefix baz\n" in out
     assert "options from the environment: HSTMOSAIC_OUTPUT_FILE_PREFIX\n" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("HSTMOSAIC_OUTPT_DIR", "unknown variable HSTMOSAIC_OUTPT_DIR\n  -> did you mean HSTMOSAIC_OUTPUT_DIR?"),
+        ("HSTMOSAIC_SKIP_ALIGNMENT", "did you mean HSTMOSAIC_SKIP_GAIA_ALIGNMENT?"),
+        ("HSTMOSAIC_CONFIG", "HSTMOSAIC_CONFIG has no effect\n  -> --config is set on the command line only"),
+    ],
+)
+def test_a_misspelt_variable_is_a_usage_error(call, listed, monkeypatch, name, expected):
+    monkeypatch.setenv(name, "1")
+    code, _, err = call("plan", listed)
+    assert (code, expected in err) == (ExitCode.USAGE, True), err
+
+
+def test_variables_of_others_are_named_and_ignored(call, listed, monkeypatch):
+    monkeypatch.setenv("HSTMOSAIC_ROOT", "/opt/hstmosaic")  # as Spack sets it
+    code, _, err = call("plan", listed)
+    assert (code, err) == (0, "ignored, since there is no such option: HSTMOSAIC_ROOT\n")
 
 
 def test_the_command_line_overrules_a_contrary_option_of_the_file(call, listed, tmp_path):

@@ -6,13 +6,14 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from hstmosaic import make_custom_mosaic
-from hstmosaic.errors import BadInputError
+from hstmosaic.errors import BadInputError, ExitCode
 from hstmosaic.plan.cells import SkyCell
 
 DOCUMENTED = {
@@ -23,6 +24,8 @@ DOCUMENTED = {
     "determine_projection_cell": ["img_list"],
     "perform": ["input_image_source", "log_level", "output_file_prefix", "skip_gaia_alignment"],
 }
+ADDED = {"perform": ["replace"]}
+DONE = SimpleNamespace(exit_code=ExitCode.OK)
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +35,23 @@ def exposures(simulated):
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_parameters_are_those_documented(name):
-    assert list(inspect.signature(getattr(make_custom_mosaic, name)).parameters) == DOCUMENTED[name]
+    parameters = inspect.signature(getattr(make_custom_mosaic, name)).parameters.values()
+    assert [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY] == DOCUMENTED[name]
+    assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == ADDED.get(name, [])
 
 
 def test_defaults_of_perform():
     parameters = inspect.signature(make_custom_mosaic.perform).parameters.values()
-    assert [p.default for p in parameters] == [inspect.Parameter.empty, "info", None, False]
+    assert [p.default for p in parameters] == [inspect.Parameter.empty, "info", None, False, False]
+
+
+@pytest.mark.parametrize("given", [[], ["--replace"]])
+def test_the_command_line_can_replace_another_run(tmp_path, monkeypatch, given):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    monkeypatch.setattr(make_custom_mosaic, "run_mosaic", lambda options, listener: seen.append(options) or DONE)
+    assert make_custom_mosaic.main(["-s", "list.txt", *given]) == 0
+    assert [options.replace for options in seen] == [bool(given)]
 
 
 def test_distance_is_euclidean():

@@ -192,6 +192,8 @@ def perform(
     log_level: str = "info",
     output_file_prefix: str | None = None,
     skip_gaia_alignment: bool = False,
+    *,
+    replace: bool = False,
 ) -> int:
     """Make the mosaics.
 
@@ -205,6 +207,9 @@ def perform(
         Begin product names with it instead of the documented default.
     skip_gaia_alignment : bool
         Use the alignment that the images have.
+    replace : bool
+        Replace the products of another run (other images, options or grid) with the same prefix, as drizzlepac does;
+        else that is an error. drizzlepac does not have this parameter.
 
     Returns
     -------
@@ -228,6 +233,7 @@ def perform(
         skip_alignment=skip_gaia_alignment,
         log_level=log_level,
         output=output,
+        replace=replace,
     )
     try:
         outcome = run_mosaic(options, _log_event)
@@ -241,7 +247,7 @@ def perform(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line: ``[-l LEVEL] [-o PREFIX] [-s] INPUT``.
+    """Run the command line: ``[-l LEVEL] [-o PREFIX] [-s] [--replace] INPUT``.
 
     Parameters
     ----------
@@ -266,12 +272,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "-s", "--skip_gaia_alignment", action="store_true", help="use the alignment that the images have"
     )
+    parser.add_argument("--replace", action="store_true", help="replace the products of another run in this directory")
     given = parser.parse_args(arguments)
     return perform(
         given.input_image_source,
         log_level=given.log_level,
         output_file_prefix=given.output_file_prefix,
         skip_gaia_alignment=given.skip_gaia_alignment,
+        replace=given.replace,
     )
 
 

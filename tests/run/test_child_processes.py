@@ -122,15 +122,16 @@ def test_settings_of_the_user_change_nothing(exposures, tmp_path):
 
 
 @pytest.mark.parametrize("given", [{"DASK_DISTRIBUTED__COMM": "7"}, {"DASK_CONFIG": "site"}], ids=["variable", "file"])
-@pytest.mark.parametrize("verb", ["run list.txt", "doctor"])
-def test_settings_that_dask_cannot_read_are_reported(tmp_path, given, verb):
+@pytest.mark.parametrize("verb", ["run {list} -s", "doctor"])
+def test_settings_that_dask_cannot_read_are_reported(exposures, tmp_path, given, verb):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "mine.yaml").write_text("jobqueue: [", encoding="utf-8")
-    command = [Path(sys.executable).with_name("hstmosaic"), *verb.split()]
+    command = [Path(sys.executable).with_name("hstmosaic"), *verb.format(list=exposures / "list.txt").split()]
     done = subprocess.run(command, cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.USAGE
     assert done.stderr.startswith("hstmosaic: Dask's configuration cannot be used: ")
     assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
 @pytest.mark.upstream

@@ -3,7 +3,7 @@
 import pytest
 
 from hstmosaic.errors import AlignmentError, OutputError
-from hstmosaic.run import driver
+from hstmosaic.run import execution
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.simulate import demo_field, simulate_field
@@ -23,8 +23,8 @@ def test_an_error_of_the_ending_does_not_hide_the_first_error(exposures, tmp_pat
     def cannot_write(*args, **kwargs):
         raise OutputError("disk full", "free some space")
 
-    monkeypatch.setattr(driver, "_make", fail)
-    monkeypatch.setattr(driver, "end_run", cannot_write)
+    monkeypatch.setattr(execution, "_make", fail)
+    monkeypatch.setattr(execution, "end_run", cannot_write)
     events = []
     with pytest.raises(AlignmentError, match="no stars") as raised:
         run_mosaic(RunOptions(str(exposures), "foo", stub=True, output=tmp_path), events.append)

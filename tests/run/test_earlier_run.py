@@ -1,6 +1,8 @@
 """No start replaces the products of another run unnoticed."""
 
+import json
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -111,6 +113,42 @@ def test_a_start_with_nothing_to_do_changes_no_file(call, field, output):
     assert code == ExitCode.OK
     assert "nothing to do: 4 files in" in printed
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
+
+
+LOADED = """
+import sys
+from hstmosaic.cli import main
+try:
+    main()
+finally:
+    print(*{name.partition(".")[0] for name in sys.modules}, file=sys.stderr)
+"""
+
+
+def test_a_start_with_nothing_to_do_loads_no_cluster_and_no_drizzlepac(field, first):
+    options = ("--stub", "-s", "-o", "foo", "--output-dir", first)
+    command = [sys.executable, "-c", LOADED, "run", field / "four.txt", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "nothing to do" in done.stdout
+    assert {"dask", "distributed", "drizzlepac", "matplotlib", "scipy"}.isdisjoint(done.stderr.split())
+
+
+def test_a_start_with_nothing_to_do_starts_no_process(call, field, first, monkeypatch):
+    def refused(*_, **__):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    code, printed = start(call, field, first, "four.txt")
+    assert (code, "nothing to do" in printed) == (ExitCode.OK, True)
+
+
+def test_what_a_run_made_is_listed_as_json(call, first):
+    code, printed = call("clean", first, "--json")
+    found = json.loads(printed)
+    assert (code, found["removed"], found["changed"], found["unknown"]) == (ExitCode.OK, False, [], [])
+    assert {str(first / name) for name in mosaics(first)} < set(found["files"])
+    assert found["run"] == str(first / f"{PREFIX}_run")
+    assert first.is_dir()
 
 
 def test_a_missing_product_is_made_again(call, field, output):

@@ -9,7 +9,7 @@ from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import read_manifest
 from hstmosaic.products.run_record import read_record
-from hstmosaic.run import driver, ending, pictures
+from hstmosaic.run import ending, execution, pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.store.events import EventLog
@@ -87,7 +87,7 @@ def test_a_run_that_is_stopped_has_a_report(exposures, tmp_path, monkeypatch, er
         events.emit(Planned(), "as always")
         raise error
 
-    monkeypatch.setattr(driver, "_make", stopped)
+    monkeypatch.setattr(execution, "_make", stopped)
     with pytest.raises(type(error)):
         run_mosaic(RunOptions(str(exposures), "foo", skip_alignment=True, output=tmp_path), lambda event: None)
     assert sentence in (tmp_path / "foo_report.html").read_text()

@@ -9,7 +9,7 @@ from hstmosaic.errors import ClusterError, ExitCode
 from hstmosaic.products.manifest import Failure, manifest_from_json
 from hstmosaic.products.prov_document import records
 from hstmosaic.products.verify import read_manifests, verify_products
-from hstmosaic.run import driver
+from hstmosaic.run import open_pool
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.ending import end_run
 from hstmosaic.run.options import RunOptions
@@ -47,7 +47,7 @@ def stopped_again(there, monkeypatch):
         def refused(*_, **__):
             raise error
 
-        monkeypatch.setattr(driver, "open_pool", refused)
+        monkeypatch.setattr(open_pool, "open_pool", refused)
         (options.output / "stub-foo_report.html").unlink()  # or there would be nothing to do
         with pytest.raises(type(error)):
             run_mosaic(options, lambda event: None)

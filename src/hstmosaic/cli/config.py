@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from hstmosaic.cli.json_output import json_errors
 from hstmosaic.errors import OptionError
 from hstmosaic.store.files import ENCODING
 
@@ -22,6 +24,9 @@ _COMMAND_LINE_ONLY = {"config", "json", "like", "show-jobs", "dry-run", "help"}
 """Options that choose what a single call does."""
 _OWN_MEANING = {"no-learning"}
 """Options whose variable, HSTMOSAIC_LEARNING, has other values than the option."""
+_OTHER_VARIABLES = {"HSTMOSAIC_BRIDGE", "HSTMOSAIC_CODE_FILE", "HSTMOSAIC_IMAGE", "HSTMOSAIC_LEARNING"}
+"""Variables that are not those of options; the first two belong to the scripts in slurm/."""
+_CLOSE = 0.8
 
 
 class ConfiguredCommand(click.Command):
@@ -32,11 +37,16 @@ class ConfiguredCommand(click.Command):
         for option in self._options():
             name = option_name(option)
             if name not in _COMMAND_LINE_ONLY | _OWN_MEANING:
-                option.envvar = _PREFIX + name.replace("-", "_").upper()
+                option.envvar = _variable(name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the command line, with the file's options as defaults."""
+        with json_errors("--json" in args and not ctx.resilient_parsing):
+            return self._parse(ctx, args)
+
+    def _parse(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing and not {"-h", "--help"} & set(args):
+            self._check_variables()
             values, _, _ = self.make_parser(ctx).parse_args(args=list(args))
             given, sources = values.get("config"), values.get("sources")
             # click has a value of its own for what was not given
@@ -50,6 +60,16 @@ class ConfiguredCommand(click.Command):
 
     def _options(self) -> list[click.Option]:
         return [parameter for parameter in self.params if isinstance(parameter, click.Option)]
+
+    def _check_variables(self) -> None:
+        """Check that no variable is a misspelt option or one that only the command line sets."""
+        known = {str(option.envvar) for option in self._options() if option.envvar is not None}
+        for name in _unknown_variables(known):
+            if name in map(_variable, _COMMAND_LINE_ONLY):
+                raise OptionError(f"{name} has no effect", f"{_option(name)} is set on the command line only")
+            close = difflib.get_close_matches(_option(name), map(_option, known), n=1, cutoff=_CLOSE)
+            if close:
+                raise OptionError(f"unknown variable {name}", f"did you mean {_variable(close[0][2:])}?")
 
     def _read(self, path: Path) -> dict[str, Any]:
         """Read a file; keys are names of options."""
@@ -92,6 +112,20 @@ def option_name(option: click.Option) -> str:
     return max(option.opts, key=len).lstrip("-")
 
 
+def _variable(name: str) -> str:
+    """Return the environment variable of an option."""
+    return _PREFIX + name.replace("-", "_").upper()
+
+
+def _option(variable: str) -> str:
+    return "--" + variable.removeprefix(_PREFIX).replace("_", "-").lower()
+
+
+def _unknown_variables(known: set[str]) -> list[str]:
+    """Return the set variables that begin as those of options, and are none of them."""
+    return sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known | _OTHER_VARIABLES)
+
+
 def describe_settings(context: click.Context) -> list[str]:
     """Return lines that name the file and the variables from which options were taken."""
     assert isinstance(context.command, ConfiguredCommand)
@@ -105,8 +139,11 @@ def describe_settings(context: click.Context) -> list[str]:
         names = ", ".join(by_source.get(ParameterSource.DEFAULT_MAP, ())) or "none"
         lines.append(f"options from {context.meta[CONFIG_NAME]}: {names}")
     if ParameterSource.ENVIRONMENT in by_source:
-        variables = (_PREFIX + name.replace("-", "_").upper() for name in by_source[ParameterSource.ENVIRONMENT])
+        variables = map(_variable, by_source[ParameterSource.ENVIRONMENT])
         lines.append(f"options from the environment: {', '.join(variables)}")
+    unknown = _unknown_variables({str(option.envvar) for option in context.command._options()})
+    if unknown:
+        lines.append(f"ignored, since there is no such option: {', '.join(unknown)}")
     return lines
 
 

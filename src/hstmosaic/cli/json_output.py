@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hstmosaic.errors import BadInputError, HstMosaicError
+from hstmosaic.errors import BadInputError, ExitCode, HstMosaicError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ def print_json(content: Mapping[str, Any]) -> None:
 
 @contextmanager
 def json_errors(enabled: bool) -> Iterator[None]:
-    """Print an error as JSON, in addition to the message on standard error.
+    """Print an error, also of the command line, as JSON in addition to the message on standard error.
 
     Parameters
     ----------
@@ -31,21 +31,31 @@ def json_errors(enabled: bool) -> Iterator[None]:
     """
     try:
         yield
-    except HstMosaicError as error:
+    except (HstMosaicError, click.UsageError) as error:
         if enabled:
             print_json(error_record(error))
             sys.stdout.flush()
         raise
 
 
-def error_record(error: HstMosaicError) -> dict[str, Any]:
+def error_record(error: HstMosaicError | click.UsageError) -> dict[str, Any]:
     """Return what programs need of an error: exit code, message, next step and problems of inputs."""
-    problems = error.problems if isinstance(error, BadInputError) else ()
+    if isinstance(error, click.UsageError):
+        return _record(ExitCode.USAGE, error.format_message())
+    return _record(error.exit_code, error.message, error.next_step) | {
+        "problems": [
+            {"name": p.name, "cause": p.cause, "next_step": p.next_step}
+            for p in (error.problems if isinstance(error, BadInputError) else ())
+        ]
+    }
+
+
+def _record(code: ExitCode, message: str, next_step: str = "") -> dict[str, Any]:
     return {
         "kind": "error",
         "level": "error",
-        "exit_code": int(error.exit_code),
-        "message": error.message,
-        "next_step": error.next_step,
-        "problems": [{"name": p.name, "cause": p.cause, "next_step": p.next_step} for p in problems],
+        "exit_code": int(code),
+        "message": message,
+        "next_step": next_step,
+        "problems": [],
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command(cls=ConfiguredCommand, context_settings=CONTEXT)
 @run_options
 @click.option("--dry-run", is_flag=True, help="Show what the run would do, as hstmosaic plan does, and exit.")
-@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one per line.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as JSON, one per line; with --dry-run, the plan.")
 @examples(
     "hstmosaic run list.txt -s",
     'hstmosaic run "data/*_flc.fits" -s -o goods-south --output-dir mosaics',
@@ -48,18 +48,15 @@ def run(
     INPUT is a list, a search pattern, a folder, or - for a list on standard input. Options can also be set in
     hstmosaic.toml next to the list, and by variables such as HSTMOSAIC_OUTPUT_DIR.
     """
-    from hstmosaic.run.dask_settings import check_dask_settings
-
-    check_dask_settings()
     from hstmosaic.run.driver import run_mosaic
 
-    if quiet and as_json:
-        raise click.UsageError("--quiet and --json exclude each other")
     if not (quiet or as_json):
         for line in describe_settings(context):
             click.echo(line, err=True)
     _interrupt_on(signal.SIGTERM, signal.SIGHUP)
     with json_errors(as_json):
+        if quiet and as_json:
+            raise click.UsageError("--quiet and --json exclude each other")
         options = requested_options(context, sources, like, profile, given)
         if show_jobs:
             from hstmosaic.run.job_preview import shown_jobs
@@ -69,7 +66,8 @@ def run(
         if dry_run:
             from hstmosaic.run.dry_run import dry_run as plan_run
 
-            click.echo(describe_dry_run(plan_run(options)))
+            found = plan_run(options)
+            click.echo(found.plan.to_json() if as_json else describe_dry_run(found))
             return
         with terminal_listener(options.log_level, quiet=quiet, as_json=as_json) as listener:
             outcome = run_mosaic(options, listener)

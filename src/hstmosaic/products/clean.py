@@ -35,6 +35,11 @@ class MadeByRun:
     size: int
     """Bytes of the files in the output directory."""
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the record in `hstmosaic clean --json`; paths as text."""
+        paths = {name: value for name, value in vars(self).items() if isinstance(value, tuple)}
+        return {name: [str(path) for path in found] for name, found in paths.items()} | {"size": self.size}
+
 
 def recorded_files(directory: RunDirectory) -> tuple[Gathered, ...]:
     """Return the files in the output directory that the manifest or the tasks of a run recorded and that exist."""

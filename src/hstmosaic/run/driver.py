@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError
 from hstmosaic.monitor.progress_bar import progress_bar
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.outlines import write_outlines
+from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.run.disk_space import check_room, room_needed, unusable
-from hstmosaic.run.earlier_run import Comparison, compare_with_earlier, write_options
-from hstmosaic.run.ending import end_run
-from hstmosaic.run.heartbeat import heartbeat, planned
-from hstmosaic.run.history import learned_for, learning, place_of
-from hstmosaic.run.library_log import library_log
+from hstmosaic.run.earlier_run import compare_with_earlier
+from hstmosaic.run.history import learned_for, place_of
 from hstmosaic.run.node.zygote import warm_zygote
-from hstmosaic.run.open_pool import open_pool
-from hstmosaic.run.options import RunOptions
-from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
-from hstmosaic.run.profiles.image import folders_of
-from hstmosaic.run.stages.order import make_mosaics
-from hstmosaic.run.stages.run_state import Results, Run
-from hstmosaic.run.stages.scheduler import Scheduler
+from hstmosaic.run.plan_events import emit_plan
 from hstmosaic.run.up_to_date import earlier_outcome, emit_nothing_to_do
-from hstmosaic.store.events import EventLog, is_milestone, log_to
-from hstmosaic.store.files import ENCODING
-from hstmosaic.store.run_directory import RunDirectory, run_directory, written_by_owner_alone
-from hstmosaic.store.stage_events import Fallback, HeaderRejected, Note, Reading
-from hstmosaic.text import count_of
+from hstmosaic.store.events import EventLog, is_milestone
+from hstmosaic.store.run_directory import run_directory, written_by_owner_alone
+from hstmosaic.store.stage_events import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +30,8 @@ if TYPE_CHECKING:
 
     from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.plan import Plan
+    from hstmosaic.run.options import RunOptions
+    from hstmosaic.run.outcome import Outcome
     from hstmosaic.store.events import Event
 
 
@@ -81,7 +72,6 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = N
         with progress_bar() as bar:
             return run_mosaic(options, bar)
     started = time.time()
-    # drizzlepac is imported while headers are read, except on a login node
     warnings: list[str] = []
     with written_by_owner_alone(), _ready(options, warnings.append) as client:
         options = replace(options, notes=(*options.notes, *warnings))
@@ -89,7 +79,8 @@ def run_mosaic(options: RunOptions, listener: Callable[[Event], None] | None = N
 
 
 def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextManager[Client | None]:
-    if options.profile.cluster == "local":
+    # drizzlepac is imported while headers are read, except where there may be nothing to do, and on a login node
+    if options.profile.cluster == "local" and not any(options.output.glob(f"*{json_manifest_name('')}")):
         return warm_zygote()
     if options.profile.cluster == "allocation":
         from hstmosaic.run.slurm.allocation import allocation_client
@@ -101,40 +92,22 @@ def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextM
 def _run(options: RunOptions, events: EventLog, started: float, client: Client | None) -> Outcome:
     if options.catalog is not None and not options.skip_alignment:
         read_catalog(options.catalog)  # report its errors before anything starts
-    place = place_of(options.profile)
-    plan = _plan(options, events, learned_for(place, enabled=options.learning))
+    learned = learned_for(place_of(options.profile), enabled=options.learning)
+    plan = _plan(options, events, learned)
     directory = run_directory(options.output.absolute(), plan.prefix)
     earlier = compare_with_earlier(plan, options, directory)
     earlier.check(directory, replace=options.replace)
     finished = earlier_outcome(plan, options, directory, time.time())
     if finished is not None:
-        _emit_plan(plan, options, events)
+        emit_plan(plan, options, events)
         emit_nothing_to_do(finished, options, events)
         return finished
     check_room(directory.output, room_needed(plan, directory, options))
-    directory.create()
-    with directory.locked(), library_log(directory.library_log):
-        events.add_listener(log_to(directory.log_file))
-        progress = _Progress(plan, directory, started, earlier)
-        events.add_listener(progress.note_fallback)
-        taught = learning(plan.estimates, place, events, enabled=options.learning and not options.stub)
-        try:
-            with heartbeat(events), taught:
-                _make(progress, options, events, client)
-        except BaseException as caught:
-            error = as_user_error(caught, directory.output)
-            try:
-                end_run(progress.outcome(error), options, directory, events)
-            except Exception as second:
-                words = f"the end of the run could not be recorded: {stop_message(second)}"
-                events.emit(Note(), words, "warning")
-                error.add_note(words)
-            if error is caught:
-                raise
-            raise error from caught
-        outcome = progress.outcome()
-        end_run(outcome, options, directory, events, progress.results.pictures)
-    return outcome
+    with warm_zygote() if options.profile.cluster == "local" else nullcontext():
+        # imports Dask, which a start with nothing to do does not need
+        from hstmosaic.run.execution import execute
+
+        return execute(plan, options, directory, earlier, events, client, started)
 
 
 def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
@@ -161,68 +134,3 @@ def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
     if no_room is not None:
         raise no_room
     return plan
-
-
-@dataclass
-class _Progress:
-    """Progress of a run, from which its outcome is made whenever it ends."""
-
-    plan: Plan
-    directory: RunDirectory
-    started: float
-    earlier: Comparison
-    results: Results = field(default_factory=Results)
-    fallbacks: dict[str, list[str]] = field(default_factory=dict)
-
-    def note_fallback(self, event: Event) -> None:
-        """Keep what an event reports, if it is a fallback."""
-        if isinstance(event.payload, Fallback):
-            self.fallbacks.setdefault(event.payload.fallback, []).append(event.payload.name)
-
-    def outcome(self, error: BaseException | None = None) -> Outcome:
-        """Return the outcome of the run if it ends now."""
-        results = self.results
-        return Outcome(
-            plan=self.plan,
-            products=tuple(results.gathered),
-            left_out=(*self.plan.excluded, *results.left_out),
-            failures=tuple(results.failures),
-            directory=self.directory.path,
-            started=self.started,
-            ended=time.time(),
-            checksums=dict(results.sha256),
-            alignment=results.alignment,
-            error=error,
-            fallbacks=dict(self.fallbacks),
-            repairs=dict(results.repairs),
-            registration=tuple(results.registration),
-            stars=tuple(results.stars),
-        )
-
-
-def _make(progress: _Progress, options: RunOptions, events: EventLog, client: Client | None) -> None:
-    """Report the plan, open the pool, and run the stages."""
-    plan, directory = progress.plan, progress.directory
-    progress.earlier.remove_orphans(directory)
-    directory.plan_file.write_text(plan.to_json(), ENCODING)
-    write_options(directory, options)
-    write_outlines(directory.outlines_file, plan)
-    _emit_plan(plan, options, events)
-    for addition in progress.earlier.additions:
-        events.emit(Note(), addition, "info")
-    profile = options.profile.seeing(folders_of(plan, directory.output))
-    with open_pool(profile, directory, events, options.workers, client, keep_work=options.keep_work) as pool:
-        pool.check(plan.tasks(aligned=options.aligned).values())
-        scheduler = Scheduler(directory, pool, plan.versions, events)
-        scheduler.run(make_mosaics(Run(plan, options, directory, scheduler, events, progress.results)))
-
-
-def _emit_plan(plan: Plan, options: RunOptions, events: EventLog) -> None:
-    names = ", ".join(layer.name for layer in plan.layers)
-    exposures, layers = count_of(len(plan.exposures), "exposure"), count_of(len(plan.layers), "layer")
-    events.emit(planned(plan, options), f"{exposures} in {layers} on {plan.projection_cell}: {names}")
-    for exclusion in plan.excluded:
-        words = f"{exclusion.name} is left out: {exclusion.reason}; {exclusion.next_step}"
-        events.emit(HeaderRejected(), words, "warning")
-    for note in (*options.notes, *plan.notes):
-        events.emit(Note(), note, "warning")

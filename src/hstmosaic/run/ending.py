@@ -6,6 +6,7 @@ import os
 import platform
 import shlex
 import sys
+import time
 import uuid
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -217,7 +218,7 @@ def _emit_end(outcome: Outcome, events: EventLog) -> None:
     warnings = _warnings(outcome)
     if warnings:
         events.emit(Warnings(), f"warnings: {'; '.join(warnings)}", "warning")
-    after = f"after {outcome.seconds:.0f} s: {made}"
+    after = f"after {time.time() - outcome.started:.0f} s: {made}"  # with the pictures, which are drawn at the end
     words = f"finished {after}"
     if outcome.failures:
         words = f"{count_of(len(outcome.failures), 'layer')} failed {after}"

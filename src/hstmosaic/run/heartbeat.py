@@ -10,46 +10,18 @@ from typing import TYPE_CHECKING
 from hstmosaic.monitor.eta import progress_words, share_done, stalled, time_left
 from hstmosaic.monitor.reducer import advance, with_cpu
 from hstmosaic.monitor.state import ProgressState
-from hstmosaic.plan.estimates import estimate_pictures
 from hstmosaic.run.node.zygote import cpu_of_tasks
-from hstmosaic.run.options import command_record
-from hstmosaic.store.stage_events import Planned
 from hstmosaic.store.worker_events import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hstmosaic.plan.plan import Plan
-    from hstmosaic.run.options import RunOptions
     from hstmosaic.store.events import Event, EventLog
 
 _SHORTEST, _LONGEST = 2.0, 10.0
 _QUIET_SECONDS = 60.0
 """Shortest time before the first printed line and between two of them."""
 _MILESTONES = 4
-
-
-def planned(plan: Plan, options: RunOptions) -> Planned:
-    """Return the data of the event that reports a plan, from which the state of a run begins.
-
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    options : RunOptions
-        Options of the run.
-    """
-    grids = [product.grid for layer in plan.layers for product in layer.products]
-    return Planned(
-        command=command_record(options),
-        tasks={
-            task: (1.0 if options.stub else estimate.seconds, estimate.memory_mb, estimate.group)
-            for task, estimate in plan.tasks(aligned=options.aligned).items()
-        },
-        layers={layer.name: list(layer.exposures) for layer in plan.layers},
-        pace=plan.learned.pace,
-        pictures_s=0.0 if options.stub else estimate_pictures(grids),
-    )
 
 
 class Heartbeat:

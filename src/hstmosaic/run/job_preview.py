@@ -6,8 +6,6 @@ import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import dask.config
-
 from hstmosaic.plan.build import make_plan
 from hstmosaic.run.history import learned_for, place_of
 from hstmosaic.run.pool.placement import Need, pack
@@ -33,6 +31,8 @@ def shown_jobs(options: RunOptions) -> str:
     if profile.cluster != "slurm":
         return f"# profile {profile.name}: tasks run where the command runs; no job is submitted"
     # only needed to submit jobs
+    import dask.config
+
     from hstmosaic.run.slurm.jobs import job_limits, job_name, job_script
 
     learned = learned_for(place_of(profile), enabled=options.learning)
