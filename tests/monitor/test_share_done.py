@@ -79,3 +79,11 @@ def test_drawing_is_a_stage_and_running_layers_have_bars(events):
     drawing = add_up(events[:-1])
     assert drawing.drawing == "running"
     assert 0 < drawing_share(drawing, events[-2].time + 0.5) < drawing_share(drawing, events[-2].time + 1.0) < 1
+
+
+def test_the_last_stage_begins_with_the_end_of_the_last_task(events):
+    """Registration is measured between the last task and the pictures."""
+    tasks, last = add_up(events[:-2]), max(event.time for event in events if event.kind == "ended")
+    assert tasks.drawing == "running"
+    assert tasks.drawing_since == add_up(events[:-1]).drawing_since <= events[-2].time
+    assert share_done(tasks, last + 0.2) < share_done(tasks, last + 0.6)

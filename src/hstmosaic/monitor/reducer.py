@@ -44,7 +44,7 @@ def advance(state: ProgressState, event: Event) -> ProgressState:
     """Return the progress of a run after an event."""
     change = _CHANGES.get(type(event.payload))
     if change is not None:
-        state = change(state, event.payload, event)
+        state = _end_of_tasks(change(state, event.payload, event), event)
     if event.level in ("warning", "error"):
         state = replace(state, warnings=(*state.warnings, event.message)[-_KEPT_WARNINGS:])
     return state if event.level == "debug" else replace(state, last=event.message)
@@ -151,8 +151,16 @@ def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> Prog
     return replace(state, tasks={**state.tasks, **looked_at}, recent=(wall, work))
 
 
+def _end_of_tasks(state: ProgressState, event: Event) -> ProgressState:
+    """Let the last stage begin with the end of the last task: registration is measured before pictures are drawn."""
+    if not state.pictures_seconds or state.drawing_since is not None or state.ended is not None:
+        return state
+    over = state.tasks and all(task.over for task in state.tasks.values())
+    return replace(state, drawing_since=event.time) if over else state
+
+
 def _drawing(state: ProgressState, _: Drawing, event: Event) -> ProgressState:
-    return replace(state, drawing_since=event.time)
+    return replace(state, drawing_since=event.time if state.drawing_since is None else state.drawing_since)
 
 
 def _finished(state: ProgressState, finished: Finished, event: Event) -> ProgressState:

@@ -134,7 +134,7 @@ _UNEVEN, _TWICE = 1.5, 1.1
 """Size of the largest box relative to the mean one, and rows of chips that boxes drizzle in relation to all rows."""
 _LARGEST_CHIP, _LEAST_BOX = 8.5, 256 * 256
 """Largest chip, 10^6 pixels, and smallest box, pixels."""
-PICTURES: Linear = {"constant": 2.6, "output": 0.015}
+PICTURES: Linear = {"constant": 5.0, "output": 0.03}
 """Time for the pictures at the end of a run, measured on two fields."""
 
 
