@@ -207,6 +207,25 @@ def test_bounds_in_pixels_are_those_of_the_projection_cell():
     assert 600 <= fine.shape[0] <= 604
 
 
+@pytest.mark.parametrize("scale", [None, 0.03])
+def test_the_margin_lies_around_the_exposures(exposures, scale):
+    grid, _ = requested_grids(exposures, CELL, MosaicRequest(scale=scale, margin=50))
+    outlines = [outline for exposure in exposures for outline in exposure_outlines(exposure, step=1)]
+    pixels = np.concatenate([to_pixels(grid.wcs, outline) for outline in outlines])
+    for free in (pixels.min(axis=0) + 0.5, np.array(grid.shape[::-1]) - 0.5 - pixels.max(axis=0)):
+        assert (free >= 50).all()
+        assert (free < 55).all()
+
+
+def test_a_margin_excludes_bounds_and_survives_json():
+    request = MosaicRequest(margin=50)
+    assert MosaicRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request
+    with pytest.raises(OptionError, match="--exposures-only excludes"):
+        MosaicRequest(margin=50, bounds=parse_bounds("1:2,3:4"))
+    with pytest.raises(OptionError, match="from 0 to 10000 pixels, not -1"):
+        MosaicRequest(margin=-1)
+
+
 def test_bounds_on_the_sky_are_covered():
     bounds = Bounds((RA - 0.01, DEC - 0.005), (RA + 0.01, DEC + 0.005), sky=True)
     fine, _ = requested_grids([], CELL, MosaicRequest(scale=0.05, bounds=bounds))

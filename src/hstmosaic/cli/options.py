@@ -28,6 +28,7 @@ _STRICT_HELP = "Stop with an error if an exposure would be left out or a library
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
 _GRID_HELP = "Make every mosaic on the grid of this FITS image, or of a description (JSON, TOML, ASDF or ECSV)."
 _BOUNDS_HELP = "Limits of the mosaic: pixels of the projection cell, or degrees with a d behind: 150.1:150.2,2.1:2.2d."
+_MARGIN_HELP = "Limit mosaics to the exposures, with a margin of this many pixels on each side."
 _TILES_HELP = "Also cut every mosaic into tiles: sky cells, or rectangles of WIDTH x HEIGHT pixels."
 _ERROR_HELP = "Weight by inverse variance (final_wht_type = ERR) and add an image of errors."
 _SKY_HELP = "Sky subtraction of every layer.  [default: drizzlepac's choice by depth]"
@@ -134,6 +135,7 @@ _RUN_OPTIONS = (
     click.option("--grid", metavar="FILE[EXT]", help=_GRID_HELP),
     click.option("--scale", type=float, metavar="ARCSEC", help="Pixel scale on the projection cell.  [default: 0.04]"),
     click.option("--bounds", metavar="X1:X2,Y1:Y2", help=_BOUNDS_HELP),
+    click.option("--exposures-only", "margin", type=int, metavar="PIXELS", help=_MARGIN_HELP),
     click.option("--tiles", metavar="skycells|WIDTHxHEIGHT", help=_TILES_HELP),
     click.option("--error", is_flag=True, help=_ERROR_HELP),
     click.option(

@@ -74,13 +74,14 @@ def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicReq
     """Take the options of `MosaicRequest` out of those of a command; recorded values replace missing ones."""
     parameters, sky, compress = (given.pop(name) for name in ("parameters", "sky", "compress"))
     tiles, error, context = (given.pop(name) for name in ("tiles", "error", "context"))
-    grid, scale, bounds = (given.pop(name) for name in ("grid", "scale", "bounds"))
-    if (grid, scale, bounds) != (None, None, None):
+    grid, scale, bounds, margin = (given.pop(name) for name in ("grid", "scale", "bounds", "margin"))
+    if (grid, scale, bounds, margin) != (None, None, None, None):
         recorded = replace(
             recorded,
             grid=read_grid(grid) if grid is not None else None,
             scale=scale,
             bounds=parse_bounds(bounds) if bounds is not None else None,
+            margin=margin,
         )
     return replace(
         recorded,

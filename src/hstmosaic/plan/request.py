@@ -10,6 +10,7 @@ from hstmosaic.errors import OptionError
 from hstmosaic.plan.parameters import DrizzleParameters
 from hstmosaic.plan.target_grid import Bounds, TargetGrid
 from hstmosaic.plan.tiles import Tiling, parse_tiling
+from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.parameter_names import Value
 
 _FINEST, _COARSEST = 0.005, 2.0
+_WIDEST = 10_000
 _WEIGHTS, _VARIANCE = "final_wht_type", "ERR"
 
 
@@ -60,10 +62,16 @@ class MosaicRequest:
     """Weight by inverse variance and write an image of errors."""
     context: bool = False
     """Write which chips and how many exposures are in each pixel."""
+    margin: int | None = None
+    """Pixels around the exposures, to which mosaics are limited; by default the bounds or drizzlepac's limits count."""
 
     def __post_init__(self) -> None:
         if self.grid is not None and (self.scale is not None or self.bounds is not None):
             raise OptionError("--grid excludes --scale and --bounds", "omit one of them")
+        if self.margin is not None and not (self.grid is None and self.bounds is None):
+            raise OptionError("--exposures-only excludes --grid and --bounds", "omit one of them")
+        if self.margin is not None and not 0 <= self.margin <= _WIDEST:
+            raise OptionError(f"--exposures-only must be from 0 to {_WIDEST} pixels, not {self.margin}", "")
         if self.grid is not None and self.tiles == Tiling():
             raise OptionError("--grid excludes --tiles skycells", "use --tiles WIDTHxHEIGHT")
         if self.error and any(value != _VARIANCE for name, value in self._all_parameters() if name == _WEIGHTS):
@@ -74,7 +82,12 @@ class MosaicRequest:
     @property
     def changes_grid(self) -> bool:
         """Return whether mosaics have another grid than the documented one."""
-        return not (self.grid is None and self.scale is None and self.bounds is None)
+        return self.grid_options != DOCUMENTED
+
+    @property
+    def grid_options(self) -> MosaicRequest:
+        """The options that determine the grid, without the others."""
+        return MosaicRequest(grid=self.grid, scale=self.scale, bounds=self.bounds, margin=self.margin)
 
     def layer_parameters(self, instrument: str, detector: str, filter_name: str) -> dict[str, Value]:
         """Return the parameters of a layer that differ from drizzlepac's."""
@@ -103,6 +116,8 @@ class MosaicRequest:
             raw["bounds"] = asdict(self.bounds)
         if self.tiles is not None:
             raw["tiles"] = str(self.tiles)
+        if self.margin is not None:
+            raw["margin"] = self.margin
         raw |= {name: True for name in ("error", "context") if getattr(self, name)}
         return raw
 
@@ -119,6 +134,7 @@ class MosaicRequest:
             tiles=parse_tiling(raw["tiles"]) if "tiles" in raw else None,
             error=bool(raw.get("error", False)),
             context=bool(raw.get("context", False)),
+            margin=raw.get("margin"),
         )
 
     def __str__(self) -> str:
@@ -131,6 +147,7 @@ class MosaicRequest:
         words += ["compressed"] if self.compress else []
         words += [f"scale={self.scale:g} arcsec"] if self.scale is not None else []
         words += [f"bounds={self.bounds}"] if self.bounds is not None else []
+        words += [f"exposures with a margin of {count_of(self.margin, 'pixel')}"] if self.margin is not None else []
         words += ["errors"] if self.error else []
         words += ["context"] if self.context else []
         words += [f"tiles of {self.tiles}"] if self.tiles is not None else []

@@ -37,7 +37,7 @@ def requested_grids(
     cell : ProjectionCell
         The projection cell of the mosaic.
     request : MosaicRequest
-        With a grid, a scale or bounds.
+        With a grid, a scale, bounds or a margin around the exposures.
 
     Returns
     -------
@@ -63,6 +63,7 @@ def requested_grids(
     matrix = None if scale == cell.scale else _matrix(scale)
     plane = Grid(scale, (1, 1), (origin, origin), cell.center, matrix)
     low, high = _extent(exposures, request.bounds, plane, cell)
+    low, high = low - (request.margin or 0), high + (request.margin or 0)
     # drizzlepac's own coarse pixels have the tangent point in their middle
     phase = -1 if scale == cell.scale else 0
     first = np.floor((low - phase) / COARSE_RATIO).astype(int) * COARSE_RATIO + phase

@@ -144,14 +144,14 @@ def _grid_differences(earlier: Plan, plan: Plan) -> Iterator[str]:
     was, now = earlier.request, plan.request
     if was.tiles is None:  # tiles are cut out of the same mosaics
         now = replace(now, tiles=None)
-    if (was.grid, was.scale, was.bounds) != (now.grid, now.scale, now.bounds):
+    if was.grid_options != now.grid_options:
         yield f"its grid: {_described(was)}; here: {_described(now)}"
     elif was != now:
         yield f"its drizzle options: {was}; here: {now}"
 
 
 def _described(request: MosaicRequest) -> str:
-    chosen = MosaicRequest(grid=request.grid, scale=request.scale, bounds=request.bounds)
+    chosen = request.grid_options
     return "as documented" if chosen == DOCUMENTED else str(chosen)
 
 
