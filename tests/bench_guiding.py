@@ -1,8 +1,9 @@
 """Rates of the guiding verdict on simulated exposures, as a Markdown table.
 
-Run as ``python tests/bench_guiding.py [exposures] [rows]``. Exposures of every camera and trail are cut-outs with so
-many rows and columns (half of them for WFC3/IR), with 60 stars per square arcmin, cosmic rays as in reality, and
-galaxies. Every second of the good ones has a satellite trail, of random width and level.
+Run as ``python tests/bench_guiding.py [exposures] [rows] [trail ...]``. Exposures of every camera and trail (arcsec)
+are cut-outs with so many rows and columns (half of them for WFC3/IR), or full frames with 0 rows. They have 60 stars
+per square arcmin, cosmic rays as in reality, and galaxies. Every second of the good ones has a satellite trail, of
+random width and level.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def satellite(image: np.ndarray, rng: np.random.Generator) -> None:
 def rejected(camera: str, filter_: str, rows: int, trail: float, seed: int) -> bool:
     """Simulate an exposure and return whether it is taken for a trailed one."""
     rng = np.random.default_rng(seed)
-    visit = Visit(camera, filter_, exposures=1, subarray=(rows, rows))
+    visit = Visit(camera, filter_, exposures=1, subarray=(rows, rows) if rows else None)
     field = build_field("bench", Pointing(150.1, 2.2, 30), [visit], seed=seed, density=60, cosmic_rays=0.6)
     plan = replace(field.exposures[0], trail=trail, trail_angle=float(rng.uniform(0, 180)))
     with simulate_exposure(plan, field.scene) as hdus:
@@ -46,13 +47,14 @@ def main() -> None:
     """Print the table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     rows = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    print("| camera | " + " | ".join(f'{trail}"' for trail in TRAILS) + " |")
-    print("|---" * (len(TRAILS) + 1) + "|")
+    trails = tuple(map(float, sys.argv[3:])) or TRAILS
+    print("| camera | " + " | ".join(f'{trail}"' for trail in trails) + " |")
+    print("|---" * (len(trails) + 1) + "|")
     for camera, (filter_, scale) in CAMERAS.items():
         size = rows // 2 if camera == "wfc3_ir" else rows
         cells = [
             f"{sum(rejected(camera, filter_, size, trail / scale, seed) for seed in range(count))} of {count}"
-            for trail in TRAILS
+            for trail in trails
         ]
         print(f"| {camera} | " + " | ".join(cells) + " |", flush=True)
 
