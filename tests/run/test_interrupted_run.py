@@ -27,39 +27,44 @@ def processes_in(folder):
     return found
 
 
-@pytest.mark.parametrize(
-    ("how", "code"),
-    [
-        (signal.SIGTERM, ExitCode.INTERRUPTED),
-        (signal.SIGHUP, ExitCode.INTERRUPTED),
-        (signal.SIGINT, ExitCode.INTERRUPTED),
-        (signal.SIGKILL, -signal.SIGKILL),
-    ],
-    ids=["SIGTERM", "SIGHUP", "Ctrl-C", "SIGKILL"],
-)
-def test_stopped_while_drizzling(simulated, tmp_path, how, code):
-    command = [sys.executable, "-m", "hstmosaic.cli", "run", str(simulated.demo(300).list)]
-    command += ["-s", "-o", "foo", "--output-dir", str(tmp_path / "out"), "--workers", "1"]
+def start_until(command, line_end, how):
+    """Start a command, send a signal after the first line with some words; return exit code and errors."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        for line in running.stdout:
-            if "made in" in line:
-                break
+        assert any(line_end in line for line in running.stdout)
         running.send_signal(how)
         _, errors = running.communicate(timeout=60)
-    assert running.returncode == code
-    assert how == signal.SIGKILL or "rerun the same command to resume" in errors
+    return running.returncode, errors
+
+
+def wait_for_the_end_of_all_processes_in(folder):
     deadline = time.monotonic() + 30
-    while left := processes_in(tmp_path / "out"):
+    while left := processes_in(folder):
         assert time.monotonic() < deadline, f"processes {left} are left"
         time.sleep(0.02)
-    whole = {path.name for path in (tmp_path / "out").glob("*_dr?.fits")}
-    assert 0 < len(whole) < 4
+
+
+def test_a_run_can_be_stopped_by_each_signal_and_resumed(simulated, tmp_path):
+    output = tmp_path / "out"
+    command = [sys.executable, "-m", "hstmosaic.cli", "run", str(simulated.demo(300).list)]
+    command += ["-s", "-o", "foo", "--output-dir", str(output), "--workers", "1"]
+    stops = [
+        (" exposures in ", signal.SIGHUP, 0),
+        (" exposures in ", signal.SIGINT, 0),
+        ("made in", signal.SIGTERM, 1),
+        ("made in", signal.SIGKILL, 2),
+    ]
+    for words, how, made in stops:
+        code, errors = start_until(command, words, how)
+        assert code == (-how if how == signal.SIGKILL else ExitCode.INTERRUPTED)
+        assert how == signal.SIGKILL or "rerun the same command to resume" in errors
+        wait_for_the_end_of_all_processes_in(output)
+        assert made <= len(list(output.glob("*_dr?.fits"))) < 4
     subprocess.run(command, check=True, capture_output=True, timeout=300)
-    assert len(list((tmp_path / "out").glob("*_dr?.fits"))) == 4
-    log = (tmp_path / "out" / "foo_run" / "logs" / "run.jsonl").read_text()
+    assert len(list(output.glob("*_dr?.fits"))) == 4
+    log = (output / "foo_run" / "logs" / "run.jsonl").read_text()
     events = [json.loads(line) for line in log.splitlines()]
     assert [event["exit_code"] for event in events if event["kind"] == "finished"] == [0]
-    assert [event["layer"] for event in events if event["kind"] == "reused"]
+    assert len({event["layer"] for event in events if event["kind"] == "reused"}) == 2
 
 
 def test_under_nohup_a_lost_terminal_does_not_matter(simulated, tmp_path):

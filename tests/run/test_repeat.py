@@ -28,22 +28,28 @@ def exposures(simulated, tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def stub_run(exposures, tmp_path):
-    """A run whose tasks only pretend, on exposures that a test may change; nothing checks pixels here."""
-    field = tmp_path / "exposures"
+def run_stub(exposures, folder, **options):
+    """Run placeholder tasks on a copy of exposures, since nothing checks pixels here; return copy and provenance."""
+    field = folder / "exposures"
     shutil.copytree(exposures, field)
-    options = RunOptions(
-        str(field / "list.txt"),
-        prefix="foo",
-        skip_alignment=True,
-        output=tmp_path / "out",
-        stub=True,
-        log_level="warning",
-    )
-    provenance = tmp_path / "out" / "stub-foo_provenance.json"
-    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
-    return field, provenance
+    made = RunOptions(str(field / "list.txt"), "foo", output=folder / "out", stub=True, log_level="warning", **options)
+    assert run_mosaic(made, lambda event: None).exit_code is ExitCode.OK
+    return field, folder / "out" / "stub-foo_provenance.json"
+
+
+@pytest.fixture(scope="module")
+def shared_run(exposures, tmp_path_factory):
+    """A run that tests only read."""
+    return run_stub(exposures, tmp_path_factory.mktemp("shared"), skip_alignment=True)
+
+
+@pytest.fixture
+def stub_run(shared_run, tmp_path):
+    """Exposures and a provenance that a test may change, of a run whose other files it only reads."""
+    field, provenance = shared_run
+    changed = tmp_path / "changed_provenance.json"
+    shutil.copyfile(provenance, changed)
+    return field, changed
 
 
 @pytest.fixture
@@ -64,8 +70,8 @@ def mosaics(folder, prefix="foo"):
 
 
 @pytest.mark.upstream
-def test_what_is_done_needs_no_room_again(stub_run, tmp_path, monkeypatch):
-    field, _ = stub_run
+def test_what_is_done_needs_no_room_again(exposures, tmp_path, monkeypatch):
+    field, _ = run_stub(exposures, tmp_path, skip_alignment=True)
     options = RunOptions(str(field / "list.txt"), prefix="foo", skip_alignment=True, output=tmp_path / "out", stub=True)
     run = tmp_path / "out" / "stub-foo_run"
     plan = plan_from_json((run / "plan.json").read_text())
@@ -114,75 +120,74 @@ def test_the_same_bytes_come_out_wherever_the_exposures_are(exposures, tmp_path,
     provenance = tmp_path / "first" / "foo_provenance.json"
     moved = tmp_path / "moved"
     shutil.copytree(exposures, moved)
-    code, told = call("--like", provenance, moved / "*.fits", "--output-dir", tmp_path / "again", "--workers", 1)
-    assert (code, told) == (ExitCode.OK, "")
+    code, printed = call("--like", provenance, moved / "*.fits", "--output-dir", tmp_path / "again", "--workers", 1)
+    assert (code, printed) == (ExitCode.OK, "")
     assert mosaics(tmp_path / "again") == mosaics(tmp_path / "first") != {}
 
     content = bytearray((moved / FIRST).read_bytes())
     content[-1] ^= 1
     (moved / FIRST).write_bytes(content)
-    code, told = call("--like", provenance, moved / "*.fits", "--output-dir", tmp_path / "third")
+    code, printed = call("--like", provenance, moved / "*.fits", "--output-dir", tmp_path / "third")
     assert code == ExitCode.BAD_INPUT
-    assert f"{moved / FIRST}: it is not the file that the run used" in told
-    assert "idem01a1q" not in told
+    assert f"{moved / FIRST}: it is not the file that the run used" in printed
+    assert "idem01a1q" not in printed
     assert not (tmp_path / "third").exists()
 
 
 def test_typed_options_override_recorded_ones(stub_run, tmp_path, call):
     _, provenance = stub_run
-    code, told = call("--like", provenance, "-o", "bar", "-l", "info", "--output-dir", tmp_path / "again")
+    code, printed = call("--like", provenance, "-o", "bar", "-l", "info", "--output-dir", tmp_path / "again")
     assert code == ExitCode.OK
     assert len(mosaics(tmp_path / "again", "stub-bar")) == 4
-    assert "finished" in told
+    assert "finished" in printed
 
 
 def test_exposures_that_are_gone_are_all_named(stub_run, tmp_path, call):
     field, provenance = stub_run
-    for path in field.glob("*_flt.fits"):
-        path.unlink()
-    code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
+    gone = tmp_path / "gone"
+    provenance.write_text(provenance.read_text().replace(str(field / "idem03"), str(gone / "idem03")))
+    code, printed = call("--like", provenance, "--output-dir", tmp_path / "again")
     assert code == ExitCode.BAD_INPUT
     for name in ("idem03a0q_flt.fits", "idem03a1q_flt.fits"):
-        (line,) = [line for line in told.splitlines() if name in line]
+        (line,) = [line for line in printed.splitlines() if name in line]
         assert line.count(";") == 1, "cause and next step"
-    assert FIRST not in told
+    assert FIRST not in printed
 
 
 def test_exposures_that_a_new_list_lacks_are_named(stub_run, exposures, tmp_path, call):
     _, provenance = stub_run
-    code, told = call(exposures / "two.txt", "--like", provenance)
+    code, printed = call(exposures / "two.txt", "--like", provenance)
     assert code == ExitCode.BAD_INPUT
-    assert "idem03a0q_flt.fits: the run used it" in told
+    assert "idem03a0q_flt.fits: the run used it" in printed
 
 
-@pytest.fixture
-def catalog_run(stub_run, tmp_path):
-    """The provenance of a run with a catalogue that is gone since, and one that is there."""
-    field, _ = stub_run
-    recorded, other = tmp_path / "stars.csv", tmp_path / "other.csv"
+@pytest.fixture(scope="module")
+def catalog_run(exposures, tmp_path_factory):
+    """The provenance of a run with a catalogue that was removed, and another catalogue."""
+    folder = tmp_path_factory.mktemp("catalog")
+    recorded, other = folder / "stars.csv", folder / "other.csv"
     for path in (recorded, other):
         path.write_text("ra,dec\n" + "".join(f"{53 + k / 1000},-27.8\n" for k in range(9)))
-    options = RunOptions(str(field / "list.txt"), "foo", catalog=recorded, output=tmp_path / "fitted", stub=True)
-    assert run_mosaic(options, lambda event: None).exit_code is ExitCode.OK
+    _, provenance = run_stub(exposures, folder, catalog=recorded)
     recorded.unlink()
-    return tmp_path / "fitted" / "stub-foo_provenance.json", recorded, other
+    return provenance, recorded, other
 
 
 def test_a_catalogue_that_is_gone_is_named_with_what_to_do(catalog_run, tmp_path, call):
     provenance, recorded, _ = catalog_run
-    code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
+    code, printed = call("--like", provenance, "--output-dir", tmp_path / "again")
     assert code == ExitCode.BAD_INPUT
-    assert f"{recorded}: the run used it, and it is missing now" in told
-    assert "--catalog" in told
-    assert "-s" in told
+    assert f"{recorded}: the run used it, and it is missing now" in printed
+    assert "--catalog" in printed
+    assert "-s" in printed
 
 
 @pytest.mark.parametrize("typed", ["--catalog", "-s"])
 def test_an_unneeded_recorded_catalogue_is_not_required(catalog_run, tmp_path, call, typed):
     provenance, _, other = catalog_run
     options = ("--catalog", other) if typed == "--catalog" else ("-s",)
-    code, told = call("--like", provenance, *options, "--output-dir", tmp_path / "again")
-    assert (code, "finished" in told) == (ExitCode.OK, True)
+    code, printed = call("--like", provenance, *options, "-l", "info", "--output-dir", tmp_path / "again")
+    assert (code, "finished" in printed) == (ExitCode.OK, True)
     recorded = read_provenance((tmp_path / "again" / "stub-foo_provenance.json").read_text()).options
     assert recorded.skip_alignment == (typed == "-s")
     assert (recorded.catalog and recorded.catalog.path) == (str(other) if typed == "--catalog" else None)
@@ -193,11 +198,11 @@ def test_other_software_is_a_warning_that_names_both(stub_run, tmp_path, call, m
     raw = provenance.read_text().replace('\\"drizzlepac\\": \\"', '\\"drizzlepac\\": \\"0.')
     provenance.write_text(raw)
     monkeypatch.setattr("hstmosaic.run.repeat.image_identity", lambda: image.ImageIdentity("hstmosaic:9", "sha256:1"))
-    code, told = call("--like", provenance, "--output-dir", tmp_path / "again")
+    code, printed = call("--like", provenance, "--output-dir", tmp_path / "again")
     assert code == ExitCode.OK
-    assert "drizzlepac was 0.3" in told
-    assert "it is 3." in told
-    assert "the image was none in the run to repeat, it is hstmosaic:9 sha256:1 now" in told
+    assert "drizzlepac was 0.3" in printed
+    assert "it is 3." in printed
+    assert "the image was none in the run to repeat, it is hstmosaic:9 sha256:1 now" in printed
     log = (tmp_path / "again" / "stub-foo_run" / "logs" / "run.jsonl").read_text()
     assert "drizzlepac was 0.3" in log
 
@@ -207,30 +212,30 @@ def test_other_files_are_rejected_as_provenance(tmp_path, call, content):
     path = tmp_path / "foo_provenance.json"
     if content is not None:
         path.write_text(content)
-    code, told = call("--like", path)
+    code, printed = call("--like", path)
     assert code == ExitCode.BAD_INPUT
-    assert f"{path}: cannot be used" in told
+    assert f"{path}: cannot be used" in printed
 
 
 @pytest.mark.parametrize(
-    ("was", "becomes", "told"),
+    ("was", "becomes", "cause"),
     [
         ('"hm:options": "{', '"hm:options": "{\\"mode\\": 1, ', "its hm:options are damaged"),
         ('"hm:options": "{', '"hm:options": "[] ', "cannot be used"),
         ("hm:order", "hm:number", "it lacks 'hm:order'"),
     ],
 )
-def test_a_provenance_that_is_damaged_inside_is_refused(stub_run, call, was, becomes, told):
+def test_a_provenance_that_is_damaged_inside_is_refused(stub_run, call, was, becomes, cause):
     _, provenance = stub_run
     whole = provenance.read_text()
     assert was in whole
     provenance.write_text(whole.replace(was, becomes))
-    code, said = call("--like", provenance)
+    code, printed = call("--like", provenance)
     assert code == ExitCode.BAD_INPUT
-    assert told in said
+    assert cause in printed
 
 
 def test_without_input_there_is_nothing_to_run(call):
-    code, told = call("-s")
+    code, printed = call("-s")
     assert code == ExitCode.USAGE
-    assert "--like" in told
+    assert "--like" in printed

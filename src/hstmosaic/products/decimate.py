@@ -155,10 +155,15 @@ def _sky_noise(
         return float("nan"), float("nan")
     chosen = places[np.linspace(0, len(places) - 1, _BLOCKS).astype(int)]
     scatters, sums = [], []
-    for row, column in np.unique(chosen, axis=0):
-        box = slice(row, row + _BLOCK), slice(column, column + _BLOCK)
-        light, good = science.section[box].astype(float), weight.section[box] > 0
-        good &= np.isfinite(light)
+    row = -1
+    for next_row, column in np.unique(chosen, axis=0):
+        # whole rows are one read, parts of them one read each
+        if next_row != row:
+            row, rows = next_row, slice(next_row, next_row + _BLOCK)
+            light_rows, depth_rows = science.section[rows], weight.section[rows]
+        columns = slice(column, column + _BLOCK)
+        light = light_rows[:, columns].astype(float)
+        good = (depth_rows[:, columns] > 0) & np.isfinite(light)
         if good.sum() < _BLOCK:
             continue
         level = np.median(light[good])

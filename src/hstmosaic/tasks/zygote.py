@@ -15,12 +15,14 @@ import selectors
 import signal
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from hstmosaic.store.files import ENCODING
 from hstmosaic.store.task_specs import LOG_FILE
-from hstmosaic.tasks.execute import execute
-from hstmosaic.tasks.upstream.dependencies import keep_paths_relative
+from hstmosaic.tasks.deferred_imports import defer_unneeded_imports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 
@@ -30,7 +32,7 @@ def _say(answers: IO[str], **message: Any) -> None:
     answers.flush()
 
 
-def _child(folder: Path, work: Path, parent: int, answers: IO[str]) -> None:
+def _child(execute: Callable[[Path, Path], bool], folder: Path, work: Path, parent: int, answers: IO[str]) -> None:
     """Become the task: its own process group, its own log, gone when the zygote is gone."""
     os.setsid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -46,6 +48,8 @@ def _child(folder: Path, work: Path, parent: int, answers: IO[str]) -> None:
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    from hstmosaic.tasks.upstream.dependencies import keep_paths_relative
+
     status = 1
     try:
         keep_paths_relative()
@@ -73,6 +77,10 @@ def _reap(children: dict[int, str], answers: IO[str]) -> None:
 
 def main() -> None:
     """Serve until standard input ends; tasks still running then are killed."""
+    # before drizzlepac, which comes with the tasks
+    defer_unneeded_imports()
+    from hstmosaic.tasks.execute import execute
+
     number = int(sys.argv[1])
     os.set_inheritable(number, False)
     answers = os.fdopen(number, "w", encoding=ENCODING)
@@ -103,7 +111,7 @@ def main() -> None:
                 parent = os.getpid()
                 pid = os.fork()
                 if pid == 0:
-                    _child(Path(folder), Path(message["work"]), parent, answers)
+                    _child(execute, Path(folder), Path(message["work"]), parent, answers)
                 children[pid] = folder
                 _say(answers, folder=folder, pid=pid)
 
