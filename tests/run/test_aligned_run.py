@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -128,10 +128,17 @@ def test_an_aligned_run(field, service, tmp_path):
     assert len(service.requests) == requests, "replies are kept"
 
 
-def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp_path):
-    source = field.list
+def test_without_a_service_a_run_ends_before_drizzling_or_goes_on_with_a_warning(field, no_service, tmp_path):
+    options = RunOptions(str(field.list), prefix="foo", output=tmp_path / "out")
     events = []
-    outcome = run_mosaic(RunOptions(source=str(source), prefix="foo", output=tmp_path / "out"), events.append)
+    with pytest.raises(AlignmentError) as raised:
+        run_mosaic(replace(options, require_alignment=True), events.append)
+    assert raised.value.exit_code is ExitCode.ALIGNMENT
+    assert not [event for event in events if event.kind == "drizzling"]
+    assert not list((tmp_path / "out").glob("*.fits"))
+
+    events = []
+    outcome = run_mosaic(options, events.append)
     assert outcome.exit_code is ExitCode.OK
     (warning,) = [event for event in events if event.kind == "not aligned"]
     assert NOWHERE in warning.message
@@ -142,17 +149,6 @@ def test_without_a_service_the_run_goes_on_with_a_warning(field, no_service, tmp
     assert len(headerlets) == 4, "exposures are registered to each other"
     assert all(fits.getval(path, "WCSNAME", "SIPWCS", 1).endswith("-FIT_MVM_NONE") for path in headerlets)
     assert not json.loads((outcome.directory / "alignment.json").read_text())["aligned"]
-
-
-def test_alignment_that_is_required_ends_the_run_before_drizzling(field, no_service, tmp_path):
-    source = field.list
-    options = RunOptions(source=str(source), prefix="foo", output=tmp_path / "out", require_alignment=True)
-    events = []
-    with pytest.raises(AlignmentError) as raised:
-        run_mosaic(options, events.append)
-    assert raised.value.exit_code is ExitCode.ALIGNMENT
-    assert not [event for event in events if event.kind == "drizzling"]
-    assert not list((tmp_path / "out").glob("*.fits"))
 
 
 def test_a_catalogue_fetched_in_advance_needs_no_service(field, service, tmp_path, monkeypatch, capsys):

@@ -98,7 +98,8 @@ def test_the_failure_is_in_the_report(runs):
     assert "WFC3/UVIS F814W" in failed
     assert "Next step:" in failed
     assert "SIGKILL" in failed
-    assert report.count("data:image/webp") == 2 + 2 * len(OTHERS), "pictures of what was made"
+    pictures = 2 + 3 * len(OTHERS)
+    assert report.count("data:image/webp") == pictures, "image, weights and counts of what was made"
 
 
 def test_the_other_layers_are_whole(runs):

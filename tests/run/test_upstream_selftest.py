@@ -43,8 +43,7 @@ def test_every_step_runs(tmp_path):
 @pytest.mark.parametrize(
     ("patch", "faults"),
     [
-        (DROPPED_METHOD, {"sky matching", "fallback"}),
-        (LOST_MASKS, {"static mask", "fallback"}),
+        (DROPPED_METHOD + LOST_MASKS, {"sky matching", "static mask", "fallback"}),
         (WRONG_SKY, {"sky matching"}),
     ],
 )
