@@ -74,6 +74,7 @@ def test_scopes_without_layers_are_found(parameters):
     ("line", "expected"),
     [
         ("final_pixfrax = 1.0", "AstroDrizzle has no parameter of this name; did you mean final_pixfrac"),
+        ('final_kernel = "tophat"', "'tophat' is not possible: drizzlepac removed this kernel"),
         ('final_kernel = "sqare"', "must be one of square, point, gaussian, turbo, tophat, lanczos3, not 'sqare'"),
         ("final_pixfrac = 2.0", "must be above 0 and at most 1, not 2"),
         ("final_pixfrac = true", "must be a number, not True"),

@@ -29,6 +29,8 @@ _RESERVED = {
     _FILE: "skyfile skymask_cat",
 }
 """Parameters that users cannot set, by reason."""
+_REMOVED = {"tophat": "drizzlepac removed this kernel, since it did not work as intended"}
+"""Choices of the specification that AstroDrizzle refuses, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Parameter:
 
     def _choice(self, given: object) -> str:
         matches = [choice for choice in self.choices if isinstance(given, str) and choice.lower() == given.lower()]
+        if matches and matches[0] in _REMOVED:
+            raise ValueError(f"{matches[0]!r} is not possible: {_REMOVED[matches[0]]}")
         if not matches:
             raise ValueError(f"must be one of {', '.join(self.choices)}, not {given!r}")
         return matches[0]
