@@ -139,9 +139,11 @@ def test_boxes_do_not_overlap_and_keep_their_size(tmp_path_factory, seed, shape,
         assert box.bottom % layout.EDGE == 0 or box.bottom == shape[0]
         assert box.right % layout.EDGE == 0 or box.right == shape[1]
         size = (box.bottom - box.top) * (box.right - box.left)
-        assert size <= max(pixels, layout.EDGE**2)
+        # drops of large pixels reach across the edges of boxes
+        assert size <= max(pixels, layout.EDGE**2) or len(found) == 1
         covered[box.top : box.bottom, box.left : box.right] += 1
     assert covered.max(initial=0) <= 1
+    assert len(found) <= 1 or max(ratio for *_, ratio in case.arrays) < 4
 
 
 def test_a_box_that_indices_cannot_reach_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ _SCIENCE = "SCI"
 NODE = 10
 """Pixels of a chip between nodes."""
 _MARGIN = 3
-"""Pixels of the mosaic by which bounds are widened; drops reach less than one beyond their corners."""
+"""Pixels of the mosaic by which bounds are widened at least; drops reach less than one beyond their corners."""
 HALO = 2
 """Rows of a chip that are drizzled on each side of those that touch a box."""
 
@@ -82,12 +83,12 @@ def node_positions(mapping: Any, shape: tuple[int, int]) -> np.ndarray:
 class ChipBounds:
     """Which rows of a chip touch which pixels of the mosaic."""
 
-    def __init__(self, nodes: np.ndarray, shape: tuple[int, int]) -> None:
+    def __init__(self, nodes: np.ndarray, shape: tuple[int, int], margin: int = _MARGIN) -> None:
         corners = [nodes[:, :-1, :-1], nodes[:, :-1, 1:], nodes[:, 1:, :-1], nodes[:, 1:, 1:]]
         # positions count from 1, pixels from 0
         (self._left, self._top), (self._right, self._bottom) = (
-            np.minimum.reduce(corners) - 1 - _MARGIN,
-            np.maximum.reduce(corners) - 1 + _MARGIN,
+            np.minimum.reduce(corners) - 1 - margin,
+            np.maximum.reduce(corners) - 1 + margin,
         )
         self._rows = shape[0]
 
@@ -125,4 +126,4 @@ class ChipBounds:
 
 def read_bounds(folder: Path, chip: ChipRecord) -> ChipBounds:
     """Return the bounds of a recorded chip."""
-    return ChipBounds(np.load(folder / chip.nodes), chip.shape)
+    return ChipBounds(np.load(folder / chip.nodes), chip.shape, max(_MARGIN, math.ceil(1 / chip.pixel_ratio) + 1))
