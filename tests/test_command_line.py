@@ -284,7 +284,10 @@ def test_make_checks_the_system_before_it_downloads_anything(tmp_path):
 
 def test_make_names_its_variables_after_an_error():
     command = ["make", "mosaic", "INPUT=absent.txt", "IMAGE=absent.sif"]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    # tests may have been started by make --silent
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "for --output-dir OUT=, for --replace REPLACE=1" in done.stderr
     assert "run absent.txt --output-dir mosaics\n" in done.stdout

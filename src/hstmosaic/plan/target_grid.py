@@ -285,10 +285,10 @@ def _load(path: Path) -> dict[str, Any]:
         return {name: table[name][0] for name in table.colnames}
     if path.suffix.lower() == ".asdf":
         try:
-            import asdf
+            from asdf import open as open_asdf
         except ImportError:
             raise _refused(str(path), "needs the package asdf, which is not installed", "use JSON or TOML") from None
-        with asdf.open(path) as file:
+        with open_asdf(path) as file:
             return dict(file.tree)
     try:
         text = path.read_text(ENCODING)
