@@ -137,7 +137,7 @@ def test_a_crashed_node(slurm, tmp_path):
 def test_too_little_memory_is_answered_with_more(slurm, tmp_path):
     # both tasks are in the first job, and both run when Slurm looks at its memory, however slow the machine is
     with bench(tmp_path, timing=Timing(hold=10.0)) as on:
-        greedy = on.start("greedy", estimate_mb=400, seconds=30.0, memory_mb=600)
+        greedy = on.start("greedy", estimate_mb=400, seconds=30.0, memory_mb=700)
         modest = on.start("modest", seconds=30.0)
         assert greedy.result(PATIENCE)[0].ok
         assert modest.result(PATIENCE)[0].ok
