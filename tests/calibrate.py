@@ -1,6 +1,6 @@
 """Measure what real tasks take over a spread of sizes, and compare it with what the plan estimates.
 
-    python tests/calibrate.py [--fields tiny corner ...] [--list FILE] [--keep FILE]   # measures (half an hour for all)
+    python tests/calibrate.py [--fields demo corner ...] [--list FILE] [--keep FILE]   # measures (half an hour for all)
     python tests/calibrate.py --worker                                                 # the worker of a job
     python tests/calibrate.py --measured FILE                                          # prints what was measured
 
