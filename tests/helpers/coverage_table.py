@@ -3,11 +3,14 @@
 from collections import Counter
 from pathlib import Path
 
-SOURCES = Path(__file__).parents[2] / "src" / "hstmosaic"
+import hstmosaic
+
+SOURCES = Path(hstmosaic.__file__).parent
+"""Of the installed package, which is not this checkout in the environments of other Pythons."""
 
 
 def lines_per_folder(data):
-    """Count statements and executed statements, per folder below ``src/hstmosaic``."""
+    """Count statements and executed statements, per folder of the package."""
     statements, executed = Counter(), Counter()
     for path in SOURCES.rglob("*.py"):
         _, lines, _, missing, _ = data.analysis2(str(path))
