@@ -9,6 +9,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from hstmosaic.products.sky_levels import chips_with_skies
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -100,14 +102,10 @@ def _samples(
     places, levels = [np.empty((0, 2))], [np.empty(0)]
     try:
         with fits.open(exposure.path, memmap=False, lazy_load_hdus=True) as hdus:
-            for (name, extver), sky in subtracted.items():
-                if name != exposure.rootname:
-                    continue
-                chip = hdus["SCI", extver]
-                total = "/S" not in str(chip.header.get("BUNIT", "")).upper()
+            for chip, sky, seconds in chips_with_skies(hdus, exposure, subtracted):
                 pixels, values = _segments(chip)
                 places.append(np.column_stack(WCS(chip.header, hdus).all_pix2world(*pixels.T, 0)))
-                levels.append((values - sky) / (exposure.exptime if total else 1.0))
+                levels.append((values - sky) / seconds)
     except (OSError, KeyError, ValueError):  # moved or changed since
         return np.empty(0, np.int64), np.empty(0)
     scale = np.sqrt(abs(np.linalg.det(mosaic.pixel_scale_matrix))) * 3600

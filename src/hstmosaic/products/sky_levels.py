@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from hstmosaic.plan.exposures import Exposure
@@ -73,19 +73,45 @@ def sky_levels(subtracted: Mapping[tuple[str, int], float], exposures: Iterable[
     return found
 
 
+def chips_with_skies(
+    hdus: fits.HDUList, exposure: Exposure, subtracted: Mapping[tuple[str, int], float]
+) -> Iterator[tuple[fits.ImageHDU, float, float]]:
+    """Yield the chips of an exposure that are in a mosaic.
+
+    Parameters
+    ----------
+    hdus : astropy.io.fits.HDUList
+        The open exposure.
+    exposure : Exposure
+        The exposure.
+    subtracted : mapping of tuple to float
+        What AstroDrizzle subtracted, as `subtracted_skies` returns it.
+
+    Yields
+    ------
+    tuple
+        Science extension, what was subtracted from it in its units, and seconds by which its pixels divide to be rates.
+
+    Raises
+    ------
+    KeyError
+        If the exposure lacks a chip.
+    """
+    for (name, extver), sky in subtracted.items():
+        if name == exposure.rootname:
+            chip = hdus["SCI", extver]
+            total = "/S" not in str(chip.header.get("BUNIT", "")).upper()
+            yield chip, sky, exposure.exptime if total else 1.0
+
+
 def _level(exposure: Exposure, subtracted: Mapping[tuple[str, int], float]) -> SkyLevel | None:
     before, after = [], []
     try:
         with fits.open(exposure.path, memmap=False, lazy_load_hdus=True) as hdus:
-            for (name, extver), sky in subtracted.items():
-                if name != exposure.rootname:
-                    continue
-                chip = hdus["SCI", extver]
-                total = "/S" not in str(chip.header.get("BUNIT", "")).upper()
-                unit = exposure.exptime if total else 1.0
+            for chip, sky, seconds in chips_with_skies(hdus, exposure, subtracted):
                 median = _median(chip)
-                before.append(median / unit)
-                after.append((median - sky) / unit)
+                before.append(median / seconds)
+                after.append((median - sky) / seconds)
     except (OSError, KeyError):  # moved or changed since
         return None
     if not before or not np.isfinite(before).all():
