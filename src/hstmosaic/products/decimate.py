@@ -155,20 +155,19 @@ def _sky_noise(
         return float("nan"), float("nan")
     chosen = places[np.linspace(0, len(places) - 1, _BLOCKS).astype(int)]
     scatters, sums = [], []
-    row = -1
-    for next_row, column in np.unique(chosen, axis=0):
+    for row in np.unique(chosen[:, 0]):
         # whole rows are one read, parts of them one read each
-        if next_row != row:
-            row, rows = next_row, slice(next_row, next_row + _BLOCK)
-            light_rows, depth_rows = science.section[rows], weight.section[rows]
-        columns = slice(column, column + _BLOCK)
-        light = light_rows[:, columns].astype(float)
-        good = (depth_rows[:, columns] > 0) & np.isfinite(light)
-        if good.sum() < _BLOCK:
-            continue
-        level = np.median(light[good])
-        scatters.append(_MAD_TO_SIGMA * float(np.median(np.abs(light[good] - level))))
-        sums.append(_aperture_sums(np.where(good, light - level, np.nan), aperture))
+        rows = slice(row, row + _BLOCK)
+        light_rows, depth_rows = science.section[rows], weight.section[rows]
+        for column in np.unique(chosen[chosen[:, 0] == row, 1]):
+            columns = slice(column, column + _BLOCK)
+            light = light_rows[:, columns].astype(float)
+            good = (depth_rows[:, columns] > 0) & np.isfinite(light)
+            if good.sum() < _BLOCK:
+                continue
+            level = np.median(light[good])
+            scatters.append(_MAD_TO_SIGMA * float(np.median(np.abs(light[good] - level))))
+            sums.append(_aperture_sums(np.where(good, light - level, np.nan), aperture))
     whole = np.concatenate(sums) if sums else np.empty(0)
     whole = whole[np.isfinite(whole)]
     apertures = _MAD_TO_SIGMA * float(np.median(np.abs(whole - np.median(whole)))) if whole.size else float("nan")
