@@ -237,7 +237,7 @@ class Finished(Payload):
     kind = EventKind.FINISHED
     exit_code: int | None = None
     warnings: list[str] = field(default_factory=list)
-    """What the user should know about the products, in a few words each."""
+    """Warnings about the products, a few words each."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class DrizzledLayer:
     parts: tuple[EndedTask, ...] = ()
     """The tasks before it, if it was divided."""
     published: tuple[Gathered, ...] | None = None
-    """What an earlier start put into the output directory, if all of it is still there."""
+    """Products of an earlier start in the output directory, if all of them are still there."""
 
 
 def usable_exposures(run: Run, layer: Layer, verdicts: Sequence[Verdict]) -> tuple[str, ...]:

@@ -47,10 +47,10 @@ class Frame:
     moves: dict[int, Move] = field(default_factory=dict)
     places: Floats = field(default_factory=lambda: np.empty((0, 2)))
     counts: Integers = field(default_factory=lambda: np.empty(0, dtype=int))
-    """How many exposures show each source."""
+    """Number of exposures that show each source."""
     epoch: float = 0.0
     catalog: Coincidence | None = None
-    """How the frame fits the catalogue; None where it does not."""
+    """Fit of the frame to the catalogue; None without one."""
 
     def add(self, index: int, move: Move, exposure: Detections) -> None:
         """Add an exposure whose correction is known."""

@@ -78,9 +78,9 @@ class MosaicRecord:
     fill: float | None
     """Science pixels without weight; None to leave what masked pixels gave."""
     gain: float | None
-    """What science pixels are divided by at the end; `fill` is, too ..."""
+    """Divisor of the science pixels at the end, `fill` included."""
     double_gain: bool
-    """... and whether in double precision."""
+    """True if they are divided in double precision."""
     chips: tuple[ChipRecord, ...]
 
 

@@ -118,7 +118,7 @@ class PositiveMedian:
 
     def __init__(self) -> None:
         self.high = np.zeros(1 << _HIGH, np.int64)
-        """How many numbers have these upper 16 bits; bits of positive numbers are in the order of the numbers."""
+        """Count of numbers with these upper 16 bits; bits of positive numbers are in the order of the numbers."""
 
     def add(self, numbers: np.ndarray) -> None:
         """Look at a piece of the sequence, in the first pass."""
