@@ -1,10 +1,12 @@
 """Accuracy of the time left that a run shows, and the longest time for which its percentage stands still.
 
     python tests/bench_eta.py [--field corner] [--rounds 3] [--align] [--list FILE]
+    python tests/bench_eta.py --replay mosaics/*_run/logs/run.jsonl
 
 Runs a field as users do and compares every ``progress`` event of the run log from half-way on with the end of the run.
 The target: within 30 % of the time that is really left, as long as a tenth of the run is still to come. The events are
 then replayed as a viewer sees them, from the plan to the end: the percentage must change within 5 % of the wall time.
+``--replay`` takes run logs, and calculates their progress again at the same times.
 """
 
 import argparse
@@ -20,9 +22,7 @@ from pathlib import Path
 from astropy.table import Table
 
 from helpers.catalog_service import Stars, catalog_service
-from hstmosaic.monitor.eta import share_done
-from hstmosaic.monitor.reducer import advance
-from hstmosaic.monitor.state import ProgressState
+from helpers.events import reported_again, shares_shown
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
 from hstmosaic.store.events import event_from_line
@@ -31,34 +31,39 @@ OBSERVED = 2012.2
 STEPS = 1000
 
 
-def errors(log):
+def errors(events):
     """Relative errors of the time left from half-way on, and how long the run took from its plan on."""
-    events = [json.loads(line) for line in log.read_text().splitlines()]
-    begun = next(event["time"] for event in events if event["kind"] == "planned")
-    (ended,) = (event["time"] for event in events if event["kind"] == "finished")
-    estimates = [event for event in events if event["kind"] == "progress" and event["seconds_left"] is not None]
+    begun = next(event.time for event in events if event.kind == "planned")
+    (ended,) = (event.time for event in events if event.kind == "finished")
     half, tenth = (begun + ended) / 2, ended - (ended - begun) / 10
-    some = [(event["seconds_left"], ended - event["time"]) for event in estimates if half <= event["time"] <= tenth]
-    return [left / really - 1 for left, really in some], ended - begun
+    estimates = [event for event in events if event.kind == "progress" and half <= event.time <= tenth]
+    some = [(event.payload.seconds_left, ended - event.time) for event in estimates]
+    return [left / really - 1 for left, really in some if left is not None], ended - begun
 
 
-def percentages(log):
-    """Time since the plan as a fraction of the wall time, and the percentage that a viewer sees then."""
-    events = [event_from_line(line) for line in log.read_text().splitlines()]
-    start = next(number for number, event in enumerate(events) if event.kind == "planned")
-    begun = events[start].time
-    ended = next(event.time for event in reversed(events) if event.kind == "finished")
-    state, number = ProgressState(), start
-    for step in range(STEPS + 1):
-        now = begun + (ended - begun) * step / STEPS
-        while number < len(events) and events[number].time <= now:
-            state, number = advance(state, events[number]), number + 1
-        yield step / STEPS, 100 * share_done(state, now)
+def measured(events):
+    """What is printed of a run."""
+    found, seconds = errors(events)
+    return {
+        "seconds": round(seconds, 1),
+        "looks": len(found),
+        "median_error": round(statistics.median(map(abs, found)), 3) if found else None,
+        "largest_error": round(max(found, key=abs), 3) if found else None,
+        "within_30_percent": sum(abs(error) <= 0.3 for error in found),
+        **standstill(events),
+    }
 
 
-def standstill(log):
+def replay(logs):
+    """Print what each run log would have shown with the estimates of this version."""
+    for log in logs:
+        events = list(reported_again(map(event_from_line, log.read_text().splitlines())))
+        print(json.dumps({"log": log.name, **measured(events)}))
+
+
+def standstill(events):
     """Longest time without a new percentage as a fraction of the wall time, where that was, and the last one."""
-    shown = [(time, int(percentage)) for time, percentage in percentages(log)]
+    shown = [(time, int(100 * share)) for time, share in shares_shown(events, STEPS)]
     changes = [0.0] + [time for (_, before), (time, now) in pairwise(shown) if now != before]
     longest, at = max((after - before, before) for before, after in pairwise(changes))
     return {
@@ -76,7 +81,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--align", action="store_true", help="align to a catalogue of the field's own stars")
     parser.add_argument("--learn", action="store_true", help="let each round learn from those before")
+    parser.add_argument("--replay", type=Path, nargs="+", metavar="LOG", help="run logs to replay instead of runs")
     given = parser.parse_args()
+    if given.replay:
+        return replay(given.replay)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         source = given.list
@@ -97,18 +105,8 @@ def main():
             else:
                 subprocess.run([*command, "--output-dir", output, "-q", "-s"], env=environment, check=True)
             log = output / "eta_run" / "logs" / "run.jsonl"
-            found, seconds = errors(log)
-            rounds.append(
-                {
-                    "seconds": round(seconds, 1),
-                    "load": round(os.getloadavg()[0], 1),
-                    "looks": len(found),
-                    "median_error": round(statistics.median(map(abs, found)), 3),
-                    "largest_error": round(max(found, key=abs), 3),
-                    "within_30_percent": sum(abs(error) <= 0.3 for error in found),
-                    **standstill(log),
-                }
-            )
+            events = [event_from_line(line) for line in log.read_text().splitlines()]
+            rounds.append({"load": round(os.getloadavg()[0], 1), **measured(events)})
             print(json.dumps(rounds[-1]), file=sys.stderr)
         print(json.dumps({"field": str(given.list or given.field), "aligned": given.align, "rounds": rounds}, indent=1))
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hstmosaic.monitor.eta import in_words, progress_words, stalled, time_left
+from hstmosaic.monitor.eta import in_words, stalled, time_left
+from hstmosaic.monitor.share import progress_words
 from hstmosaic.monitor.state import DONE, RUNNING, WAITING, ProgressState, Task
 
 NOW = 1000.0

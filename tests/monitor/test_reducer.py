@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.events import event_of
-from hstmosaic.monitor.eta import in_words, share_done, time_left
+from helpers.events import event_of, reported_again
+from hstmosaic.monitor.eta import in_words, time_left
 from hstmosaic.monitor.reducer import add_up, advance, with_cpu
+from hstmosaic.monitor.share import share_done
 from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words, view
 from hstmosaic.store.events import event_from_line, event_line
 
 RECORDED = [event_from_line(line) for line in Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()]
+REPORTED = list(reported_again(RECORDED))
 BEGUN, ENDED = RECORDED[0].time, RECORDED[-1].time
 DRIZZLES = ("drizzle-wfc3_uvis_f606w", "drizzle-wfc3_ir_f160w", "drizzle-acs_wfc_f814w")
 
@@ -163,9 +165,9 @@ def test_any_order_of_events_has_a_view(events, later):
 
 @given(st.integers(0, len(RECORDED)))
 def test_the_share_that_is_done_never_shrinks(number):
-    earlier, later = RECORDED[:number], RECORDED[: number + 1]
+    earlier, later = REPORTED[:number], REPORTED[: number + 1]
     shares = [share_done(add_up(heard), heard[-1].time if heard else BEGUN) for heard in (earlier, later)]
-    assert shares[0] <= shares[1] + 0.02, "but for a better estimate"
+    assert shares[0] <= shares[1]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85])

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from helpers.events import event_of
-from hstmosaic.monitor.eta import drawing_share, layer_shares, share_done
+from helpers.events import event_of, reported_again, shares_shown
 from hstmosaic.monitor.reducer import add_up, advance
-from hstmosaic.monitor.state import ProgressState
+from hstmosaic.monitor.share import drawing_share, layer_shares, share_done
 from hstmosaic.monitor.view import view
 from hstmosaic.store.events import event_from_line
 
-RECORDED = [event_from_line(line) for line in Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()]
+
+def recorded(name):
+    """Return the events of a recorded run."""
+    return [event_from_line(line) for line in Path(__file__).with_name(name).read_text().splitlines()]
+
+
+RECORDED = recorded("recorded_run.jsonl")
 PICTURES = 1.2
 """Seconds that drawing takes after the recorded run, which drew nothing."""
 
@@ -22,30 +27,40 @@ def events():
     planned, *others, finished = RECORDED
     planned = replace(planned, payload=replace(planned.payload, pictures_s=PICTURES / 1.5))
     drawing = event_of("drawing", "drawing pictures", "debug", {}, finished.time)
-    return [planned, *others, drawing, replace(finished, time=finished.time + PICTURES)]
-
-
-def shares(events, steps=400):
-    """Times from 0 to 1, and the share that a viewer shows at each of them."""
-    begun, ended = events[0].time, events[-1].time
-    state, number = ProgressState(), 0
-    for step in range(steps + 1):
-        now = begun + (ended - begun) * step / steps
-        while number < len(events) and events[number].time <= now:
-            state, number = advance(state, events[number]), number + 1
-        yield step / steps, share_done(state, now)
+    drawn = replace(finished, time=finished.time + PICTURES)
+    return list(reported_again([planned, *others, drawing, drawn]))
 
 
 def test_it_never_stands_still_for_more_than_a_twentieth_of_the_run(events):
     moved, most = 0.0, 0.0
-    for time, share in shares(events):
+    for time, share in shares_shown(events, 400):
         if share > most + 0.001:
             moved, most = time, share
         assert time - moved < 0.05, f"{share:.3f} since {moved:.3f}"
 
 
+def test_the_percentage_moves_while_the_first_tasks_are_late():
+    """Screening took six times its estimate, of six full frames on two cores."""
+    moved, shown = 0.0, 0
+    for time, share in shares_shown(list(reported_again(recorded("slow_start.jsonl"))), 1000):
+        if int(100 * share) > shown:
+            moved, shown = time, int(100 * share)
+        assert time - moved < 0.05, f"{shown} % since {moved:.3f}"
+
+
+def test_a_driver_that_reports_no_more_moves_nothing_for_long(events):
+    killed = add_up(events[: next(i for i, event in enumerate(events) if event.kind == "progress") + 1])
+    soon, later, much_later = (share_done(killed, events[0].time + seconds) for seconds in (10, 30, 3000))
+    assert soon < later == much_later
+
+
+def test_a_stalled_run_stands_still(events):
+    unknown = event_of("progress", "", "debug", {"share": 0.3, "seconds_left": None}, events[0].time)
+    assert share_done(add_up([events[0], unknown]), events[0].time + 15) == 0.3
+
+
 def test_it_is_whole_only_when_everything_is_done(events):
-    *before, (_, last) = shares(events)
+    *before, (_, last) = shares_shown(events, 400)
     assert max(share for _, share in before) < 1.0
     assert last == 1.0
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from hstmosaic.monitor.state import DONE, FAILED, RUNNING
-from hstmosaic.store.task_names import Stage, layer_of, stage_of
+from hstmosaic.monitor.state import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,15 +18,7 @@ _ORDER = {"drizzle": 0, "align": 1, "sources": 1}
 _ON_TOP = 0.1
 """Expected rest of a task that exceeded its estimate, as a fraction of the time that it has run."""
 _IDLE = 0.05
-_MOST = 99
-"""Largest percentage that is shown before a run ends."""
 _PICTURES = "drawing of the pictures"
-_START = 3.0
-"""Weight of the start of workers and of the import of drizzlepac, seconds."""
-_LINEAR = 0.7
-"""Share of the estimated work up to which the share that is done is proportional to it."""
-_ALMOST = 0.999
-"""Largest share before a run ends."""
 _A_SECOND, _A_MINUTE, _IMPORT = 1.0, 60.0, 10.0
 _STILL, _LATE = 60.0, 5
 """A running task is stalled after this time (seconds) without CPU time, or beyond a multiple of its
@@ -83,7 +73,7 @@ def stalled(state: ProgressState, now: float) -> list[str]:
         late = late and now - (state.drawing_since or now) > _LATE * state.pictures_seconds + _STILL
         return [_PICTURES] if late else []
     speeds = _speeds(state)
-    pace = _pace(state, {}, {}, now)
+    pace = pace_of(state, now)
     return [
         name
         for name, task in running.items()
@@ -95,93 +85,21 @@ def stalled(state: ProgressState, now: float) -> list[str]:
     ]
 
 
-def progress_words(state: ProgressState, now: float) -> str:
-    """Return the progress and the time remaining of a run as text."""
-    # 100 % would promise that the run has ended
-    share = min(int(100 * share_done(state, now)), _MOST)
-    names = stalled(state, now)
-    if not names:
-        return f"{share} % done, {in_words(time_left(state, now))}"
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    verb = "do" if more else "does"
-    return f"{share} % done, {in_words(None)}: {names[0]}{more} {verb} not advance"
+def pace_of(state: ProgressState, now: float) -> float:
+    """Return the wall time for a second of CPU time, relative to the estimates."""
+    return _pace(state, {}, {}, now)
 
 
-def share_done(state: ProgressState, now: float) -> float:
-    """Return the estimated fraction of a run's work that is done.
-
-    The work is the start of workers, the tasks and the drawing of pictures. It is 1 only after the end of a run
-    without failures, and never shrinks during a run.
-
-    Parameters
-    ----------
-    state : ProgressState
-        How far it is.
-    now : float
-        Seconds since 1970.
-    """
-    if state.ended is not None and state.exit_code == 0:
-        return 1.0
-    if not state.tasks:
-        return 0.0
-    parts = [(_START, _started_share(state, now)), (state.pictures_seconds, drawing_share(state, now))]
-    parts += [(task.seconds, share) for task, share in zip(state.tasks.values(), _shares(state, now), strict=True)]
-    wanted = sum(seconds for seconds, _ in parts)
-    return min(max(sum(seconds * share for seconds, share in parts) / wanted, state.share), _ALMOST)
-
-
-def layer_shares(state: ProgressState, now: float) -> dict[str, float]:
-    """Return the fractions of the running layers that are done, by their names.
-
-    Parameters
-    ----------
-    state : ProgressState
-        How far the run is.
-    now : float
-        Seconds since 1970.
-    """
-    sums = {layer: (0.0, 0.0) for layer, what in state.layers.items() if what == RUNNING}
-    for (name, task), share in zip(state.tasks.items(), _shares(state, now), strict=True):
-        if stage_of(name) is Stage.DRIZZLE and layer_of(name) in sums:
-            done, wanted = sums[layer_of(name)]
-            sums[layer_of(name)] = done + task.seconds * share, wanted + task.seconds
-    return {layer: done / wanted if wanted else 0.0 for layer, (done, wanted) in sums.items()}
-
-
-def drawing_share(state: ProgressState, now: float) -> float:
-    """Return the fraction of the pictures that is drawn."""
-    if state.ended is not None or state.drawing_since is None:
-        return float(state.drawing == DONE)
-    return _part(now - state.drawing_since, _pace(state, {}, {}, now) * state.pictures_seconds)
-
-
-def _shares(state: ProgressState, now: float) -> list[float]:
-    """Return the fraction of each task that is done; running tasks count by their CPU time, where it is known."""
+def work_done(state: ProgressState, now: float) -> dict[str, tuple[float, float]]:
+    """Return the wall time that running tasks have used and the expected one, seconds, by their names."""
     speeds = _speeds(state)
     work = {name: speeds[task.group] * task.seconds for name, task in state.tasks.items() if task.state == RUNNING}
     elapsed = {name: max(now - state.tasks[name].started, 0.0) for name in work}
     pace = _pace(state, work, elapsed, now)
-    shares = []
-    for name, task in state.tasks.items():
-        if name in work:
-            shares.append(_part(_done(task, pace * state.pace, elapsed[name], now), pace * work[name]))
-        else:
-            shares.append(1.0 if task.over and (task.state != FAILED or state.ended is None) else 0.0)
-    return shares
-
-
-def _started_share(state: ProgressState, now: float) -> float:
-    """Return the fraction of the start that is over; the first tasks wait until drizzlepac is imported."""
-    waits = not any(task.over or task.cpu for task in state.tasks.values())
-    return _part(now - state.begun, _START) if waits and state.ended is None else 1.0
-
-
-def _part(done: float, wanted: float) -> float:
-    """Return a fraction that goes on growing, ever more slowly, where the work is larger than estimated."""
-    share = max(done, 0.0) / wanted if wanted > 0 else 0.0
-    if share <= _LINEAR:
-        return share
-    return 1 - (1 - _LINEAR) / (1 + math.log1p((share - _LINEAR) / (1 - _LINEAR)))
+    return {
+        name: (_done(state.tasks[name], pace * state.pace, elapsed[name], now), pace * needed)
+        for name, needed in work.items()
+    }
 
 
 def in_words(seconds: float | None) -> str:

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.monitor.eta import in_words, share_done, time_left
+from hstmosaic.monitor.eta import in_words, time_left
 from hstmosaic.monitor.reducer import advance
+from hstmosaic.monitor.share import share_done
 from hstmosaic.monitor.state import ProgressState
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Task
+from hstmosaic.monitor.state import DONE, DROPPED, FAILED, RUNNING, WAITING, ProgressState, Report, Task
 from hstmosaic.store.alignment_events import Aligned, NotAligned
 from hstmosaic.store.payload import Payload
 from hstmosaic.store.stage_events import (
@@ -125,8 +125,9 @@ def _pending(state: ProgressState, _: JobsPending, event: Event) -> ProgressStat
 
 
 def _progress(state: ProgressState, progress: Progress, event: Event) -> ProgressState:
-    state = replace(state, share=max(state.share, progress.share))
-    return with_cpu(state, progress.cpu, event.time)
+    state = with_cpu(state, progress.cpu, event.time)
+    report = Report(event.time, progress.seconds_left, state.tasks)
+    return replace(state, share=max(state.share, progress.share), report=report)
 
 
 def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> ProgressState:

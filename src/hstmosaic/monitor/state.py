@@ -47,6 +47,17 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Report:
+    """A regular report of the driver, and the tasks at that time."""
+
+    time: float
+    """Seconds since 1970."""
+    seconds_left: float | None
+    """Time remaining; None if it was unknown."""
+    tasks: Mapping[str, Task]
+
+
+@dataclass(frozen=True)
 class ProgressState:
     """Progress of a run."""
 
@@ -57,7 +68,9 @@ class ProgressState:
     pace: float = 1.0
     """Wall time for a second of CPU time, as estimated."""
     share: float = 0.0
-    """Largest share of the work that was reported as done."""
+    """Largest share that was reported as done."""
+    report: Report | None = None
+    """The last report of the driver."""
     recent: tuple[float, float] = (0.0, 0.0)
     """Recent wall time and CPU time of running tasks."""
     pictures_seconds: float = 0.0

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import OutputError
-from hstmosaic.monitor.eta import layer_shares, share_done, time_left
+from hstmosaic.monitor.eta import time_left
 from hstmosaic.monitor.reducer import advance
+from hstmosaic.monitor.share import layer_shares, share_done
 from hstmosaic.monitor.state import DONE, DRAWING, DROPPED, FAILED, RUNNING, WAITING, ProgressState
 from hstmosaic.monitor.view import notes, stage_words
 from hstmosaic.store.events import event_from_line

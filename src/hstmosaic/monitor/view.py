@@ -11,7 +11,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from hstmosaic.monitor.eta import drawing_share, in_words, layer_shares, progress_words, share_done
+from hstmosaic.monitor.eta import in_words
+from hstmosaic.monitor.share import drawing_share, layer_shares, progress_words, share_done
 from hstmosaic.monitor.state import DONE, DRAWING, DROPPED, FAILED, RUNNING, WAITING
 from hstmosaic.store.task_names import Stage
 from hstmosaic.text import count_of

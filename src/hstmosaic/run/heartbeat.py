@@ -7,11 +7,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hstmosaic.monitor.eta import progress_words, share_done, stalled, time_left
+from hstmosaic.monitor.eta import stalled
 from hstmosaic.monitor.reducer import advance, with_cpu
+from hstmosaic.monitor.share import progress_report, progress_words
 from hstmosaic.monitor.state import ProgressState
 from hstmosaic.run.node.zygote import cpu_of_tasks
-from hstmosaic.store.worker_events import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,19 +42,15 @@ class Heartbeat:
             return
         cpu = cpu_of_tasks()
         state = with_cpu(self.state, cpu, now)  # the listener itself gets them later
-        left, share = time_left(state, now), share_done(state, now)
-        done = sum(task.over for task in state.tasks.values())
-        milestone = int(_MILESTONES * share)
+        progress = progress_report(state, cpu, now)
+        milestone = int(_MILESTONES * progress.share)
         is_stalled = bool(stalled(state, now))
         # a printed time that no longer holds is corrected
         news = milestone > self._milestone or is_stalled != self._stalled
         printed = news and time.monotonic() - self._printed > _QUIET_SECONDS
         if printed:
             self._milestone, self._printed, self._stalled = milestone, time.monotonic(), is_stalled
-        words = progress_words(state, now)
-        seconds = None if left is None else round(left, 1)
-        progress = Progress(done, len(state.tasks), round(share, 4), seconds, cpu)
-        self.events.emit(progress, words, "info" if printed else "debug")
+        self.events.emit(progress, progress_words(state, now), "info" if printed else "debug")
 
 
 @contextmanager
