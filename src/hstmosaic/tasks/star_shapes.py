@@ -118,7 +118,7 @@ def find_sources(science: Image, bad: NDArray[np.bool_], saturated: NDArray[np.b
         return Sources.none()
     sizes, lost, full = (np.bincount(found, minlength=count + 1)[1:]
                          for found in (labels.ravel(), labels[blocked], labels[saturated]))  # fmt: skip
-    peaks = ndimage.maximum(image, labels, np.arange(1, count + 1))
+    peaks = _peaks(image, labels, count)
     bright = np.flatnonzero((peaks > _PEAK_SIGNIFICANCE * noise) & (full == 0) & (lost <= _MOST_LOST * sizes))
     bright = bright[np.argsort(-peaks[bright], kind="stable")][:_MOST]
     where = ndimage.find_objects(labels)
@@ -135,6 +135,14 @@ def find_sources(science: Image, bad: NDArray[np.bool_], saturated: NDArray[np.b
     found = np.array(rows, dtype=float).reshape(-1, 5).T
     relative = found[2] / star_moment(width)
     return _sources(found[:, (relative > _TRACK) & (relative < _WIDE)], lines)
+
+
+def _peaks(image: Image, labels: NDArray[np.int32], count: int) -> Image:
+    """Return the largest pixel of each source; `scipy.ndimage.maximum` sorts all pixels of the image."""
+    within = labels > 0
+    peaks = np.full(count + 1, -np.inf, dtype=image.dtype)
+    np.maximum.at(peaks, labels[within], image[within])
+    return peaks[1:]
 
 
 def _sources(columns: Array, lines: int) -> Sources:
