@@ -13,6 +13,7 @@ from hstmosaic.run.ending import end_run
 from hstmosaic.run.heartbeat import heartbeat
 from hstmosaic.run.history import learning, place_of
 from hstmosaic.run.outcome import Outcome, as_user_error, stop_message
+from hstmosaic.run.painter import painting
 from hstmosaic.run.plan_events import emit_plan
 from hstmosaic.run.profiles.image import folders_of
 from hstmosaic.run.stages.order import make_mosaics
@@ -82,8 +83,10 @@ def execute(
         place = place_of(options.profile)
         taught = learning(plan.estimates, place, events, enabled=options.learning and not options.stub)
         try:
-            with heartbeat(events), taught:
+            with heartbeat(events), taught, painting(plan, options, directory, events) as painter:
                 _make(progress, options, events, client)
+                if painter is not None:
+                    progress.results.pictures = painter.finish(events)
         except BaseException as caught:
             error = as_user_error(caught, directory.output)
             try:

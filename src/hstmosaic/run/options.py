@@ -85,6 +85,11 @@ class RunOptions:
         return self.profile.cluster == "slurm" and not self.stub
 
     @property
+    def draws_beside_tasks(self) -> bool:
+        """Return whether the driver's node draws the pictures while tasks run, where the memory suffices."""
+        return self.profile.cluster == "local" and not self.stub
+
+    @property
     def division(self) -> Division:
         """Limits by which layers are divided into boxes; placeholders are not divided."""
         profile = self.profile

@@ -15,7 +15,9 @@ from hstmosaic.plan.names import json_manifest_name
 from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
 from hstmosaic.products.picture_list import read_picture_list
+from hstmosaic.products.picture_program import PROGRAM
 from hstmosaic.products.run_record import read_record
+from hstmosaic.run.pool.machine_limits import usable_memory
 from hstmosaic.store.files import ENCODING, write_atomically
 from hstmosaic.store.stage_events import Drawing, PicturesFailed
 from hstmosaic.store.task_results import PicturesFailure
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
     from hstmosaic.store.events import EventLog
     from hstmosaic.store.run_directory import RunDirectory
 
-PROGRAM = "hstmosaic.products.pictures"
 _TASK = "pictures"
 _MEMORY_MB = 500
 """Measured 340 MB on mosaics of 5000 pixels a side."""
 _STRIPS = 3
 """Number of strips in double precision that are in memory at a time."""
+_FREE = 1 / 9
+"""Memory that tasks leave free, as a share of theirs: a tenth of the whole."""
 _PATIENCE = 300.0
 """Seconds in which a worker must start the task; usually the one that drizzled last is still connected."""
 REMADE = "hstmosaic report {run} makes it again"
@@ -49,6 +52,34 @@ def estimate_drawing(plan: Plan) -> Estimate:
     widest = max(grid.shape[1] for grid in grids)
     strips_mb = _STRIPS * 8 * widest * max(widest / SIDE, 1) / 1e6
     return Estimate(round(_MEMORY_MB + strips_mb), estimate_pictures(grids), disk_mb=0)
+
+
+def fits_beside_tasks(plan: Plan, memory_mb: float | None = None) -> bool:
+    """Return whether pictures can be drawn while tasks run.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    memory_mb : float, optional
+        Memory of all tasks together, 10^6 bytes; what the machine leaves when None.
+    """
+    given = usable_memory().mb if memory_mb is None else memory_mb
+    return estimate_drawing(plan).memory_mb <= _FREE * given
+
+
+def seconds_left_to_draw(plan: Plan, *, beside_tasks: bool) -> float:
+    """Estimate the time for the pictures after the last task, seconds.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    beside_tasks : bool
+        Whether each layer is drawn as soon as it is gathered, so that one is left.
+    """
+    layers = [estimate_pictures([product.grid for product in layer.products]) for layer in plan.layers]
+    return max(layers) if beside_tasks else estimate_drawing(plan).seconds
 
 
 def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: EventLog) -> list[Gathered] | None:
@@ -117,10 +148,14 @@ def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseExceptio
         check=False,
     )
     if ended.returncode:
-        words = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
-        emit_undrawn(directory, events, words, ended.stderr)
+        emit_undrawn(directory, events, last_words(ended.stderr, ended.returncode), ended.stderr)
         return []
     return drawn(directory)
+
+
+def last_words(output: str, code: int) -> str:
+    """Return the last line that a program wrote before it failed; its exit code if there is none."""
+    return (output.strip().splitlines() or [f"exit code {code}"])[-1]
 
 
 def emit_drawing(events: EventLog) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hstmosaic.plan.estimates import estimate_pictures
 from hstmosaic.run.options import command_record
+from hstmosaic.run.pictures import fits_beside_tasks, seconds_left_to_draw
 from hstmosaic.store.stage_events import HeaderRejected, Note, Planned
 from hstmosaic.text import count_of
 
@@ -25,7 +25,10 @@ def planned(plan: Plan, options: RunOptions) -> Planned:
     options : RunOptions
         Options of the run.
     """
-    grids = [product.grid for layer in plan.layers for product in layer.products]
+    drawing = 0.0
+    if not options.stub:
+        early = options.draws_beside_tasks and fits_beside_tasks(plan)
+        drawing = seconds_left_to_draw(plan, beside_tasks=early)
     return Planned(
         command=command_record(options),
         tasks={
@@ -34,7 +37,7 @@ def planned(plan: Plan, options: RunOptions) -> Planned:
         },
         layers={layer.name: list(layer.exposures) for layer in plan.layers},
         pace=plan.learned.pace,
-        pictures_s=0.0 if options.stub else estimate_pictures(grids),
+        pictures_s=drawing,
     )
 
 

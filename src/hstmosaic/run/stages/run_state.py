@@ -43,7 +43,7 @@ class Results:
     stars: list[StarsMeasured] = field(default_factory=list)
     """Widths of stars in mosaics."""
     pictures: list[Gathered] | None = None
-    """None until a worker has drawn them."""
+    """None until they are drawn, by a worker or while the run went on."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,8 @@
+"""How the program that draws pictures is called."""
+
+PROGRAM = "hstmosaic.products.pictures"
+"""Its module."""
+FOLLOW = "--follow"
+"""Option by which it draws layers while a run goes on."""
+END = "."
+"""Line on its standard input that says that the run has ended; no layer has this name."""
