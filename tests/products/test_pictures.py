@@ -260,6 +260,24 @@ def start_again(directory, *events):
             log.write(json.dumps(fields | ({} if layer is None else {"layer": layer})) + "\n")
 
 
+def test_layers_that_are_drawn_as_they_come_are_the_same(copied):
+    before = pictures_of(copied)
+    listed = (copied / "pictures.json").read_text()
+    seen = []
+
+    def gathered():
+        for layer in sorted(LAYERS):
+            yield layer
+            # nothing changes in the output directory while the run goes on
+            seen.append(pictures_of(copied) == before)
+
+    make_pictures(copied, gathered())
+    assert seen == [True] * len(LAYERS)
+    assert pictures_of(copied) == before
+    assert (copied / "pictures.json").read_text() == listed
+    assert {path.suffix for path in (copied / "pictures").iterdir()} == {".webp"}
+
+
 def test_an_early_end_keeps_earlier_pictures(copied):
     before = pictures_of(copied)
     start_again(copied)
