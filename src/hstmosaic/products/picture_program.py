@@ -1,4 +1,4 @@
-"""How the program that draws pictures is called."""
+"""Name, option and messages of the program that draws pictures."""
 
 PROGRAM = "hstmosaic.products.pictures"
 """Its module."""
