@@ -12,6 +12,7 @@ from hstmosaic.plan.checks import Exclusion, apply_strict, exclude_unusable
 from hstmosaic.plan.duplicates import exclude_duplicates, exclude_second_filetypes, find_name_clashes
 from hstmosaic.plan.estimates import NOTHING_LEARNED
 from hstmosaic.plan.exposures import read_exposures
+from hstmosaic.plan.flat_fields import find_missing_flats
 from hstmosaic.plan.inputs import find_all_inputs, find_inputs
 from hstmosaic.plan.keywords import find_header_faults
 from hstmosaic.plan.layers import common_geometry, make_layers
@@ -94,6 +95,9 @@ def make_plan(
         raise BadInputError(_as_problems(excluded))
     if strict:
         apply_strict(excluded)
+    missing_flats = find_missing_flats(exposures, request)
+    if missing_flats:
+        raise BadInputError(missing_flats)
     limits, clipped = mosaic_limits(choice.sky_cells)
     if clipped:
         notes.append(f"the mosaic is clipped at the edge of {choice.cell.name} ({', '.join(clipped)})")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 IDCTAB = "IDCTAB"
 _TABLES = {"NPOLFILE": ("cpdis1", "cpdis2"), "D2IMFILE": ("det2im1", "det2im2")}
 """Reference files of lookup tables, and the tables of a WCS; those of early files correct one axis only."""
-_NONE = ("", "N/A")
+NO_FILE = ("", "N/A")
+"""Values of keywords that name no reference file."""
 
 
 def has_polynomial(wcs: WCS) -> bool:
@@ -69,7 +70,7 @@ def missing_tables(primary: fits.Header, wcs: Collection[WCS]) -> tuple[str, ...
     return tuple(
         f"{key}={primary[key]}"
         for key, tables in _TABLES.items()
-        if header_text(primary, key) not in _NONE
+        if header_text(primary, key) not in NO_FILE
         and any(all(getattr(chip, table) is None for table in tables) for chip in wcs)
     )
 
@@ -77,4 +78,4 @@ def missing_tables(primary: fits.Header, wcs: Collection[WCS]) -> tuple[str, ...
 def named_model(primary: fits.Header) -> str:
     """Return the value of IDCTAB, empty where it names no file."""
     value = str(primary.get(IDCTAB, "")).strip()
-    return "" if value.upper() in _NONE else value
+    return "" if value.upper() in NO_FILE else value
