@@ -35,8 +35,9 @@ wanted() { # files, and folders with /. behind, one a line
         argument=${argument#--*=}
         expand "${argument#@}"; argument=$REPLY
         if [ -d "$argument" ]; then printf '%s/.\n' "$argument"; continue; fi
+        case $argument in *.fits\[*\]) [ -e "$argument" ] || argument=${argument%\[*} ;; esac # FILE[EXTENSION]
         case $argument in
-            *.fits | *.ecsv | *.csv | *.xml | *.vot | *.yaml | *.yml | *.json) found "$argument" ;;
+            *.fits | *.ecsv | *.csv | *.xml | *.vot | *.yaml | *.yml | *.json | *.toml | *.asdf) found "$argument" ;;
             */*) # a list, or what is still to be made
                 parent=$argument; while [ ! -e "$parent" ]; do parent=$(dirname -- "$parent"); done
                 if [ -d "$parent" ]; then printf '%s/.\n' "$parent"; else echo "$argument"; names "$argument"; fi ;;

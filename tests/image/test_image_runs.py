@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from astropy.io import fits
 
@@ -14,6 +15,14 @@ from helpers.image_tools import ROOT, as_nobody, bits, clean_environment, output
 pytestmark = [pytest.mark.image, pytest.mark.slow, pytest.mark.timeout(1800)]  # the first one builds the image
 
 NOBODY = (65534, 65534)
+
+
+def pixels(folder):
+    """Return science pixels and weights of all mosaics and tiles in a folder."""
+    return {
+        path.name: [fits.getdata(path, name).astype(np.float32).tobytes() for name in ("SCI", "WHT")]
+        for path in folder.glob("*_dr[cz].fits")
+    }
 
 
 def owners(folder):
@@ -29,16 +38,24 @@ def fuse(image):
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(words)
 
 
-def test_podman_makes_the_same_bits_as_the_user(image, demo, place):
+def test_podman_makes_the_pixels_of_the_same_options_as_the_user(image, demo, place):
     exposures = demo / "exposures"
-    output_of(
-        *image.podman("run", exposures / "list.txt", "-s", options=("-v", f"{exposures}:{exposures}:ro"), where=place)
-    )
-    assert bits(place) == bits(demo / "outside")
+    parameters = place / "parameters.toml"
+    parameters.write_text("[wfc3.ir]\nfinal_pixfrac = 0.8\n")
+    words = ("run", exposures / "list.txt", "-s", "--compress", "--tiles", "1000x1000", "--parameters", parameters)
+    output_of(*image.podman(*words, options=("-v", f"{exposures}:{exposures}:ro"), where=place))
+    parameters.unlink()
+    inside, outside = (pixels(folder) for folder in (place, demo / "outside"))
+    for name, expected in outside.items():
+        assert (inside[name] == expected) == ("_wfc3_ir_" not in name)
+    assert any("_tile-x" in name for name in inside)
     assert owners(place) == {NOBODY}
     label = image.inspect()["Config"]["Labels"]["org.hstmosaic.digest"]
     for mosaic in place.glob("*_dr[cz].fits"):
         header = fits.getheader(mosaic)
+        with fits.open(mosaic) as hdus:
+            assert isinstance(hdus["SCI"], fits.CompImageHDU) or "_tile-" in mosaic.name
+        assert header["D001PIXF"] == (0.8 if "_wfc3_ir_" in mosaic.name else 1.0)
         assert (header["HMIMAGE"], f"sha256:{header['HMIMGDIG']}") == (image.name, label)
 
 

@@ -78,6 +78,18 @@ def test_what_arguments_name_is_seen(call, tmp_path, monkeypatch):
     assert seen(printed) == set(map(str, (profile, deep, out, tmp_path / "here")))
 
 
+def test_grids_and_parameters_are_seen(call, tmp_path):
+    images = folder(tmp_path / "images", "a.fits")
+    links = folder(tmp_path / "links")
+    (links / "grid.fits").symlink_to(images / "a.fits")
+    values = folder(tmp_path / "values")
+    (values / "drizzle.toml").write_text("/ = 1\n/usr = 2\n")
+    words = ("run", "a_flc.fits", "--grid", f"{links}/grid.fits[SCI,1]", f"--parameters={values}/drizzle.toml")
+    code, printed, _ = call(tmp_path / "an.sif", *words)
+    assert code == 0
+    assert seen(printed) == set(map(str, (images, links, values, tmp_path / "here")))
+
+
 def test_podman_gets_the_same_folders_and_the_user(call, tmp_path):
     data = folder(tmp_path / "a,b", "a_flc.fits")
     code, words, _ = call("hstmosaic", "run", data / "a_flc.fits")

@@ -4,12 +4,18 @@ import signal
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+from astropy.wcs.utils import proj_plane_pixel_scales
 
 from helpers.mini_slurm import ask, wait_until
 from helpers.stubs import PROFILE
 from helpers.users import Command, start
 from hstmosaic.errors import ExitCode
 from hstmosaic.monitor.status import read_status
+from hstmosaic.plan.parameters import DrizzleParameters
+from hstmosaic.plan.request import MosaicRequest
+from hstmosaic.plan.tiles import Tiling
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import load_profile
@@ -25,6 +31,14 @@ def field(simulated, tmp_path_factory):
     return folder
 
 
+REQUEST = MosaicRequest(
+    DrizzleParameters.from_dict({"wfc3/ir": {"final_pixfrac": 0.8}}),
+    compress=True,
+    scale=0.06,
+    tiles=Tiling((300, 300)),
+)
+
+
 def begin(field, output, *options, profile=None, prefix="foo"):
     return start(field / "list.txt", profile or field / "mini.yaml", output, "-s", *options, prefix=prefix)
 
@@ -38,12 +52,24 @@ def test_the_products_are_those_of_this_machine_alone(slurm, field, tmp_path):
     for name in ("local", str(field / "mini.yaml")):
         output = tmp_path / Path(name).stem
         options = RunOptions(
-            source=str(field / "list.txt"), prefix="foo", skip_alignment=True, output=output, profile=load_profile(name)
+            source=str(field / "list.txt"),
+            prefix="foo",
+            skip_alignment=True,
+            output=output,
+            profile=load_profile(name),
+            request=REQUEST,
         )
         outcome = run_mosaic(options, lambda event: None)
         assert outcome.exit_code is ExitCode.OK
         made[output.name] = products(outcome)
     assert made["local"] == made["mini"] != {}
+    assert {file.kind for file in outcome.products} == {"mosaic", "trailer", "tile"}
+    for path in outcome.mosaics:
+        with fits.open(path) as hdus:
+            assert isinstance(hdus["SCI"], fits.CompImageHDU)
+            assert hdus[0].header["D001PIXF"] == (0.8 if "_wfc3_ir_" in path.name else 1.0)
+            scale = proj_plane_pixel_scales(WCS(hdus["SCI"].header)) * 3600
+            assert scale == pytest.approx(0.18 if "coarse" in path.name else 0.06)
     events = Command(None, tmp_path / "mini", "foo").events()
     jobs = {str(event["job"]) for event in events if event["kind"] == "job"}
     # the login node does not read mosaics
