@@ -56,6 +56,16 @@ def test_what_was_made_is_as_recorded(products):
     assert "all as recorded" in str(verified)
 
 
+def test_sky_cells_of_another_run_are_named(products):
+    for name, mosaic in (("x02y03", MOSAIC), ("x02y04", "hst_other_all_drc.fits")):
+        tile = fits.PrimaryHDU()
+        tile.header["HMTILEOF"] = mosaic
+        tile.writeto(products / f"hst_skycell-p1889{name}_wfc3_uvis_f606w_all_drc.fits")
+    fits.PrimaryHDU().writeto(products / "hst_skycell-p1889x02y05_wfc3_uvis_f606w_all_drc.fits")
+    faults, _ = verify(products)
+    assert list(faults) == ["hst_skycell-p1889x02y03_wfc3_uvis_f606w_all_drc.fits"]
+
+
 def test_a_changed_bit_in_the_data_is_found_and_placed(products):
     change(products / MOSAIC, 2880 + 5)
     faults, _ = verify(products)

@@ -205,6 +205,32 @@ def test_clean_leaves_nothing_of_a_run(call, output):
     assert list(output.iterdir()) == []
 
 
+def test_tiles_that_a_larger_mosaic_has_not_are_removed(call, field, tmp_path):
+    output = tmp_path / "out"
+    names = (field / "list.txt").read_text().split()
+    (field / "one.txt").write_text(names[0])
+    assert start(call, field, output, "one.txt", "--tiles", "64x64")[0] == ExitCode.OK
+    before = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}
+    assert start(call, field, output, "list.txt", "--tiles", "64x64")[0] == ExitCode.OK
+    listed = manifest_from_json((output / f"{PREFIX}_manifest.json").read_text())
+    left = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}
+    assert left == {file.name for file in listed.products if file.kind == "tile"}
+    assert before - left
+    assert call("verify", output)[0] == ExitCode.OK
+
+
+def test_sky_cells_of_an_earlier_run_are_replaced_or_named(call, field, tmp_path):
+    def started(*options):
+        return call("run", field / "four.txt", "--stub", "-s", "--output-dir", tmp_path, *options)[0]
+
+    assert started("--tiles", "skycells") == ExitCode.OK
+    tiles = {path.name for path in tmp_path.glob("stub_skycell-*.fits")}
+    assert tiles
+    assert started() == ExitCode.OUTPUT
+    assert started("--replace") == ExitCode.OK
+    assert not list(tmp_path.glob("*_skycell-*.fits"))
+
+
 def test_tiles_may_be_added_and_are_replaced_only_on_request(call, field, output):
     assert start(call, field, output, "four.txt", "--tiles", "120x120")[0] == ExitCode.OK
     added = {path.name for path in output.glob(f"{PREFIX}_tile-*.fits")}

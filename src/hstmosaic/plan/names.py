@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 COARSE_DETECTORS = frozenset({"ir", "pc"})
 """Detectors whose layers have products on the coarse and the fine grid."""
 
+SKY_CELL_TILES = "hst_skycell-*.fits"
+"""Pattern of the names of sky cells that are cut out of mosaics with the default prefix."""
+
 _PREFIX = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*")
 _LONGEST_PREFIX = 160
 """File systems allow names of 255 letters; the rest is for what drizzlepac appends."""

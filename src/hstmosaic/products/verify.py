@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from astropy.io import fits
 
 from hstmosaic.errors import NotAsRecordedError
-from hstmosaic.plan.names import report_name
+from hstmosaic.plan.names import SKY_CELL_TILES, report_name
 from hstmosaic.products.manifest import ALIGNED_KINDS, manifest_from_json
 from hstmosaic.store.files import ENCODING, hdu_names, sha256
 from hstmosaic.store.run_directory import is_run_directory
 from hstmosaic.store.run_lookup import find_run
+from hstmosaic.store.tile_keywords import TILE_OF
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -244,3 +245,15 @@ def _unknown(folder: Path, manifests: Manifests) -> Iterator[Fault]:
                     "is named like a product but in no manifest",
                     "move it elsewhere: it is not from this run",
                 )
+    # tiles with the names of drizzlepac's sky cells do not begin with the prefix
+    for path in sorted(folder.glob(SKY_CELL_TILES)):
+        if path.name not in known and _mosaic_of(path).startswith(tuple(f"{prefix}_" for prefix in prefixes)):
+            yield Fault(path.name, "is a tile of another run, and in no manifest", "delete it, or move it elsewhere")
+
+
+def _mosaic_of(path: Path) -> str:
+    """Return the name of the mosaic that a tile is cut out of; empty for other files."""
+    try:
+        return str(fits.getval(path, TILE_OF))
+    except (OSError, KeyError, ValueError, TypeError):
+        return ""

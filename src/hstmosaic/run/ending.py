@@ -113,7 +113,8 @@ def _write_files(
     elif outcome.error is None:
         directory.failures_file.unlink(missing_ok=True)
     final = directory.output / json_manifest_name(outcome.plan.prefix)
-    left = _left_alone(final, outcome.failures) if outcome.error is not None else ()
+    earlier = _remaining(final, outcome.failures)
+    left = earlier if outcome.error is not None else ()
     manifest = replace(manifest_of(outcome, directory), seams=seams_of(directory) if pictures else {})
     older = tuple(product for product in left if product.kind in LISTED_KINDS)
     manifest = replace(manifest, products=older).with_products(manifest.products)
@@ -128,6 +129,17 @@ def _write_files(
     write_atomically(path, provenance_json(outcome.plan, manifest, run_facts(outcome, options), directory.path))
     manifest = manifest.with_products([described(path, "provenance"), *pictures])
     write_atomically(final, replace(manifest, products=left).with_products(manifest.products).to_json())
+    if outcome.error is None:
+        _remove_old_tiles(earlier, manifest, directory.output)
+
+
+def _remove_old_tiles(earlier: Sequence[Gathered], manifest: Manifest, output: Path) -> None:
+    """Delete tiles of an earlier start that are not made any more, for example because the grid has grown."""
+    made = {product.name for product in manifest.products}
+    for product in earlier:
+        path = output / product.name
+        if product.kind == TILE and product.name not in made and path.stat().st_size == product.size:
+            path.unlink()
 
 
 def _tile_index(manifest: Manifest, output: Path) -> list[Gathered]:
@@ -141,7 +153,7 @@ def _tile_index(manifest: Manifest, output: Path) -> list[Gathered]:
     return [described(table, TILE_TABLE), described(regions, TILE_REGIONS)]
 
 
-def _left_alone(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
+def _remaining(path: Path, failures: Sequence[Failure]) -> tuple[Gathered, ...]:
     """Return existing products that the manifest of an earlier start lists, except those of layers that failed now."""
     try:
         earlier = manifest_from_json(path.read_text(ENCODING))
