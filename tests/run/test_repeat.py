@@ -1,5 +1,6 @@
 """A run is repeated from its provenance, unless its inputs have changed."""
 
+import json
 import re
 import shutil
 import sys
@@ -10,12 +11,18 @@ import pytest
 
 from hstmosaic.cli import main
 from hstmosaic.errors import ExitCode, OutputError
+from hstmosaic.plan.parameters import read_parameters
 from hstmosaic.plan.plan import plan_from_json
+from hstmosaic.plan.request import MosaicRequest, Sky
+from hstmosaic.plan.target_grid import read_grid
+from hstmosaic.plan.tiles import Tiling
 from hstmosaic.products.manifest import manifest_from_json
 from hstmosaic.products.provenance import read_provenance
+from hstmosaic.products.run_record import read_record
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.run.profiles.profile import Profile
+from hstmosaic.simulate import sky_cell_corner
 from hstmosaic.store import image_identity as image
 
 FIRST = "idem01a0q_flc.fits"
@@ -140,6 +147,59 @@ def test_typed_options_override_recorded_ones(stub_run, tmp_path, call):
     assert code == ExitCode.OK
     assert len(mosaics(tmp_path / "again", "stub-bar")) == 4
     assert "finished" in printed
+
+
+@pytest.fixture(scope="module")
+def custom_run(exposures, tmp_path_factory):
+    """Exposures, options and provenance of a run whose grid has changed since, and whose parameters are gone."""
+    folder = tmp_path_factory.mktemp("custom")
+    ra, dec = sky_cell_corner()
+    grid, parameters = folder / "grid.json", folder / "drizzle.toml"
+    grid.write_text(json.dumps({"ra": ra, "dec": dec, "scale": 0.05, "rotation": 30, "width": 700, "height": 600}))
+    parameters.write_text("[wfc3.uvis]\nfinal_pixfrac = 0.7\n")
+    request = MosaicRequest(
+        read_parameters(parameters),
+        Sky.LOCALMIN,
+        compress=True,
+        grid=read_grid(str(grid)),
+        tiles=Tiling((200, 200)),
+        error=True,
+        context=True,
+    )
+    field, provenance = run_stub(exposures, folder, skip_alignment=True, request=request)
+    grid.write_text(grid.read_text().replace("0.05", "0.08"))
+    parameters.unlink()
+    return field, request, provenance
+
+
+def test_grid_and_parameters_are_repeated_without_their_files(custom_run, tmp_path, call):
+    _, request, first = custom_run
+    again = tmp_path / "again" / first.name
+    code, printed = call("--like", first, "--output-dir", again.parent)
+    assert code == ExitCode.OK, printed
+    assert read_provenance(again.read_text()).options.request == request
+    plans = [plan_from_json((path.parent / "stub-foo_run" / "plan.json").read_text()) for path in (first, again)]
+    assert plans[0].layers == plans[1].layers
+    assert any(product.tiles for product in plans[1].layers[0].products)
+
+
+def test_a_run_with_a_grid_of_its_own_is_resumed(custom_run, call):
+    _, _, first = custom_run
+    same, run = ("--like", first, "--output-dir", first.parent), first.parent / "stub-foo_run"
+    assert call(*same)[0] == ExitCode.OK
+    assert len(read_record(run).starts) == 1, "nothing was to do"
+    # a scale that is typed replaces the recorded grid
+    changes = {("--scale", "0.06"): "here: scale=0.06 arcsec", ("--sky", "none"): "its drizzle options:"}
+    for changed, words in changes.items():
+        code, printed = call(*same, *changed)
+        assert (code, words in printed, "files would be replaced" in printed) == (ExitCode.OUTPUT, True, True)
+    mosaic = first.parent / sorted(mosaics(first.parent, "stub-foo"))[0]
+    mosaic.unlink()
+    assert call(*same)[0] == ExitCode.OK
+    assert mosaic.is_file()
+    last = read_record(run).starts[-1]
+    # screening and two layers were finished
+    assert (last.tasks, last.kept) == (1, 8)
 
 
 def test_exposures_that_are_gone_are_all_named(stub_run, tmp_path, call):
