@@ -7,6 +7,7 @@ from astropy.wcs import WCS
 
 from helpers.pointed_exposures import Aim, aimed, write_aimed
 from hstmosaic.errors import OptionError
+from hstmosaic.plan.estimates import pixel_bytes
 from hstmosaic.plan.parameters import DrizzleParameters
 from hstmosaic.plan.request import MosaicRequest, Sky
 from hstmosaic.plan.tiles import Tiling
@@ -110,6 +111,14 @@ def test_numbers_of_exposures_are_those_of_geometry(mosaic):
     # every exposure has one chip, so one bit
     assert (np.bitwise_count(context.astype(np.uint32)) == numbers).all()
     assert ((numbers > 0) == (weights > 0)).all()
+
+
+def test_the_planned_space_is_that_of_the_images(mosaic):
+    path, exposures, outcome = mosaic
+    with fits.open(path) as hdus:
+        images = [hdus[name] for name in ("SCI", "WHT", "CTX", "ERR", "NEXP")]
+        found = sum(hdu.data.nbytes for hdu in images)
+        assert found == pixel_bytes(outcome.plan.request, exposures).total * images[0].data.size
 
 
 def test_tiles_and_checksums_include_the_planes(mosaic):

@@ -55,7 +55,6 @@ def test_the_largest_box_is_estimated_to_fit(memory_mb):
 
 
 WHOLE = {
-    "context": MosaicRequest(context=True),
     "kernel": MosaicRequest(DrizzleParameters.from_dict({"": {"final_kernel": "gaussian"}})),
     "units": MosaicRequest(DrizzleParameters.from_dict({"": {"final_units": "counts"}})),
     "cosmic rays": MosaicRequest(DrizzleParameters.from_dict({"": {"driz_separate": True}})),
@@ -64,12 +63,13 @@ DIVISIBLE = {
     "compress": MosaicRequest(compress=True),
     "scale": MosaicRequest(scale=0.03),
     "errors": MosaicRequest(error=True),
+    "context": MosaicRequest(context=True),
     "parameters": MosaicRequest(DrizzleParameters.from_dict({"": {"final_pixfrac": 0.8, "driz_cr": False}})),
 }
 
 
 @pytest.mark.parametrize("request_", WHOLE.values(), ids=WHOLE)
-def test_other_kernels_and_context_need_whole_layers(simulated, request_):
+def test_other_kernels_and_units_need_whole_layers(simulated, request_):
     plan = make_plan(str(simulated.demo(200).list), request=request_, division=Division(memory_mb=471))
     assert [layer.boxes for layer in plan.layers] == [1] * len(plan.layers)
 

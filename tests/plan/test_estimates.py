@@ -13,13 +13,17 @@ from hstmosaic.plan.estimates import (
     Factors,
     Learned,
     Sizes,
+    estimate_boxes,
     estimate_drizzle,
     estimate_fit,
     estimate_screen,
     estimate_sources,
     model,
+    pixel_bytes,
 )
 from hstmosaic.plan.limits import Grid
+from hstmosaic.plan.request import MosaicRequest
+from hstmosaic.plan.tiles import Tile
 
 FULL = Aim(180.0, 26.0, camera="wfc3_uvis", shape=None)
 SMALL = Aim(180.0, 26.0, camera="wfc3_uvis", shape=(300, 300))
@@ -74,6 +78,25 @@ def test_estimates_grow_with_the_input():
     assert three.memory_mb == one.memory_mb
     assert three.seconds > 1.5 * one.seconds
     assert three.disk_mb > one.disk_mb
+
+
+def test_disk_space_includes_requested_images_tiles_and_compression():
+    grid, tile = Grid(0.04, (10_000, 10_000), (0, 0), (0, 0)), Tile("a", 0, 0, 5_000, 10_000)
+    deep = [aimed(FULL)] * 20  # 40 chips: two planes of context
+
+    def added(tiles=(), **options):
+        pixel = pixel_bytes(MosaicRequest(**options), deep)
+        usual, found = (estimate_drizzle(deep, [grid], **more) for more in ({}, {"tiles": tiles, "pixel": pixel}))
+        return found.disk_mb - usual.disk_mb
+
+    assert added() == 0
+    assert added(error=True) == 400
+    assert added(context=True) == 200 + 2 * 400
+    assert added([tile], error=True) == 400 + 600
+    assert added(compress=True) == 800
+    *_, box, assembly = estimate_boxes(deep, [grid], 4, pixel=pixel_bytes(MosaicRequest(context=True), deep))
+    assert box.disk_mb == pytest.approx(1600 / 4, rel=0.05)
+    assert assembly.disk_mb == pytest.approx(1800, abs=2)
 
 
 def test_earlier_tasks_correct_those_of_their_group_only():

@@ -123,7 +123,7 @@ def make_plan(
         frame=geometry.frame,
         exposures=tuple(exposures),
         layers=layers,
-        estimates=estimate_tasks(exposures, layers, learned),
+        estimates=estimate_tasks(exposures, layers, learned, request),
         learned=learned,
         request=request,
         division=division,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.limits import Grid
+    from hstmosaic.plan.request import MosaicRequest
+    from hstmosaic.plan.tiles import Tile
 
 _MB = 1_000_000
 MODEL = 1
@@ -81,6 +83,33 @@ NOTHING_LEARNED = Learned()
 
 
 @dataclass(frozen=True)
+class PixelBytes:
+    """Space of a pixel in the images of a mosaic, bytes."""
+
+    drizzled: int = 8
+    """Science, weight and, if requested, context."""
+    added: int = 0
+    """Images that are made of them: errors and numbers of exposures."""
+    compressed: bool = False
+    """True if mosaics are compressed at the end: one is on disk in both forms then."""
+
+    @property
+    def total(self) -> int:
+        """In all images."""
+        return self.drizzled + self.added
+
+
+def pixel_bytes(request: MosaicRequest, exposures: Sequence[Exposure]) -> PixelBytes:
+    """Return the space of a pixel in the mosaics of a layer, whose exposures have their chips."""
+    planes = -(-sum(len(exposure.chips) for exposure in exposures) // _CONTEXT_CHIPS) if request.context else 0
+    added = _ERROR_BYTES * request.error + _NUMBER_BYTES * request.context
+    return PixelBytes(_DRIZZLED_BYTES + _CONTEXT_BYTES * planes, added, request.compress)
+
+
+DOCUMENTED_BYTES = PixelBytes()
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Sizes from which the model estimates a task, in 10^6 pixels."""
 
@@ -132,6 +161,10 @@ SECONDS: Mapping[str, Linear] = {
 """Time of a kind of task on one core."""
 _UNEVEN, _TWICE = 1.5, 1.1
 """Size of the largest box relative to the mean one, and rows of chips that boxes drizzle in relation to all rows."""
+_DRIZZLED_BYTES, _CONTEXT_BYTES, _ERROR_BYTES, _NUMBER_BYTES = 8, 4, 4, 2
+_MASK_BYTES = 0.3
+_CONTEXT_CHIPS = 32
+"""Chips in a plane of the context."""
 _LARGEST_CHIP, _LEAST_BOX = 8.5, 256 * 256
 """Largest chip, 10^6 pixels, and smallest box, pixels."""
 PICTURES: Linear = {"constant": 5.0, "output": 0.03}
@@ -193,7 +226,11 @@ def estimate_fit(exposures: Sequence[Exposure], learned: Learned = NOTHING_LEARN
 
 
 def estimate_drizzle(
-    exposures: Sequence[Exposure], grids: Sequence[Grid], learned: Learned = NOTHING_LEARNED, tile_mb: int = 0
+    exposures: Sequence[Exposure],
+    grids: Sequence[Grid],
+    learned: Learned = NOTHING_LEARNED,
+    tiles: Sequence[Tile] = (),
+    pixel: PixelBytes = DOCUMENTED_BYTES,
 ) -> Estimate:
     """Estimate the drizzling of one layer.
 
@@ -205,8 +242,10 @@ def estimate_drizzle(
         The grids of its products.
     learned : Learned
         Corrections by earlier runs.
-    tile_mb : int
-        Size of the tiles that are cut out of its products, 10^6 bytes.
+    tiles : sequence of Tile
+        Tiles that are cut out of its products.
+    pixel : PixelBytes
+        Space of their pixels.
 
     Returns
     -------
@@ -215,7 +254,13 @@ def estimate_drizzle(
     """
     sizes = sizes_of(exposures, grids)
     copies = sum(exposure.size for exposure in exposures) / _MB
-    return _estimate("drizzle", sizes, round(copies + 8 * sizes.output) + tile_mb + 1, exposures, learned)
+    return _estimate("drizzle", sizes, round(copies + _products_mb(sizes, tiles, pixel)) + 1, exposures, learned)
+
+
+def _products_mb(sizes: Sizes, tiles: Sequence[Tile], pixel: PixelBytes) -> float:
+    """Return the space that mosaics and tiles take while they are made, 10^6 bytes."""
+    cut = sum(tile.width * tile.height for tile in tiles) / 1e6
+    return pixel.total * (sizes.output + cut + (sizes.largest if pixel.compressed else 0.0))
 
 
 def box_pixels(memory_mb: float) -> int:
@@ -231,7 +276,12 @@ def box_seconds(exposures: Sequence[Exposure], grids: Sequence[Grid]) -> float:
 
 
 def estimate_boxes(
-    exposures: Sequence[Exposure], grids: Sequence[Grid], boxes: int, learned: Learned = NOTHING_LEARNED
+    exposures: Sequence[Exposure],
+    grids: Sequence[Grid],
+    boxes: int,
+    learned: Learned = NOTHING_LEARNED,
+    tiles: Sequence[Tile] = (),
+    pixel: PixelBytes = DOCUMENTED_BYTES,
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Estimate the tasks of a layer that is divided: to prepare it, to drizzle each box, to assemble its mosaics.
 
@@ -245,6 +295,10 @@ def estimate_boxes(
         How many boxes.
     learned : Learned
         Corrections by earlier runs.
+    tiles : sequence of Tile
+        Tiles that are cut out of its products.
+    pixel : PixelBytes
+        Space of their pixels.
     """
     sizes = sizes_of(exposures, grids)
     part = replace(
@@ -254,8 +308,8 @@ def estimate_boxes(
     masks = sizes.drawn / 8
     return (
         _estimate("prepare", sizes, round(copies + masks) + 1, exposures, learned),
-        _estimate("box", part, round(8.3 * part.output) + 1, exposures, learned),
-        _estimate("assemble", sizes, round(8 * sizes.output) + 1, exposures, learned),
+        _estimate("box", part, round((pixel.drizzled + _MASK_BYTES) * part.output) + 1, exposures, learned),
+        _estimate("assemble", sizes, round(_products_mb(sizes, tiles, pixel)) + 1, exposures, learned),
     )
 
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hstmosaic.plan.coverage import SKIES_MATCHED, coverage
-from hstmosaic.plan.estimates import NOTHING_LEARNED, Estimate, Learned, box_seconds, estimate_drizzle
+from hstmosaic.plan.estimates import (
+    NOTHING_LEARNED,
+    Estimate,
+    Learned,
+    box_seconds,
+    estimate_drizzle,
+    pixel_bytes,
+)
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, tile_prefix, trailer_name
@@ -165,7 +172,8 @@ def _layer(
     products = _products(members, geometry, prefix, request)
     parameters = tuple(request.layer_parameters(first.instrument, first.detector, first.filter).items())
     grids = [product.grid for product in products]
-    estimate = estimate_drizzle(members, grids, learned, _tile_mb(products))
+    tiles = [tile for product in products for _, tile in product.tiles]
+    estimate = estimate_drizzle(members, grids, learned, tiles, pixel_bytes(request, members))
     outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
     depth = coverage(outlines)
     return Layer(
@@ -181,13 +189,9 @@ def _layer(
         close_call=request.sky is None and depth.is_close_call,
         estimate=estimate,
         parameters=parameters,
-        divisible=is_divisible(dict(parameters), context=request.context),
+        divisible=is_divisible(dict(parameters)),
         box_seconds=estimate.time_factor * box_seconds(members, grids),
     )
-
-
-def _tile_mb(products: Sequence[Product]) -> int:
-    return sum(8 * tile.width * tile.height for product in products for _, tile in product.tiles) // 1_000_000
 
 
 def _products(

@@ -46,7 +46,7 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
         replace(layer, boxes=boxes[layer.name])
         for layer in make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request)
     )
-    estimates = estimate_tasks(exposures, layers, plan.learned)
+    estimates = estimate_tasks(exposures, layers, plan.learned, plan.request)
     return replace(
         plan, exposures=exposures, tight_limits=tight, frame=geometry.frame, layers=layers, estimates=estimates
     )

@@ -11,7 +11,9 @@ from hstmosaic.plan.estimates import (
     estimate_fit,
     estimate_screen,
     estimate_sources,
+    pixel_bytes,
 )
+from hstmosaic.plan.request import DOCUMENTED
 from hstmosaic.store.task_names import ALIGN_TASK, layer_tasks, screen_task, sources_task
 
 if TYPE_CHECKING:
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
     from hstmosaic.plan.estimates import Learned
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.layers import Layer
+    from hstmosaic.plan.request import MosaicRequest
 
 
 def estimate_tasks(
-    exposures: Sequence[Exposure], layers: Sequence[Layer], learned: Learned = NOTHING_LEARNED
+    exposures: Sequence[Exposure],
+    layers: Sequence[Layer],
+    learned: Learned = NOTHING_LEARNED,
+    request: MosaicRequest = DOCUMENTED,
 ) -> dict[str, Estimate]:
     """Estimate every task of a plan, those of an alignment included.
 
@@ -35,6 +41,8 @@ def estimate_tasks(
         With their own estimates.
     learned : Learned
         Corrections by earlier runs.
+    request : MosaicRequest
+        Options that determine the images of mosaics.
 
     Returns
     -------
@@ -45,15 +53,18 @@ def estimate_tasks(
         {screen_task(exposure.name): estimate_screen(exposure, learned) for exposure in exposures}
         | {sources_task(exposure.name): estimate_sources(exposure, learned) for exposure in exposures}
         | {ALIGN_TASK: estimate_fit(exposures, learned)}
-        | {task: estimate for layer in layers for task, estimate in _layer(exposures, layer, learned).items()}
+        | {task: estimate for layer in layers for task, estimate in _layer(exposures, layer, learned, request).items()}
     )
 
 
-def _layer(exposures: Sequence[Exposure], layer: Layer, learned: Learned) -> dict[str, Estimate]:
+def _layer(
+    exposures: Sequence[Exposure], layer: Layer, learned: Learned, request: MosaicRequest
+) -> dict[str, Estimate]:
     tasks = layer_tasks(layer.name, layer.boxes)
     if layer.boxes == 1:
         return {tasks[0]: layer.estimate}
     members = [exposure for exposure in exposures if exposure.name in layer.exposures]
     grids = [product.grid for product in layer.products]
-    prepare, box, assemble = estimate_boxes(members, grids, layer.boxes, learned)
+    tiles = [tile for product in layer.products for _, tile in product.tiles]
+    prepare, box, assemble = estimate_boxes(members, grids, layer.boxes, learned, tiles, pixel_bytes(request, members))
     return dict.fromkeys(tasks, box) | {tasks[0]: prepare, tasks[-1]: assemble}

@@ -25,7 +25,7 @@ _LEVEL = 1
 _DESCRIPTOR = np.dtype([("length", ">i8"), ("offset", ">i8")])
 _BLOCK = 2880
 _SMALLEST = TILE * TILE
-"""Images of fewer pixels are not compressed."""
+"""Images of fewer bytes are not compressed."""
 _STRUCTURE = ("SIMPLE", "XTENSION", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "EXTEND")
 _CHECKSUMS = ("CHECKSUM", "DATASUM")
 

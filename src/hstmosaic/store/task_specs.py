@@ -147,10 +147,10 @@ class DrizzleSpec:
     @property
     def in_boxes(self) -> bool:
         """Return whether boxes are drizzled one by one."""
-        return not self.whole and is_divisible(dict(self.parameters), context=self.context)
+        return not self.whole and is_divisible(dict(self.parameters))
 
 
-def is_divisible(parameters: Mapping[str, object], *, context: bool) -> bool:
+def is_divisible(parameters: Mapping[str, object]) -> bool:
     """Return whether a layer can be drizzled in boxes.
 
     Parameters
@@ -158,12 +158,10 @@ def is_divisible(parameters: Mapping[str, object], *, context: bool) -> bool:
     parameters : mapping of str to object
         Parameters of AstroDrizzle that the user set. Other kernels, units other than counts per second and the
         rejection of cosmic rays by separate images need the layer as a whole.
-    context : bool
-        Whether the context image is requested, which boxes do not keep.
     """
     own_images = any(parameters.get(step) for step in _SEPARATE_IMAGES)
     same = all(parameters.get(name, value) == value for name, value in _DIVISIBLE.items())
-    return same and not own_images and not context
+    return same and not own_images
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ def drizzle_boxes(spec: BoxSpec) -> TaskResult:
         result = make_box(work / RECORDS, mosaic, Box(place.top, place.bottom, place.left, place.right), Path())
         record = f"{place.product}_{place.top}_{place.left}.json"
         write_record(Path(record), result)
-        names += [result.science, result.weight, result.coverage, record]
+        names += [*result.files, record]
         records.append((place.product, record))
     files = tuple(finish_file(Path(name)) for name in names)
     return TaskResult(ok=True, data=BoxTaskResult(files, tuple(records)).to_dict())
@@ -126,4 +126,5 @@ def _located(record: Path) -> BoxResult:
         science=str(folder / result.science),
         weight=str(folder / result.weight),
         coverage=str(folder / result.coverage),
+        context=str(folder / result.context) if result.context else "",
     )

@@ -102,7 +102,7 @@ def run_upstream(spec: DrizzleSpec) -> UpstreamRun | TaskResult:
     use_grids(spec)
     use_context(spec)
     use_inverse_variances(spec)
-    boxes = _record_boxes() if spec.in_boxes else None
+    boxes = _record_boxes(spec) if spec.in_boxes else None
     parameters, recorder = record_parameters(), record_steps()
     code = hapmultisequencer.run_mvm_processing(
         spec.poller_name,
@@ -128,10 +128,10 @@ def run_upstream(spec: DrizzleSpec) -> UpstreamRun | TaskResult:
     return UpstreamRun(parameters, steps, tuple(warnings), boxes)
 
 
-def _record_boxes() -> Recorder:
+def _record_boxes(spec: DrizzleSpec) -> Recorder:
     """Let drizzlepac record what it would drizzle."""
     RECORDS.mkdir()
-    recorder = Recorder(RECORDS)
+    recorder = Recorder(RECORDS, spec.context)
     recorder.install()
     return recorder
 
@@ -166,9 +166,9 @@ def finish_assembled(spec: DrizzleSpec, path: Path, made: MadeFile) -> MadeFile:
     made : MadeFile
         What it can be checked by; returned if nothing is to be done.
     """
-    if not (spec.error or spec.compress):
+    if not (spec.error or spec.context or spec.compress):
         return made
-    add_planes(path, error=spec.error, context=False)
+    add_planes(path, error=spec.error, context=spec.context)
     return finish_fits(path, compress=spec.compress)
 
 

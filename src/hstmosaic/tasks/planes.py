@@ -34,10 +34,7 @@ def add_planes(path: Path, *, error: bool, context: bool) -> None:
     if error:
         _append_errors(path)
     if context:
-        with fits.open(path) as hdus:
-            numbers = _exposure_numbers(hdus)
-        with fits.open(path, mode="append") as hdus:
-            hdus.append(numbers)
+        _append_exposure_numbers(path)
     with fits.open(path, mode="update") as hdus:
         hdus[0].header["NEXTEND"] = len(hdus) - 1
 
@@ -45,9 +42,7 @@ def add_planes(path: Path, *, error: bool, context: bool) -> None:
 def _append_errors(path: Path) -> None:
     with fits.open(path) as hdus:
         weights, unit = hdus["WHT"], hdus["SCI"].header.get("BUNIT")
-        # its header describes pixels that are written row by row
-        header = _image(np.zeros((1, 1), np.float32), hdus, "ERR").header
-        header["NAXIS1"], header["NAXIS2"] = weights.shape[::-1]
+        header = _header(hdus, "ERR", np.float32)
         if unit is not None:
             header["BUNIT"] = unit
         with fits.StreamingHDU(str(path), header) as output:
@@ -58,20 +53,26 @@ def _append_errors(path: Path) -> None:
                 output.write(errors)
 
 
-def _exposure_numbers(hdus: fits.HDUList) -> fits.ImageHDU:
-    masks = exposure_masks(hdus[0].header)
-    context = hdus["CTX"]
-    planes = context.shape[0] if len(context.shape) > 2 else 1
-    numbers = np.zeros(context.shape[-2:], np.int16)
-    for top in range(0, len(numbers), _ROWS):
-        rows = np.asarray(context.section[..., top : top + _ROWS, :]).reshape(planes, -1, numbers.shape[1])
-        bits = rows.view(np.uint32) if rows.dtype.isnative else rows.astype(np.int32).view(np.uint32)
-        for mask in masks:
-            touched = np.zeros(bits.shape[1:], bool)
-            for plane, wanted in mask.items():
-                touched |= (bits[plane] & np.uint32(wanted)) != 0
-            numbers[top : top + _ROWS] += touched
-    return _image(numbers, hdus, "NEXP")
+def _append_exposure_numbers(path: Path) -> None:
+    with fits.open(path) as hdus:
+        masks = exposure_masks(hdus[0].header)
+        context = hdus["CTX"]
+        planes = context.shape[0] if len(context.shape) > 2 else 1
+        height, width = context.shape[-2:]
+        with fits.StreamingHDU(str(path), _header(hdus, "NEXP", np.int16)) as output:
+            for top in range(0, height, _ROWS):
+                rows = np.asarray(context.section[..., top : top + _ROWS, :]).reshape(planes, -1, width)
+                output.write(_exposure_numbers(rows.astype(np.int32).view(np.uint32), masks))
+
+
+def _exposure_numbers(bits: np.ndarray, masks: list[dict[int, int]]) -> np.ndarray:
+    numbers = np.zeros(bits.shape[1:], np.int16)
+    for mask in masks:
+        touched = np.zeros(numbers.shape, bool)
+        for plane, wanted in mask.items():
+            touched |= (bits[plane] & np.uint32(wanted)) != 0
+        numbers += touched
+    return numbers
 
 
 def exposure_masks(header: fits.Header) -> list[dict[int, int]]:
@@ -87,9 +88,11 @@ def exposure_masks(header: fits.Header) -> list[dict[int, int]]:
     return list(found.values())
 
 
-def _image(pixels: np.ndarray, hdus: fits.HDUList, name: str) -> fits.ImageHDU:
-    """Return an image with the WCS of the weights."""
+def _header(hdus: fits.HDUList, name: str, kind: type) -> fits.Header:
+    """Return the header of an image with size and WCS of the weights; its pixels are written row by row."""
     header = hdus["WHT"].header.copy()
     for keyword in ("BITPIX", "BUNIT", "BSCALE", "BZERO"):
         header.remove(keyword, ignore_missing=True)
-    return fits.ImageHDU(pixels, header, name=name, ver=1)
+    described: fits.Header = fits.ImageHDU(np.zeros((1, 1), kind), header, name=name, ver=1).header
+    described["NAXIS1"], described["NAXIS2"] = hdus["WHT"].shape[::-1]
+    return described

@@ -18,6 +18,7 @@ from hstmosaic.tasks.boxes.records import Box, ChipRecord, MosaicRecord
 pytestmark = pytest.mark.upstream
 
 SCALE = 0.04 / 3600
+PLANES = 4
 
 
 def plane(shape, crpix, turn=0.0, scale=SCALE, bend=None):
@@ -67,21 +68,23 @@ def make_case(rng, folder, shape, chips, fill, offset):
         records.append(
             ChipRecord(
                 name=str(number), shape=size, pixels=f"{number}_pixels.npy", weight=value, mask=f"{number}_weights.npy",
-                geometry="", extver=number, nodes=f"{number}_nodes.npy", pixel_ratio=1 / ratio, number=number % 32 + 1,
+                geometry="", extver=number, nodes=f"{number}_nodes.npy", pixel_ratio=1 / ratio, number=20 * number + 1,
                 exposure_time=time, units=units, weight_scale=1.0 + number, pixfrac=pixfrac, kernel="square", step=10.0,
             )
         )  # fmt: skip
         wcs[number] = chip
         arrays.append((pixels, weights, ratio))
     empty = np.nan if fill is None else fill
-    record = MosaicRecord("m.fits", shape, geometry.describe_grid(grid), empty, fill, None, False, tuple(records))
+    record = MosaicRecord(
+        "m.fits", shape, geometry.describe_grid(grid), empty, fill, None, False, tuple(records), PLANES
+    )
     return Case(record, wcs, arrays)
 
 
 def drizzle_at_once(case):
     shape = case.record.shape
     science, weights = np.full(shape, np.nan, np.float32), np.zeros(shape, np.float32)
-    context = np.zeros((1, *shape), np.int32)
+    context = np.zeros((PLANES, *shape), np.int32)
     grid = geometry.grid_wcs(case.record.grid)
     grid.pscale = 1.0
     fill = "INDEF" if case.record.fill is None else case.record.fill
@@ -91,7 +94,7 @@ def drizzle_at_once(case):
             chip.units, chip.weight_scale, wcslin_pscale=ratio, uniqid=chip.number, pixfrac=chip.pixfrac,
             kernel="square", fillval=fill, stepsize=10, wcsmap=None,
         )  # fmt: skip
-    return science, weights
+    return science, weights, context
 
 
 @given(
@@ -109,14 +112,18 @@ def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset
     folder = tmp_path_factory.mktemp("case")
     case = make_case(np.random.default_rng(seed), folder, shape, chips, fill, offset)
     expected = drizzle_at_once(case)
-    found = np.full(shape, case.record.empty, np.float32), np.zeros(shape, np.float32)
+    found = (
+        np.full(shape, case.record.empty, np.float32),
+        np.zeros(shape, np.float32),
+        np.zeros((PLANES, *shape), np.int32),
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "EDGE", edge)
         patch.setattr(kernel, "chip_wcs", lambda _, number, __: case.wcs[number])
         for box in chain(*lay_out(folder, case.record, pixels, tasks)):
             place = slice(box.top, box.bottom), slice(box.left, box.right)
             for array, part in zip(found, kernel.drizzle_box(folder, case.record, box), strict=True):
-                array[place] = part
+                array[..., *place] = part
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_array_equal(ours.view(np.uint32), theirs.view(np.uint32))
 

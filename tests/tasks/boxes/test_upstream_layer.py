@@ -50,10 +50,10 @@ CASES = {
     "one exposure of WFC3/IR": (INFRARED, MosaicRequest()),
     "one exposure of ACS/HRC": (Visit("acs_hrc", "F606W", exposures=1), MosaicRequest()),
     "counts of ACS/SBC": (Visit("acs_sbc", "F115LP", exposures=1), MosaicRequest()),
-    "grid of an image, compressed": (UVIS, MosaicRequest(grid=TURNED, compress=True)),
+    "grid of an image, compressed, with context": (UVIS, MosaicRequest(grid=TURNED, compress=True, context=True)),
     "parameters and errors at another scale": (
         INFRARED,
-        MosaicRequest(DrizzleParameters.from_dict({"": SHRUNK}), Sky.LOCALMIN, scale=0.06, error=True),
+        MosaicRequest(DrizzleParameters.from_dict({"": SHRUNK}), Sky.LOCALMIN, scale=0.06, error=True, context=True),
     ),
 }
 

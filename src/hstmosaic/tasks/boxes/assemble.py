@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from drizzlepac.haputils import product
 from stwcs.wcsutil import HSTWCS
 
 from hstmosaic.store.files import CHECKSUM_COMMENT, MadeFile, hdu_names
-from hstmosaic.tasks.boxes.boxes import BIG_ENDIAN, ROWS, BoxFiles, add_words, read_mask
+from hstmosaic.tasks.boxes.boxes import BIG_ENDIAN, CONTEXT, ROWS, BoxFiles, add_words, read_mask
 from hstmosaic.tasks.exact.regions import find_outlines
 from hstmosaic.tasks.exact.statistics import PositiveMedian, chunk_mean
 from hstmosaic.tasks.exact.tiles import FULL, TILE, TiledMask
@@ -25,6 +26,32 @@ if TYPE_CHECKING:
     from hstmosaic.tasks.boxes.records import BoxResult, MosaicRecord
 
 _BLOCK = 2880
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image of a mosaic that boxes have parts of."""
+
+    index: int
+    """Its place among the sums of a box."""
+    file: Callable[[BoxResult], str]
+    empty: float
+    """Pixels outside of boxes."""
+    kind: np.dtype = BIG_ENDIAN
+    planes: int = 1
+
+
+def _science(mosaic: MosaicRecord) -> _Image:
+    return _Image(0, lambda result: result.science, mosaic.empty)
+
+
+_WEIGHTS = _Image(1, lambda result: result.weight, 0.0)
+
+
+def _images(mosaic: MosaicRecord) -> dict[str, _Image]:
+    """Return the images of a mosaic by the names of their extensions."""
+    context = _Image(2, lambda result: result.context, 0, CONTEXT, mosaic.context)
+    return {"SCI": _science(mosaic), "WHT": _WEIGHTS} | ({"CTX": context} if mosaic.context else {})
 
 
 def assemble(
@@ -58,7 +85,7 @@ def assemble(
     """
     with fits.open(skeleton, checksum="remove") as hdus:
         header, science = hdus[0].header, hdus["SCI", 1].header
-        for extension in ("SCI", "WHT"):
+        for extension in _images(mosaic):
             height, width = mosaic.shape
             hdus[extension, 1].header["NAXIS1"], hdus[extension, 1].header["NAXIS2"] = width, height
         science["S_REGION"] = region(hdus, mosaic, boxes)
@@ -119,7 +146,7 @@ def weigh(boxes: BoxFiles) -> tuple[np.float32, np.float32]:
     """Return mean and median of positive weights, as numpy has them for the whole array."""
 
     def positive() -> Iterator[np.ndarray]:
-        for _, rows in _rows(boxes, lambda result: result.weight):
+        for _, rows in _rows(boxes, _WEIGHTS):
             joined = np.concatenate([part for _, part in rows], axis=1).astype(np.float32)
             yield joined[joined > 0]
 
@@ -131,41 +158,48 @@ def weigh(boxes: BoxFiles) -> tuple[np.float32, np.float32]:
     return chunk_mean(positive(), middle.count), middle.find(positive)
 
 
-def _rows(
-    boxes: BoxFiles, name: Callable[[BoxResult], str]
-) -> Iterator[tuple[int, list[tuple[BoxResult, np.ndarray]]]]:
+def _rows(boxes: BoxFiles, image: _Image, plane: int = 0) -> Iterator[tuple[int, list[tuple[BoxResult, np.ndarray]]]]:
     """Yield the first row and the pixels of the boxes there, some rows at a time, from the first to the last."""
     for top, bottom, results in boxes.bands():
         for first in range(0, bottom - top, ROWS):
             last = min(bottom - top, first + ROWS)
-            yield top + first, [(result, boxes.read(result, name(result), first, last)) for result in results]
+            yield (
+                top + first,
+                [
+                    (result, boxes.read(result, image.file(result), first, last, image.kind, plane))
+                    for result in results
+                ],
+            )
 
 
-def full_rows(
-    mosaic: MosaicRecord, boxes: BoxFiles, name: Callable[[BoxResult], str], empty: float
-) -> Iterator[np.ndarray]:
-    """Yield all rows of a mosaic, some at a time, in the byte order of FITS."""
+def _full_rows(mosaic: MosaicRecord, boxes: BoxFiles, image: _Image) -> Iterator[np.ndarray]:
+    """Yield all rows of an image, some at a time, in the byte order of FITS."""
+    for plane in range(image.planes):
+        yield from _rows_of_plane(mosaic, boxes, image, plane)
+
+
+def _rows_of_plane(mosaic: MosaicRecord, boxes: BoxFiles, image: _Image, plane: int) -> Iterator[np.ndarray]:
     height, width = mosaic.shape
     done = 0
-    for top, parts in _rows(boxes, name):
+    for top, parts in _rows(boxes, image, plane):
         for first in range(done, top, ROWS):
-            yield np.full((min(top, first + ROWS) - first, width), empty, BIG_ENDIAN)
+            yield np.full((min(top, first + ROWS) - first, width), image.empty, image.kind)
         count = len(parts[0][1])
         if len(parts) == 1 and parts[0][1].shape[1] == width:
             yield parts[0][1]
         else:
-            rows = np.full((count, width), empty, BIG_ENDIAN)
+            rows = np.full((count, width), image.empty, image.kind)
             for result, part in parts:
                 rows[:, result.box.left : result.box.right] = part
             yield rows
         done = top + count
     for first in range(done, height, ROWS):
-        yield np.full((min(height, first + ROWS) - first, width), empty, BIG_ENDIAN)
+        yield np.full((min(height, first + ROWS) - first, width), image.empty, image.kind)
 
 
 def _write(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles, target: Path) -> MadeFile:
     digest, size = hashlib.sha256(), 0
-    arrays = {"SCI": (mosaic.empty, lambda result: result.science), "WHT": (0.0, lambda result: result.weight)}
+    images = _images(mosaic)
     _add_checksums(hdus, mosaic, boxes)
     with target.open("wb") as file:
 
@@ -177,9 +211,8 @@ def _write(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles, target: Pa
 
         for hdu in hdus:
             write(hdu.header.tostring().encode("ascii"))
-            if hdu.name in arrays:
-                empty, name = arrays[hdu.name]
-                for rows in full_rows(mosaic, boxes, name, empty):
+            if hdu.name in images:
+                for rows in _full_rows(mosaic, boxes, images[hdu.name]):
                     write(np.ascontiguousarray(rows).data)
             elif hdu.size:
                 write(_raw(hdu))
@@ -203,19 +236,19 @@ def _raw(hdu: Any) -> bytes:
 
 def _add_checksums(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles) -> None:
     """Write the checksums of each HDU into its header; sums of pixels do not depend on where these are."""
+    images = _images(mosaic)
     for hdu in hdus:
-        index = {"SCI": 0, "WHT": 1}.get(hdu.name)
-        if index is not None:
-            total = _sum(mosaic, boxes, index)
+        if hdu.name in images:
+            total = _sum(mosaic, boxes, images[hdu.name])
             hdu._calculate_datasum = functools.partial(np.uint32, total)
         hdu.add_checksum(when=CHECKSUM_COMMENT)
 
 
-def _sum(mosaic: MosaicRecord, boxes: BoxFiles, index: int) -> int:
+def _sum(mosaic: MosaicRecord, boxes: BoxFiles, image: _Image) -> int:
     covered = sum((one.box.bottom - one.box.top) * (one.box.right - one.box.left) for one in boxes.results)
-    rest = mosaic.shape[0] * mosaic.shape[1] - covered
-    empty = add_words(np.full(1, (mosaic.empty, 0.0)[index], BIG_ENDIAN))
-    total = sum(one.sums[index] for one in boxes.results) + rest * empty
+    rest = image.planes * (mosaic.shape[0] * mosaic.shape[1] - covered)
+    empty = add_words(np.full(1, image.empty, image.kind))
+    total = sum(one.sums[image.index] for one in boxes.results) + rest * empty
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
     return total

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BIG_ENDIAN = np.dtype(">f4")
+CONTEXT = np.dtype(">i4")
 ROWS = 256
 """Rows that are handled at once."""
 _LARGEST_DROP = 3.3
@@ -27,13 +28,14 @@ def lay_out(folder: Path, mosaic: MosaicRecord, pixels: int, tasks: int = 1) -> 
     """Divide a recorded mosaic into boxes and share them out to tasks, as `layout.share_out` does.
 
     A mosaic with pixels much smaller than those of a chip is one box: the kernel omits drops whose centres are more
-    than about two pixels outside of its image, also where the drops reach into it.
+    than about two pixels outside of its image, also where the drops reach into it. Boxes with more than one plane of
+    context are smaller, so that they take the same memory.
     """
     bounds = [read_bounds(folder, chip) for chip in mosaic.chips]
     if any(1 / chip.pixel_ratio > _LARGEST_DROP for chip in mosaic.chips):
         (boxes,) = share_out(mosaic.shape, bounds, LARGEST)
         return (boxes, *((),) * (tasks - 1))
-    return share_out(mosaic.shape, bounds, pixels, tasks)
+    return share_out(mosaic.shape, bounds, 3 * pixels // (2 + max(mosaic.context, 1)), tasks)
 
 
 def make_box(folder: Path, mosaic: MosaicRecord, box: Box, target: Path) -> BoxResult:
@@ -50,25 +52,28 @@ def make_box(folder: Path, mosaic: MosaicRecord, box: Box, target: Path) -> BoxR
     target : pathlib.Path
         Existing directory for the files.
     """
-    science, weights = drizzle_box(folder, mosaic, box)
+    science, weights, context = drizzle_box(folder, mosaic, box)
     stem = f"{mosaic.name}_{box.top}_{box.left}"
     names = f"{stem}_sci.dat", f"{stem}_wht.dat"
-    sums = tuple(write_pixels(target / name, array) for name, array in zip(names, (science, weights), strict=True))
+    sums = [write_pixels(target / name, array) for name, array in zip(names, (science, weights), strict=True)]
+    of_context = f"{stem}_ctx.dat" if mosaic.context else ""
+    if of_context:
+        sums.append(write_pixels(target / of_context, context.reshape(-1, context.shape[-1]), CONTEXT))
     complete = not any(np.isnan(science[top : top + ROWS]).any() for top in range(0, len(science), ROWS))
     mask = TiledMask((box.bottom - box.top, box.right - box.left))
     for top in range(0, len(science), ROWS):
         rows = science[top : top + ROWS]
         mask.put(top, 0, rows != 0 if complete else ~np.isnan(rows))
     save_mask(target / f"{stem}_mask.npz", mask)
-    return BoxResult(box, *names, f"{stem}_mask.npz", complete, sums)  # type: ignore[arg-type]
+    return BoxResult(box, *names, f"{stem}_mask.npz", complete, tuple(sums), of_context)
 
 
-def write_pixels(path: Path, pixels: np.ndarray) -> int:
+def write_pixels(path: Path, pixels: np.ndarray, kind: np.dtype = BIG_ENDIAN) -> int:
     """Write pixels in the byte order of FITS; return the sum of their 32-bit words."""
     total = 0
     with path.open("wb") as file:
         for top in range(0, len(pixels), ROWS):
-            rows = pixels[top : top + ROWS].astype(BIG_ENDIAN)
+            rows = pixels[top : top + ROWS].astype(kind)
             total += add_words(rows)
             file.write(rows.tobytes())
     return total
@@ -130,9 +135,11 @@ class BoxFiles:
             (top, bottom, sorted(side, key=lambda one: one.box.left)) for (top, bottom), side in sorted(found.items())
         ]
 
-    def read(self, result: BoxResult, name: str, first: int, last: int) -> np.ndarray:
+    def read(
+        self, result: BoxResult, name: str, first: int, last: int, kind: np.dtype = BIG_ENDIAN, plane: int = 0
+    ) -> np.ndarray:
         """Return some rows of a box from one of its files; not mapped, since mapped pages would count as memory."""
-        width = result.box.right - result.box.left
-        offset = first * width * BIG_ENDIAN.itemsize
-        pixels = np.fromfile(self.folder / name, BIG_ENDIAN, (last - first) * width, offset=offset)
+        width, height = result.box.right - result.box.left, result.box.bottom - result.box.top
+        offset = (plane * height + first) * width * kind.itemsize
+        pixels = np.fromfile(self.folder / name, kind, (last - first) * width, offset=offset)
         return pixels.reshape(last - first, width)

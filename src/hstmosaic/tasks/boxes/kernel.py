@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
     from hstmosaic.tasks.boxes.records import Box, MosaicRecord
 
+CHIPS = 32
+"""Chips in a plane of the context."""
 _NO_FILL = "INDEF"
 
 
-def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarray, np.ndarray]:
+def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Drizzle a box of a mosaic.
 
     Parameters
@@ -34,7 +36,8 @@ def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarra
     Returns
     -------
     tuple of numpy.ndarray
-        Science pixels and weights, float32, shape (rows, columns) of the box.
+        Science pixels and weights, float32, shape (rows, columns) of the box, and the planes of the context, int32,
+        shape (planes, rows, columns).
 
     Raises
     ------
@@ -48,12 +51,13 @@ def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarra
     science = np.empty((height, box.right), np.float32)
     science[:, :width] = np.nan if mosaic.fill is not None else mosaic.empty
     weights = np.zeros((height, box.right), np.float32)
-    context = np.zeros((height, box.right), np.int32)
+    # without a context image, all chips share a plane that nobody reads
+    context = np.zeros((mosaic.context or 1, height, box.right), np.int32)
     # The kernel takes pixels up to the declared size of the mosaic, counted before the shift, so that the arrays are
     # declared larger than they are; it never looks at rows beyond those of the box.
     declared = [
         np.lib.stride_tricks.as_strided(array, (box.bottom, box.right), array.strides)
-        for array in (science, weights, context)
+        for array in (science, weights, *context)
     ]
     grid = grid_wcs(mosaic.grid)
     for chip in mosaic.chips:
@@ -65,7 +69,8 @@ def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarra
         cdriz.tdriz(
             read_pixels(folder, chip, first, last),
             read_weights(folder, chip, first, last),
-            *declared,
+            *declared[:2],
+            declared[2 + ((chip.number - 1) // CHIPS if mosaic.context else 0)],
             chip.number,
             first,
             box.left + 1,
@@ -86,12 +91,12 @@ def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarra
             1,
             mapping,
         )
-    science, weights = science[:, :width], weights[:, :width]
+    science, weights, context = science[:, :width], weights[:, :width], context[: mosaic.context, :, :width]
     if mosaic.fill is not None:
         science[weights == 0] = mosaic.fill
     if mosaic.gain is not None:
         np.divide(science, np.float64(mosaic.gain) if mosaic.double_gain else mosaic.gain, science)
-    return science, weights
+    return science, weights, context
 
 
 def kernel_version() -> str:

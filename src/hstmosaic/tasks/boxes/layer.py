@@ -56,6 +56,6 @@ def make_in_boxes(folder: Path, mosaic: MosaicRecord, path: Path, own: OwnRecord
     made = assemble(path, mosaic, files, target, own.all_cards, own.history)
     target.replace(path)
     for result in files.results:
-        for name in (result.science, result.weight, result.coverage):
+        for name in result.files:
             (folder / name).unlink()
     return replace(made, name=path.name)

@@ -25,7 +25,7 @@ from hstmosaic.tasks.boxes.geometry import (
     node_positions,
     save_geometry,
 )
-from hstmosaic.tasks.boxes.kernel import kernel_version
+from hstmosaic.tasks.boxes.kernel import CHIPS, kernel_version
 from hstmosaic.tasks.boxes.pixels import find_pixels, save_weights
 from hstmosaic.tasks.boxes.records import ChipRecord, MosaicRecord
 from hstmosaic.tasks.exact import replace
@@ -48,9 +48,12 @@ class Recorder:
     ----------
     folder : pathlib.Path
         Existing directory for the files of the records.
+    context : bool
+        Whether mosaics have a context image.
     """
 
     folder: Path
+    context: bool = False
     mosaics: list[MosaicRecord] = field(default_factory=list)
     refusal: str = ""
     """Why a layer cannot be made in boxes."""
@@ -101,6 +104,7 @@ class Recorder:
                     gain=None if self._gain is None else float(self._gain),
                     double_gain=isinstance(self._gain, np.float64),
                     chips=tuple(self._chips),
+                    context=_context_planes(images) if self.context else 0,
                 )
             )
 
@@ -224,6 +228,12 @@ class Recorder:
 def _fill(value: Any) -> float | None:
     text = "" if util.is_blank(value) else str(value).strip()
     return None if text.upper() in _NO_FILL else float(np.float32(text))
+
+
+def _context_planes(images: Any) -> int:
+    """Return the planes of the context image as drizzlepac counts them."""
+    chips = sum(len(image.returnAllChips(extname=image.scienceExt)) for image in images)
+    return -(-chips // CHIPS)
 
 
 def _scaled_back(image: Any, parameters: Any) -> bool:

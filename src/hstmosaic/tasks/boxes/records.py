@@ -82,6 +82,8 @@ class MosaicRecord:
     double_gain: bool
     """True if they are divided in double precision."""
     chips: tuple[ChipRecord, ...]
+    context: int = 0
+    """Planes of its context image, one for 32 chips; 0 without that image."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,15 @@ class BoxResult:
     """File of a `TiledMask` of pixels with data."""
     complete: bool
     """True if all its science pixels are numbers; coverage then has those that are not zero."""
-    sums: tuple[int, int]
-    """Sums of the pixels of both, as 32-bit words, for checksums."""
+    sums: tuple[int, ...]
+    """Sums of the pixels of all three images, as 32-bit words, for checksums."""
+    context: str = ""
+    """File of big-endian integers, plane after plane; empty without a context image."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of its files."""
+        return tuple(filter(None, (self.science, self.weight, self.coverage, self.context)))
 
 
 def write_record(path: Path, record: MosaicRecord | BoxResult) -> None:
