@@ -1,6 +1,7 @@
 """Settings and fixtures of all tests."""
 
 import os
+from itertools import chain
 
 import pytest
 from hypothesis import settings
@@ -49,8 +50,25 @@ def simulated(tmp_path_factory):
     assert not fields.changed(), f"a test changed these fields; work on a copy: {fields.changed()}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _kept_zygote():
+    """Import drizzlepac once for the runs that follow each other in a test process."""
+    from helpers.kept_zygote import end_kept_zygote, take_zygote
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hstmosaic.run.node.zygote.Zygote", take_zygote)
+        yield
+    end_kept_zygote()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _earlier_folders(tmp_path_factory):
+    """Folders of earlier modules, whose logs were judged."""
+    return set(tmp_path_factory.getbasetemp().iterdir())
+
+
 @pytest.fixture(autouse=True)
-def _only_known_messages(request, tmp_path_factory):
+def _only_known_messages(request, tmp_path_factory, _earlier_folders):
     """Fail a test with drizzlepac after which a log has warnings or errors that nobody has judged."""
     yield
     if request.node.get_closest_marker("upstream") is None:
@@ -60,7 +78,8 @@ def _only_known_messages(request, tmp_path_factory):
 
     patterns = [fallback.pattern for fallback in FALLBACKS]
     unknown = []
-    for log in finished_logs(tmp_path_factory.getbasetemp()):
+    recent = set(tmp_path_factory.getbasetemp().iterdir()) - _earlier_folders
+    for log in chain.from_iterable(map(finished_logs, sorted(recent))):
         state = log, log.stat().st_mtime_ns
         if state not in _JUDGED:
             _JUDGED.add(state)
