@@ -115,6 +115,17 @@ def test_a_start_with_nothing_to_do_changes_no_file(call, field, output):
     assert {path: path.stat().st_mtime_ns for path in output.rglob("*")} == before
 
 
+def test_learned_estimates_leave_nothing_to_do(call, field, output):
+    path = output / f"{PREFIX}_run" / "plan.json"
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    for layer in plan["layers"]:
+        layer["box_seconds"] *= 2
+        layer["estimate"]["seconds"] *= 2
+    path.write_text(json.dumps(plan), encoding="utf-8")
+    code, printed = start(call, field, output, "four.txt")
+    assert (code, "nothing to do" in printed) == (ExitCode.OK, True)
+
+
 LOADED = """
 import sys
 from hstmosaic.cli import main

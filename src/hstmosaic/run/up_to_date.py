@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _OF_ONE_START = ("source", "estimates", "learned", "notes")
 """Parts of a plan that can differ between starts and do not change products."""
+_ESTIMATED = ("estimate", "box_seconds")
+"""The same of a layer; they change with what earlier runs measured."""
 
 
 def earlier_outcome(plan: Plan, options: RunOptions, directory: RunDirectory, now: float) -> Outcome | None:
@@ -82,7 +84,7 @@ def emit_nothing_to_do(outcome: Outcome, options: RunOptions, events: EventLog) 
 
 def _lasting(plan: Plan) -> dict[str, Any]:
     raw: dict[str, Any] = json.loads(plan.to_json())
-    layers = [{name: value for name, value in layer.items() if name != "estimate"} for layer in raw["layers"]]
+    layers = [{name: value for name, value in layer.items() if name not in _ESTIMATED} for layer in raw["layers"]]
     return {name: value for name, value in raw.items() if name not in _OF_ONE_START} | {"layers": layers}
 
 
