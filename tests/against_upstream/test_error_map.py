@@ -20,6 +20,7 @@ pytestmark = pytest.mark.upstream
 
 RA, DEC = sky_cell_corner()
 ARCSEC = 1 / 3600
+MARGIN = 20
 
 
 def aims(camera, shape):
@@ -55,6 +56,7 @@ def mosaic(request, tmp_path_factory):
             tiles=Tiling((300, 250)),
             error=True,
             context=True,
+            margin=MARGIN,
         ),
     )
     outcome = run_mosaic(options, lambda event: None)
@@ -111,6 +113,15 @@ def test_numbers_of_exposures_are_those_of_geometry(mosaic):
     # every exposure has one chip, so one bit
     assert (np.bitwise_count(context.astype(np.uint32)) == numbers).all()
     assert ((numbers > 0) == (weights > 0)).all()
+
+
+def test_the_margin_lies_around_the_exposures(mosaic):
+    covered = fits.getdata(mosaic[0], "WHT") > 0
+    for axis in (0, 1):
+        found = np.flatnonzero(covered.any(axis=axis))
+        for free in (found[0], covered.shape[1 - axis] - 1 - found[-1]):
+            # a drop reaches a pixel further than the outline; coarse pixels stay whole
+            assert MARGIN - 1 <= free < MARGIN + 7
 
 
 def test_the_planned_space_is_that_of_the_images(mosaic):
