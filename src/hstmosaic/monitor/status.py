@@ -157,7 +157,7 @@ def read_status(run: Path, now: float | None = None) -> Status:
     Raises
     ------
     OutputError
-        If it is none.
+        If it is not a run directory.
     """
     return RunLog(run).status(time.time() if now is None else now)
 

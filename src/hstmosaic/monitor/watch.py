@@ -24,7 +24,7 @@ def watch_run(run: Path) -> None:
     Raises
     ------
     OutputError
-        If it is none.
+        If it is not a run directory.
     """
     from rich.console import Console
     from rich.live import Live

@@ -50,7 +50,7 @@ class Decimated:
 
     @property
     def covered(self) -> np.ndarray:
-        """Where there is data, shape (ny, nx)."""
+        """Mask of the pixels with data, shape (ny, nx)."""
         return np.asarray(self.weight > 0)
 
 

@@ -45,7 +45,7 @@ class Drawn:
 
     @property
     def folder(self) -> Path:
-        """Where all of them are until the run ends."""
+        """The folder of all of them until the run ends."""
         return self.record.directory.pictures
 
     def embed(self, kind: str, image: Image.Image, alt: str, whole: str, layer: str = "") -> None:

@@ -1,8 +1,8 @@
 """Previews, footprints, region files and coverage maps of a run: ``python -m hstmosaic.products.pictures RUN``.
 
 It is a separate program, so that the driver does not load the libraries that draw. With ``--follow``, it reads names of
-layers on standard input and draws each at once, while the run goes on. The line `END` says that the run has ended, and
-the rest is drawn; the end of the input without it says that the driver is gone, and the program ends.
+layers on standard input and draws each at once, while the run goes on. After the line `END`, which the driver writes
+when the run has ended, it draws the rest. If the input ends without that line, the driver is gone; the program exits.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ def draw_pictures(directory: RunDirectory, events: EventLog, error: BaseExceptio
 
 
 def last_words(output: str, code: int) -> str:
-    """Return the last line that a program wrote before it failed; its exit code if there is none."""
+    """Return the last line that a program wrote before it failed, or its exit code."""
     return (output.strip().splitlines() or [f"exit code {code}"])[-1]
 
 

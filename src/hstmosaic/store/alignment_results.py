@@ -107,7 +107,7 @@ class AlignmentResult:
 
     @property
     def short_cause(self) -> str:
-        """Why exposures were not aligned, in a few words."""
+        """The reason why exposures were not aligned, in a few words."""
         return "no catalogue" if self.no_catalog else self.cause
 
     @property

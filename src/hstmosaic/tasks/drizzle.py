@@ -155,7 +155,7 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Record
 
 
 def finish_assembled(spec: DrizzleSpec, path: Path, made: MadeFile) -> MadeFile:
-    """Add the images that a specification requests to an assembled mosaic, and compress it if it says so.
+    """Add the images that a specification requests to an assembled mosaic, and compress it if requested.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where the pixels of a chip lie in a mosaic."""
+"""Positions of the pixels of a chip in a mosaic."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def node_positions(mapping: Any, shape: tuple[int, int]) -> np.ndarray:
 
 
 class ChipBounds:
-    """Which rows of a chip touch which pixels of the mosaic."""
+    """Rows of a chip, and the pixels of the mosaic that they touch."""
 
     def __init__(self, nodes: np.ndarray, shape: tuple[int, int], margin: int = _MARGIN) -> None:
         corners = [nodes[:, :-1, :-1], nodes[:, :-1, 1:], nodes[:, 1:, :-1], nodes[:, 1:, 1:]]
