@@ -1,4 +1,4 @@
-"""Records that hstmosaic adds to the headers of products."""
+"""Records of the alignment for the headers of products."""
 
 from __future__ import annotations
 

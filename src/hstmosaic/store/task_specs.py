@@ -102,7 +102,7 @@ class TileSpec:
 
 @dataclass(frozen=True)
 class DrizzleSpec:
-    """Drizzle one layer over one box."""
+    """Make the mosaics of one layer in one task."""
 
     poller_name: str
     """File name of the poller; drizzlepac derives the name of its log from it."""

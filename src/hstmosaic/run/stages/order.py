@@ -44,6 +44,7 @@ async def make_mosaics(run: Run) -> None:
     ClusterError
         If tasks cannot run.
     """
+    # the sources of the first exposure are found while others are screened
     sources = find_sources(run) if run.options.aligned else None
     screening = screen(run)
     if run.options.strict:
