@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from hstmosaic.store.context_image import plane_count
+
 if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.limits import Grid
@@ -101,7 +103,7 @@ class PixelBytes:
 
 def pixel_bytes(request: MosaicRequest, exposures: Sequence[Exposure]) -> PixelBytes:
     """Return the space of a pixel in the mosaics of a layer, whose exposures have their chips."""
-    planes = -(-sum(len(exposure.chips) for exposure in exposures) // _CONTEXT_CHIPS) if request.context else 0
+    planes = plane_count(sum(len(exposure.chips) for exposure in exposures)) if request.context else 0
     added = _ERROR_BYTES * request.error + _NUMBER_BYTES * request.context
     return PixelBytes(_DRIZZLED_BYTES + _CONTEXT_BYTES * planes, added, request.compress)
 
@@ -163,8 +165,7 @@ _UNEVEN, _TWICE = 1.5, 1.1
 """Size of the largest box relative to the mean one, and rows of chips that boxes drizzle in relation to all rows."""
 _DRIZZLED_BYTES, _CONTEXT_BYTES, _ERROR_BYTES, _NUMBER_BYTES = 8, 4, 4, 2
 _MASK_BYTES = 0.3
-_CONTEXT_CHIPS = 32
-"""Chips in a plane of the context."""
+"""Files of the coverage of boxes, bytes of a pixel."""
 _LARGEST_CHIP, _LEAST_BOX = 8.5, 256 * 256
 """Largest chip, 10^6 pixels, and smallest box, pixels."""
 PICTURES: Linear = {"constant": 5.0, "output": 0.03}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from astropy.io import fits
 
+from hstmosaic.store.context_image import CHIPS_PER_PLANE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 _CHIP_KEYWORD = re.compile(r"D\d+DATA")
-_BITS = 32
-"""Chips in a plane of the context image."""
 _ROWS = 256
 
 
@@ -82,7 +82,7 @@ def exposure_masks(header: fits.Header) -> list[dict[int, int]]:
         header[keyword] for keyword in sorted(filter(_CHIP_KEYWORD.fullmatch, header), key=lambda key: int(key[1:-4]))
     ]
     for number, chip in enumerate(chips):
-        plane, bit = divmod(number, _BITS)
+        plane, bit = divmod(number, CHIPS_PER_PLANE)
         bits = found.setdefault(str(chip).split("[", maxsplit=1)[0], {})
         bits[plane] = bits.get(plane, 0) | 1 << bit
     return list(found.values())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from drizzlepac import cdriz
 
+from hstmosaic.store.context_image import CHIPS_PER_PLANE
 from hstmosaic.tasks.boxes.geometry import chip_wcs, grid_wcs, make_mapping, read_bounds
 from hstmosaic.tasks.boxes.layout import LARGEST
 from hstmosaic.tasks.boxes.pixels import read_pixels, read_weights
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from hstmosaic.tasks.boxes.records import Box, MosaicRecord
 
-CHIPS = 32
-"""Chips in a plane of the context."""
 _NO_FILL = "INDEF"
 
 
@@ -70,7 +69,7 @@ def drizzle_box(folder: Path, mosaic: MosaicRecord, box: Box) -> tuple[np.ndarra
             read_pixels(folder, chip, first, last),
             read_weights(folder, chip, first, last),
             *declared[:2],
-            declared[2 + ((chip.number - 1) // CHIPS if mosaic.context else 0)],
+            declared[2 + ((chip.number - 1) // CHIPS_PER_PLANE if mosaic.context else 0)],
             chip.number,
             first,
             box.left + 1,

@@ -15,6 +15,7 @@ from astropy.io import fits
 from drizzlepac import adrizzle, util
 from drizzlepac.haputils import processing_utils, product
 
+from hstmosaic.store.context_image import plane_count
 from hstmosaic.tasks.boxes.geometry import (
     NODE,
     ChipBounds,
@@ -25,7 +26,7 @@ from hstmosaic.tasks.boxes.geometry import (
     node_positions,
     save_geometry,
 )
-from hstmosaic.tasks.boxes.kernel import CHIPS, kernel_version
+from hstmosaic.tasks.boxes.kernel import kernel_version
 from hstmosaic.tasks.boxes.pixels import find_pixels, save_weights
 from hstmosaic.tasks.boxes.records import ChipRecord, MosaicRecord
 from hstmosaic.tasks.exact import replace
@@ -233,7 +234,7 @@ def _fill(value: Any) -> float | None:
 def _context_planes(images: Any) -> int:
     """Return the planes of the context image as drizzlepac counts them."""
     chips = sum(len(image.returnAllChips(extname=image.scienceExt)) for image in images)
-    return -(-chips // CHIPS)
+    return plane_count(chips)
 
 
 def _scaled_back(image: Any, parameters: Any) -> bool:
