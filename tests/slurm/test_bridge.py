@@ -71,7 +71,12 @@ def test_jobs_get_variables_of_the_site_but_not_the_drivers(bridge, programs, tm
 
 
 def test_the_part_that_answers_is_killed(host, bridge):
-    driver, server = psutil.Process(host.pid).children()
+    def children():
+        found = psutil.Process(host.pid).children()
+        return found if len(found) == 2 else None
+
+    # the script starts one after the other
+    driver, server = wait_until(children)
     server.kill()
     driver.terminate()
     assert host.wait(timeout=60) == 143
