@@ -1,14 +1,13 @@
 """Pictures that are drawn while a run goes on: what goes wrong with them harms nothing, and is reported."""
 
-import json
 import os
-import shutil
 import subprocess
 import tempfile
 
 import psutil
 import pytest
 
+from helpers.pretended_runs import copy_as_made
 from hstmosaic.child import child_environment, module_command
 from hstmosaic.plan.build import make_plan
 from hstmosaic.products.picture_program import FOLLOW, PROGRAM
@@ -17,7 +16,6 @@ from hstmosaic.run.options import RunOptions
 from hstmosaic.run.painter import Painter
 from hstmosaic.run.pictures import estimate_drawing, fits_beside_tasks, seconds_left_to_draw
 from hstmosaic.store.events import Event, EventLog
-from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.stage_events import Gathered
 
 LAYER = "wfc3_uvis_f606w"
@@ -36,13 +34,7 @@ def pretended(exposures, tmp_path_factory):
 
 @pytest.fixture
 def directory(pretended, tmp_path):
-    """A copy of a pretended run, recorded as one that has made mosaics."""
-    shutil.copytree(pretended.directory.parent, tmp_path / "out")
-    made = RunDirectory(tmp_path / "out" / pretended.directory.name)
-    lines = [json.loads(line) for line in made.log_file.read_text().splitlines()]
-    lines = [line | ({"command": {}} if line["kind"] == "planned" else {}) for line in lines]
-    made.log_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return made
+    return copy_as_made(pretended, tmp_path)
 
 
 @pytest.fixture
@@ -79,6 +71,18 @@ def test_a_process_that_is_gone_harms_no_later_layer(directory, words):
     finally:
         painter.close()
     assert "exit code -9" in events[-1].message
+
+
+def test_a_process_that_cannot_start_leaves_all_pictures_to_the_end(directory, words, monkeypatch):
+    def refuse(*arguments, **options):
+        raise BlockingIOError("no process left")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    painter = Painter(directory, words)
+    painter(Event(Gathered(LAYER), ""))
+    painter(Event(Gathered("wfc3_uvis_f814w"), ""))
+    assert painter.finish(EventLog()) is None
+    painter.close()
 
 
 def test_without_layers_no_process_starts(directory, words):

@@ -1,10 +1,8 @@
 """Pictures and report at the end of a run: what goes wrong with them harms nothing else, and is reported."""
 
-import json
-import shutil
-
 import pytest
 
+from helpers.pretended_runs import copy_as_made
 from hstmosaic.errors import AlignmentError, ExitCode
 from hstmosaic.plan.plan import plan_from_json
 from hstmosaic.products.manifest import read_manifest
@@ -13,7 +11,6 @@ from hstmosaic.run import ending, execution, pictures
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.options import RunOptions
 from hstmosaic.store.events import EventLog
-from hstmosaic.store.run_directory import RunDirectory
 from hstmosaic.store.stage_events import Planned
 
 
@@ -30,16 +27,7 @@ def pretended(exposures, tmp_path_factory):
 
 @pytest.fixture
 def directory(pretended, tmp_path):
-    """A copy of a pretended run, recorded as one that has made mosaics."""
-    output = tmp_path / "out"
-    shutil.copytree(pretended.directory.parent, output)
-    made = RunDirectory(output / pretended.directory.name)
-    log = made.log_file
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    log.write_text(
-        "".join(json.dumps(line | ({"command": {}} if line["kind"] == "planned" else {})) + "\n" for line in lines)
-    )
-    return made
+    return copy_as_made(pretended, tmp_path)
 
 
 def test_pictures_that_fail_are_a_warning(directory):

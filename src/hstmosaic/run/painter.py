@@ -37,13 +37,19 @@ class Painter:
     def __init__(self, directory: RunDirectory, words: IO[str]) -> None:
         self._directory, self._words = directory, words
         self._process: subprocess.Popen[str] | None = None
+        self._failed = False
 
     def __call__(self, event: Event) -> None:
         """Draw the layer of an event that reports its products."""
-        if isinstance(event.payload, Gathered | Reused):
-            if self._process is None:
+        if not isinstance(event.payload, Gathered | Reused) or self._failed:
+            return
+        if self._process is None:
+            try:
                 self._process = self._start()
-            self._send(event.payload.layer)
+            except OSError:
+                self._failed = True  # all pictures are drawn at the end
+                return
+        self._send(event.payload.layer)
 
     def finish(self, events: EventLog) -> list[gather.Gathered] | None:
         """Draw the rest once all layers are gathered.

@@ -64,7 +64,7 @@ def memory_left(root: Path = Path("/"), environment: Mapping[str, str] = os.envi
 def usable_memory(root: Path = Path("/"), environment: Mapping[str, str] = os.environ) -> Memory:
     """Return the memory that tasks may claim together; see `memory_left` for the parameters.
 
-    A tenth of what is left is for the driver and for errors of estimates.
+    A tenth of what is left is for the driver, for pictures that are drawn meanwhile, and for errors of estimates.
     """
     left = memory_left(root, environment)
     return Memory(left.limit, max(1, round(_SHARE_OF_TASKS * left.mb)))
