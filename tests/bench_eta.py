@@ -42,7 +42,7 @@ def errors(events):
 
 
 def measured(events):
-    """What is printed of a run."""
+    """Errors of the time left and the longest standstill of a run, for printing."""
     found, seconds = errors(events)
     return {
         "seconds": round(seconds, 1),

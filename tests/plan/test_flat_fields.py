@@ -68,7 +68,7 @@ def test_a_flat_field_without_the_chip_is_refused(exposure, tmp_path):
 
 
 def test_other_layers_need_no_flat_field(exposure):
-    others = MosaicRequest(DrizzleParameters.from_dict({"wfc3/uvis": {"final_wht_type": "IVM"}}), error=False)
+    others = MosaicRequest(DrizzleParameters.from_dict({"wfc3/uvis": {"final_wht_type": "IVM"}}))
     assert problems(exposure, {}, others) == []
 
 
