@@ -117,5 +117,5 @@ clean:  ## remove what make created, except mosaics
 # Simulated once; remove demo/ to have it made again.
 # The list is written last. The next step that simulate prints is the one that make takes.
 demo/list.txt: | $(SETUP)
-	$(HSTMOSAIC) simulate demo | sed -u '/^next: /d'
+	@$(HSTMOSAIC) simulate demo | sed -u '/^next: /d'
 	@test -e $@
