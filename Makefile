@@ -54,7 +54,7 @@ test-pythons: .venv/.dev-stamp  ## run fast tests on Python 3.12 and 3.13 and wi
 	.ci/pythons install
 	.ci/pythons test
 
-test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac (about 3 minutes on 2 cores)
+test-quick: .venv/.dev-stamp  ## run the tests that need no drizzlepac (about 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not upstream and not slow and not slurm and not image"
 
 lint: .venv/.dev-stamp  ## check style, types and imports
