@@ -136,12 +136,12 @@ finally:
 """
 
 
-def test_a_start_with_nothing_to_do_loads_no_cluster_and_no_drizzlepac(field, first):
+def test_a_start_with_nothing_to_do_loads_no_large_library(field, first):
     options = ("--stub", "-s", "-o", "foo", "--output-dir", first)
     command = [sys.executable, "-c", LOADED, "run", field / "four.txt", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "nothing to do" in done.stdout
-    assert {"dask", "distributed", "drizzlepac", "matplotlib", "scipy"}.isdisjoint(done.stderr.split())
+    assert {"astropy", "dask", "distributed", "drizzlepac", "matplotlib", "scipy"}.isdisjoint(done.stderr.split())
 
 
 def test_a_start_with_nothing_to_do_starts_no_process(call, field, first, monkeypatch):
@@ -160,6 +160,13 @@ def test_what_a_run_made_is_listed_as_json(call, first):
     assert {str(first / name) for name in mosaics(first)} < set(found["files"])
     assert found["run"] == str(first / f"{PREFIX}_run")
     assert first.is_dir()
+
+
+def test_a_damaged_plan_is_made_again(call, field, output):
+    (output / f"{PREFIX}_run" / "plan.json").write_text("{", encoding="utf-8")
+    code, printed = start(call, field, output, "four.txt")
+    assert (code, "nothing to do" in printed) == (ExitCode.OK, False)
+    assert start(call, field, output, "four.txt")[1].count("nothing to do") == 1
 
 
 def test_a_missing_product_is_made_again(call, field, output):

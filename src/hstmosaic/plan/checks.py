@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hstmosaic.errors import BadInputError, Problem
 from hstmosaic.plan.exposures import SHORTEST, Exposure
-from hstmosaic.plan.reading import UPDATE_WCS
+from hstmosaic.plan.headers import UPDATE_WCS
 from hstmosaic.plan.solutions import PIPELINE_WCS
 
 _CALIBRATIONS = ("DARK", "TUNG", "BIAS", "FLAT", "DEUT", "EARTH-CAL")

@@ -10,6 +10,7 @@ from hstmosaic.plan.distortion import missing_polynomial, missing_tables, named_
 from hstmosaic.plan.headers import (
     CALIBRATED,
     REFETCH,
+    UPDATE_WCS,
     UnreadableExposureError,
     check_keywords,
     check_name,
@@ -19,7 +20,6 @@ from hstmosaic.plan.headers import (
     is_number,
 )
 from hstmosaic.plan.keywords import NGOODPIX, PHOTFLAM, header_faults
-from hstmosaic.plan.reading import UPDATE_WCS, celestial_wcs, open_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -190,6 +190,8 @@ def read_exposure(path: Path, name: str | None = None) -> Exposure:
     UnreadableExposureError
         If the file cannot be read, is not FITS, is truncated, or lacks keywords that drizzlepac needs.
     """
+    from hstmosaic.plan.reading import open_headers  # imports astropy, which plans that were made before do not need
+
     called = name or path.name
     filetype = filetype_of(path.name, called)
     with open_headers(path, called) as hdus:
@@ -267,6 +269,8 @@ def read_exposures(inputs: Iterable[InputFile]) -> tuple[list[Exposure], list[Pr
 
 def _chips(hdus: fits.HDUList, called: str) -> tuple[Chip, ...]:
     """Return all science extensions in the order of the file."""
+    from hstmosaic.plan.reading import celestial_wcs
+
     science = [hdu for hdu in hdus if hdu.name == "SCI"]
     if not science:
         raise UnreadableExposureError(called, "has no SCI extension", CALIBRATED)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from astropy.io import fits
 
 REFETCH = "fetch the file again"
+UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwcs.updatewcs"
 CALIBRATED = "fetch the calibrated file (_flc.fits or _flt.fits) from MAST"
 _FIRST_LETTER = {"ACS": "j", "WFC3": "i"}
 _DETECTORS = {"ACS": ("WFC", "HRC", "SBC"), "WFC3": ("UVIS", "IR")}

@@ -113,6 +113,11 @@ def find_inputs(source: str) -> tuple[list[InputFile], list[Problem]]:
     return _lookup(source, [Path.cwd()]), []
 
 
+def reads_once(source: str) -> bool:
+    """Return whether an INPUT is a list on standard input or a pipe, which cannot be read twice."""
+    return source == "-" or _kind(_expand(source.removeprefix("@")).absolute()) == "other"
+
+
 def find_all_inputs(sources: Iterable[str]) -> tuple[list[InputFile], list[Problem]]:
     """Find the files of several inputs, such as a pattern that the shell expanded; see `find_inputs`."""
     files: list[InputFile] = []

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.wcs import WCS
 
 from hstmosaic.plan.footprints import chip_outline, exposure_outlines, to_pixels
 from hstmosaic.store.task_specs import TANGENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from astropy.wcs import WCS
 
     from hstmosaic.plan.cells import ProjectionCell, SkyCell
     from hstmosaic.plan.exposures import Exposure
@@ -70,6 +71,8 @@ class Grid:
     @property
     def wcs(self) -> WCS:
         """The plane."""
+        from astropy.wcs import WCS
+
         plane = WCS(naxis=2)
         plane.wcs.ctype = [f"RA---{self.projection}", f"DEC--{self.projection}"]
         plane.wcs.crpix, plane.wcs.crval = list(self.crpix), list(self.crval)
@@ -208,6 +211,8 @@ def framing_exposures(exposures: Sequence[Exposure], cell: ProjectionCell, limit
 
 def limits_wcs(cell: ProjectionCell, limits: Limits, ratio: int) -> WCS:
     """Return the tangent plane of `cell` with its origin at the lower left of `limits`, on a coarser grid."""
+    from astropy.wcs import WCS
+
     plane = WCS(naxis=2)
     plane.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     plane.wcs.crval = list(cell.center)

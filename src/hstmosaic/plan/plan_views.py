@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hstmosaic.html_tables import html_table
-from hstmosaic.plan.cells import load_sky_grid
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
+    from astropy.wcs import WCS
     from matplotlib.axes import Axes
 
     from hstmosaic.plan.plan import Plan
@@ -76,7 +76,7 @@ def plot_plan(plan: Plan, axes: Axes | None = None) -> Axes:
     from matplotlib.collections import PolyCollection
     from matplotlib.patches import Rectangle
 
-    wcs = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p"))).wcs
+    wcs = _cell_wcs(plan)
     if axes is None:
         import matplotlib.pyplot as plt
 
@@ -97,12 +97,18 @@ def plot_plan(plan: Plan, axes: Axes | None = None) -> Axes:
     return axes
 
 
+def _cell_wcs(plan: Plan) -> WCS:
+    from hstmosaic.plan.cells import load_sky_grid  # imports astropy, which most uses of a plan do not need
+
+    return load_sky_grid().cell(int(plan.projection_cell.removeprefix("p"))).wcs
+
+
 def _picture(plan: Plan) -> str:
     """Return the plot as PNG in base64, made without pyplot, so that no figure stays open."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_INCHES, _INCHES), dpi=_DPI)
-    wcs = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p"))).wcs
+    wcs = _cell_wcs(plan)
     plot_plan(plan, figure.add_subplot(projection=wcs))
     file = io.BytesIO()
     figure.savefig(file, format="png", bbox_inches="tight")

@@ -13,13 +13,11 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from hstmosaic.plan.headers import REFETCH, UnreadableExposureError, header_number
+from hstmosaic.plan.headers import REFETCH, UPDATE_WCS, UnreadableExposureError, header_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-UPDATE_WCS = "fetch the calibrated file from MAST, or process this one with stwcs.updatewcs"
 
 _OWN = __name__.partition(".")[0]
 _SIGNATURES = (

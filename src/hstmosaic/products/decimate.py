@@ -10,14 +10,13 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from hstmosaic.products.orient import pixel_size
+from hstmosaic.products.picture_list import PICTURE_SIDE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 APERTURE = 0.4
 """Side of the squares in which the depth is measured, arcsec."""
-SIDE = 900
-"""Largest number of pixels along the longer side of a decimated mosaic."""
 _STRIP_PIXELS = 1_000_000
 _BLOCK = 64
 _BLOCKS = 36
@@ -54,7 +53,7 @@ class Decimated:
         return np.asarray(self.weight > 0)
 
 
-def decimate(path: Path, side: int = SIDE) -> Decimated:
+def decimate(path: Path, side: int = PICTURE_SIDE) -> Decimated:
     """Read a mosaic in strips and average blocks of its pixels, so that faint stars survive.
 
     Parameters

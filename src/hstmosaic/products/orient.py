@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy import units as u
-from astropy.coordinates import SkyCoord
-from astropy.wcs.utils import pixel_to_skycoord
 
 if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
     from astropy.wcs import WCS
 
     from hstmosaic.products.decimate import Decimated
@@ -58,6 +56,9 @@ def north_angle(wcs: WCS, x: float, y: float) -> float:
     float
         Degrees from up (+y) towards the left (-x), which is east where the image is not mirrored.
     """
+    from astropy import units as u  # not needed to find that nothing is to be done
+    from astropy.wcs.utils import pixel_to_skycoord
+
     middle: SkyCoord = pixel_to_skycoord(x, y, wcs)
     # a pole may be closer than the edge of the image
     north = middle.directional_offset_by(0 * u.deg, 0.01 * u.arcsec)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+PICTURE_SIDE = 900
+"""Largest number of pixels along the longer side of a decimated mosaic."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.io import fits
 
 from hstmosaic.errors import HstMosaicError
 from hstmosaic.plan.names import file_key
@@ -13,6 +12,8 @@ from hstmosaic.plan.names import file_key
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
+
+    from astropy.io import fits
 
     from hstmosaic.plan.layers import Product
 
@@ -42,6 +43,8 @@ def check_product(path: Path, product: Product, used: Collection[str]) -> None:
     ProductError
         With all differences.
     """
+    from astropy.io import fits  # not needed to find that nothing is to be done
+
     with fits.open(path) as hdus:
         lacking = [name for name in ("SCI", "WHT") if name not in hdus]
         if lacking:

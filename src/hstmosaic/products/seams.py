@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
-from astropy.wcs import WCS
 
 from hstmosaic.products.sky_levels import chips_with_skies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from astropy.io import fits
+    from astropy.wcs import WCS
     from numpy.typing import NDArray
 
     from hstmosaic.plan.exposures import Exposure
@@ -99,6 +99,9 @@ def _samples(
     exposure: Exposure, subtracted: Mapping[tuple[str, int], float], mosaic: WCS
 ) -> tuple[NDArray[np.int64], Floats]:
     """Return cells of the sky and the median background of an exposure in each."""
+    from astropy.io import fits  # not needed to find that nothing is to be done
+    from astropy.wcs import WCS
+
     places, levels = [np.empty((0, 2))], [np.empty(0)]
     try:
         with fits.open(exposure.path, memmap=False, lazy_load_hdus=True) as hdus:

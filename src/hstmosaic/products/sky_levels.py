@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.io import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from astropy.io import fits
 
     from hstmosaic.plan.exposures import Exposure
 
@@ -41,6 +42,8 @@ def subtracted_skies(mosaic: Path) -> dict[tuple[str, int], float]:
     mosaic : pathlib.Path
         The mosaic; its table of exposures has ``MDRIZSKY``.
     """
+    from astropy.io import fits  # not needed to find that nothing is to be done
+
     with fits.open(mosaic, memmap=False, lazy_load_hdus=True) as hdus:
         table = hdus["HDRTAB"].data if "HDRTAB" in hdus else None
         if table is None or not {"ROOTNAME", "EXTVER", "MDRIZSKY"} <= set(table.names):
@@ -105,6 +108,8 @@ def chips_with_skies(
 
 
 def _level(exposure: Exposure, subtracted: Mapping[tuple[str, int], float]) -> SkyLevel | None:
+    from astropy.io import fits
+
     before, after = [], []
     try:
         with fits.open(exposure.path, memmap=False, lazy_load_hdus=True) as hdus:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError
 from hstmosaic.monitor.progress_bar import progress_bar
-from hstmosaic.plan.build import make_plan
 from hstmosaic.plan.names import json_manifest_name
-from hstmosaic.plan.user_catalog import read_catalog
 from hstmosaic.run.disk_space import check_room, room_needed, unusable
 from hstmosaic.run.earlier_run import compare_with_earlier
 from hstmosaic.run.history import learned_for, place_of
 from hstmosaic.run.node.zygote import warm_zygote
 from hstmosaic.run.plan_events import emit_plan
-from hstmosaic.run.up_to_date import earlier_outcome, emit_nothing_to_do
+from hstmosaic.run.plan_key import plan_key
+from hstmosaic.run.up_to_date import earlier_outcome, emit_nothing_to_do, unchanged_outcome
 from hstmosaic.store.events import EventLog, is_milestone
 from hstmosaic.store.run_directory import run_directory, written_by_owner_alone
 from hstmosaic.store.stage_events import Reading
@@ -90,7 +89,13 @@ def _ready(options: RunOptions, warn: Callable[[str], None]) -> AbstractContextM
 
 
 def _run(options: RunOptions, events: EventLog, started: float, client: Client | None) -> Outcome:
+    key = plan_key(options)
+    finished = unchanged_outcome(options, key, time.time())
+    if finished is not None:
+        return _nothing_to_do(finished, options, events)
     if options.catalog is not None and not options.skip_alignment:
+        from hstmosaic.plan.user_catalog import read_catalog
+
         read_catalog(options.catalog)  # report its errors before anything starts
     learned = learned_for(place_of(options.profile), enabled=options.learning)
     plan = _plan(options, events, learned)
@@ -99,19 +104,25 @@ def _run(options: RunOptions, events: EventLog, started: float, client: Client |
     earlier.check(directory, replace=options.replace)
     finished = earlier_outcome(plan, options, directory, time.time())
     if finished is not None:
-        emit_plan(plan, options, events)
-        emit_nothing_to_do(finished, options, events)
-        return finished
+        return _nothing_to_do(finished, options, events)
     check_room(directory.output, room_needed(plan, directory, options))
     with warm_zygote() if options.profile.cluster == "local" else nullcontext():
         # imports Dask, which a start with nothing to do does not need
         from hstmosaic.run.execution import execute
 
-        return execute(plan, options, directory, earlier, events, client, started)
+        return execute(plan, options, directory, earlier, events, client, started, key)
+
+
+def _nothing_to_do(finished: Outcome, options: RunOptions, events: EventLog) -> Outcome:
+    emit_plan(finished.plan, options, events)
+    emit_nothing_to_do(finished, options, events)
+    return finished
 
 
 def _plan(options: RunOptions, events: EventLog, learned: Learned) -> Plan:
     """Make the plan; problems of inputs and of the output directory are reported together."""
+    from hstmosaic.plan.build import make_plan  # imports astropy, which an unchanged run does not need
+
     no_room = unusable(options.output.absolute())
 
     def on_read(done: int, total: int) -> None:

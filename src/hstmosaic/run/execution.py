@@ -40,6 +40,7 @@ def execute(
     events: EventLog,
     client: Client | None,
     started: float,
+    key: str | None,
 ) -> Outcome:
     """Run the stages of a plan, and record how the run ended.
 
@@ -59,6 +60,8 @@ def execute(
         Of the allocation, where the run is in one.
     started : float
         When the run started, seconds since 1970.
+    key : str, optional
+        Digest of everything that the plan was made from.
 
     Returns
     -------
@@ -78,7 +81,7 @@ def execute(
     directory.create()
     with directory.locked(), library_log(directory.library_log):
         events.add_listener(log_to(directory.log_file))
-        progress = _Progress(plan, directory, started, earlier)
+        progress = _Progress(plan, directory, started, earlier, key)
         events.add_listener(progress.note_fallback)
         place = place_of(options.profile)
         taught = learning(plan.estimates, place, events, enabled=options.learning and not options.stub)
@@ -111,6 +114,7 @@ class _Progress:
     directory: RunDirectory
     started: float
     earlier: Comparison
+    key: str | None
     results: Results = field(default_factory=Results)
     fallbacks: dict[str, list[str]] = field(default_factory=dict)
 
@@ -146,7 +150,10 @@ def _make(progress: _Progress, options: RunOptions, events: EventLog, client: Cl
 
     plan, directory = progress.plan, progress.directory
     progress.earlier.remove_orphans(directory)
+    directory.plan_key_file.unlink(missing_ok=True)
     directory.plan_file.write_text(plan.to_json(), ENCODING)
+    if progress.key is not None:
+        directory.plan_key_file.write_text(progress.key, ENCODING)
     write_options(directory, options)
     write_outlines(directory.outlines_file, plan)
     emit_plan(plan, options, events)

@@ -12,9 +12,8 @@ from hstmosaic.child import child_environment, module_command
 from hstmosaic.errors import ClusterError, HstMosaicError
 from hstmosaic.plan.estimates import Estimate, estimate_pictures
 from hstmosaic.plan.names import json_manifest_name
-from hstmosaic.products.decimate import SIDE
 from hstmosaic.products.manifest import PICTURE_KINDS, described, read_manifest
-from hstmosaic.products.picture_list import read_picture_list
+from hstmosaic.products.picture_list import PICTURE_SIDE, read_picture_list
 from hstmosaic.products.picture_program import PROGRAM
 from hstmosaic.products.run_record import read_record
 from hstmosaic.run.pool.machine_limits import usable_memory
@@ -50,7 +49,7 @@ def estimate_drawing(plan: Plan) -> Estimate:
     """Estimate the resources to draw the pictures of all products of a plan."""
     grids = [product.grid for layer in plan.layers for product in layer.products]
     widest = max(grid.shape[1] for grid in grids)
-    strips_mb = _STRIPS * 8 * widest * max(widest / SIDE, 1) / 1e6
+    strips_mb = _STRIPS * 8 * widest * max(widest / PICTURE_SIDE, 1) / 1e6
     return Estimate(round(_MEMORY_MB + strips_mb), estimate_pictures(grids), disk_mb=0)
 
 

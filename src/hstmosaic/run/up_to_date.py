@@ -14,16 +14,17 @@ from hstmosaic.run.earlier_run import read_options
 from hstmosaic.run.options import RunOptions, recorded_options
 from hstmosaic.run.outcome import Outcome
 from hstmosaic.store.files import ENCODING
+from hstmosaic.store.run_directory import RUN_FOLDER, RunDirectory, run_directory
 from hstmosaic.store.stage_events import Fallback, Finished, ReportWritten, Reused
 from hstmosaic.store.task_names import Stage, drizzle_task, stage_of
 from hstmosaic.store.worker_events import Skipped
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from hstmosaic.store.events import EventLog
-    from hstmosaic.store.run_directory import RunDirectory
 
 _OF_ONE_START = ("source", "estimates", "learned", "notes")
 """Parts of a plan that can differ between starts and do not change products."""
@@ -68,6 +69,41 @@ def earlier_outcome(plan: Plan, options: RunOptions, directory: RunDirectory, no
     except (OSError, ValueError, KeyError, TypeError, OutputError):  # missing, or damaged: it is written again
         return None
     return _outcome(plan, manifest, record, now) if complete else None
+
+
+def unchanged_outcome(options: RunOptions, key: str | None, now: float) -> Outcome | None:
+    """Return the outcome of an earlier start with the same key if there is nothing left to do; reads no header.
+
+    Parameters
+    ----------
+    options : RunOptions
+        Options of this start.
+    key : str, optional
+        Digest of everything that the plan is made from.
+    now : float
+        Seconds since 1970.
+
+    Returns
+    -------
+    Outcome or None
+        None if the plan has to be made.
+    """
+    for directory in _earlier_runs(options) if key is not None else ():
+        try:
+            if directory.plan_key_file.read_text(ENCODING) == key:
+                plan = plan_from_json(directory.plan_file.read_text(ENCODING))
+                return earlier_outcome(plan, options, directory, now)
+        except (OSError, ValueError, KeyError, TypeError):  # missing, or damaged: the plan is made anew
+            continue
+    return None
+
+
+def _earlier_runs(options: RunOptions) -> Iterator[RunDirectory]:
+    output = options.output.absolute()
+    if options.product_prefix is not None:
+        yield run_directory(output, options.product_prefix)
+    else:
+        yield from (RunDirectory(path) for path in sorted(output.glob(f"*{RUN_FOLDER}")))
 
 
 def emit_nothing_to_do(outcome: Outcome, options: RunOptions, events: EventLog) -> None:

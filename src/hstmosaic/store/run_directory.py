@@ -147,6 +147,11 @@ class RunDirectory:
         return self.path / "plan.json"
 
     @property
+    def plan_key_file(self) -> Path:
+        """Digest of everything that the plan was made from; missing where it was made from standard input."""
+        return self.path / "plan_key.txt"
+
+    @property
     def options_file(self) -> Path:
         """Options of the last start that determine the products."""
         return self.path / "options.json"
@@ -214,9 +219,9 @@ class RunDirectory:
     @property
     def contents(self) -> tuple[Path, ...]:
         """All files and folders that runs make in the run directory."""
-        files = (self.plan_file, self.options_file, self.outlines_file, self.alignment_file, self.pictures_file)
+        files = (self.plan_file, self.plan_key_file, self.options_file, self.outlines_file, self.alignment_file)
         folders = (self.pictures, self.catalogs, self.tasks, self.keys, self.log_file.parent)
-        return (*files, self.failures_file, self.lock_file, *folders)
+        return (*files, self.pictures_file, self.failures_file, self.lock_file, *folders)
 
     def task(self, name: str) -> TaskDirectory:
         """Return the directory of a task."""
