@@ -4,21 +4,22 @@ BIN := .venv/bin
 
 # Variables of `make mosaic`; they reach the shell through the environment, so any file name or pattern is safe.
 OUT ?= mosaics
-export INPUT OUT PREFIX PROFILE LOG_LEVEL WORKERS IMAGE
+export INPUT OUT PREFIX PROFILE LOG_LEVEL WORKERS IMAGE OPTIONS
 # With IMAGE= nothing is installed here; it is the name of an image for podman or docker, or a .sif file.
 SETUP := $(if $(IMAGE),,.venv/.stamp)
 HSTMOSAIC := $(if $(IMAGE),container/run.sh "$$IMAGE",$(BIN)/hstmosaic)
 # Simulated exposures need no alignment, so the demo always skips it.
 RUN_OPTIONS = $(strip $(if $(INPUT),$(if $(filter-out 0,$(SKIP_ALIGN)),-s),-s) $(if $(PREFIX),-o "$$PREFIX") \
     $(if $(PROFILE),--profile "$$PROFILE") $(if $(LOG_LEVEL),-l "$$LOG_LEVEL") $(if $(WORKERS),--workers "$$WORKERS") \
-    $(if $(filter-out 0,$(REPLACE)),--replace))
+    $(if $(filter-out 0,$(REPLACE)),--replace) $(if $(filter command,$(firstword $(origin OPTIONS))),$$OPTIONS))
 
 RUN = $(HSTMOSAIC) run "$${INPUT:-demo/list.txt}" --output-dir "$$OUT" $(RUN_OPTIONS)
 # Messages of hstmosaic name its options.
-NAMES := make mosaic: for -o use PREFIX=, for --output-dir OUT=, for --replace REPLACE=1, for -s SKIP_ALIGN=1
+NAMES := make mosaic: for -o use PREFIX=, for --output-dir OUT=, for --replace REPLACE=1, for -s SKIP_ALIGN=1, \
+    for others OPTIONS='--catalog gaia.ecsv'
 
 # A misspelt variable would be ignored without a word.
-KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN REPLACE PROFILE LOG_LEVEL WORKERS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
+KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN REPLACE PROFILE LOG_LEVEL WORKERS OPTIONS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
 GIVEN := $(foreach name,$(filter-out MAKE% -% .%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN): use one of $(KNOWN)))
@@ -31,7 +32,7 @@ help:  ## list the targets
 
 venv: .venv/.stamp  ## install hstmosaic in .venv/ (PYTHON=python3.12 chooses the Python)
 
-mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 REPLACE=1 PROFILE= LOG_LEVEL= WORKERS= IMAGE=], or a demo
+mosaic: $(SETUP) $(if $(INPUT),,demo/list.txt)  ## mosaic INPUT=list.txt [PREFIX= OUT= SKIP_ALIGN=1 REPLACE=1 PROFILE= LOG_LEVEL= WORKERS= OPTIONS= IMAGE=], or a demo
 	@$(if $(findstring s,$(firstword -$(MAKEFLAGS))),,echo $(RUN))
 	@$(RUN) || { code=$$?; echo "$(NAMES)" >&2; exit $$code; }
 

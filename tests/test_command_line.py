@@ -74,7 +74,23 @@ def test_completion_knows_the_verbs():
 
 
 def test_completion_offers_profiles_and_files():
-    assert completed("hstmosaic run --profile lo") == ["plain,local", "file,lo"]
+    assert completed("hstmosaic run --profile lo") == ["file,lo", "plain,local"]
+
+
+IN_BASH = """
+source <(hstmosaic completion bash)
+COMP_WORDS=(hstmosaic run --profile "")
+COMP_CWORD=3
+_hstmosaic_completion hstmosaic
+echo "${COMPREPLY[@]}"
+"""
+
+
+def test_bash_offers_the_profiles():
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    # compopt fails outside of a completion, which changes nothing here
+    done = subprocess.run(["bash", "-c", IN_BASH], env=environment, capture_output=True, text=True, check=True)
+    assert {"local", "slurm", "allocation"} <= set(done.stdout.split())
 
 
 @pytest.mark.parametrize("words", ["plan li", "run a.fits li", "catalog li", "plan --json li", "doctor --profile li"])
@@ -291,6 +307,15 @@ def test_make_names_its_variables_after_an_error():
     assert done.returncode == 2
     assert "for --output-dir OUT=, for --replace REPLACE=1" in done.stderr
     assert "run absent.txt --output-dir mosaics\n" in done.stdout
+
+
+def test_make_passes_further_options_on():
+    command = ["make", "--dry-run", "--silent", "mosaic", "INPUT=list.txt", "OPTIONS=--catalog gaia.ecsv"]
+    root = Path(__file__).parents[1]
+    for given, passed in ((command, True), (command[:-1], False)):
+        environment = os.environ | {"OPTIONS": "--strict"}  # of another program
+        done = subprocess.run(given, cwd=root, env=environment, capture_output=True, text=True, check=True)
+        assert ("$OPTIONS" in done.stdout) == passed
 
 
 @pytest.mark.parametrize(("given", "ends"), [("INPT=list.txt", 2), ("INPUT=list.txt", 0)])

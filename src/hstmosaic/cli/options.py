@@ -62,7 +62,7 @@ def complete_profiles(context: click.Context, parameter: click.Parameter, incomp
     from hstmosaic.run.profiles.profile import profile_names
 
     names = [CompletionItem(name) for name in profile_names() if name.startswith(incomplete)]
-    return [*names, *complete_files(context, parameter, incomplete)]
+    return [*complete_files(context, parameter, incomplete), *names]  # in bash, files replace what precedes them
 
 
 def one_or_all(sources: tuple[str, ...]) -> str | tuple[str, ...]:
