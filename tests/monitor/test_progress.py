@@ -26,6 +26,7 @@ from hstmosaic.monitor.view import view
 from hstmosaic.plan.estimates import MODEL
 from hstmosaic.run.history import Record, add_records, this_machine
 from hstmosaic.store.events import event_from_line, event_line, is_milestone, log_to
+from hstmosaic.store.run_directory import RunDirectory
 
 LINES = Path(__file__).with_name("recorded_run.jsonl").read_text().splitlines()
 RECORDED = [event_from_line(line) for line in LINES]
@@ -150,6 +151,7 @@ def test_json_is_one_event_a_line(on_terminal, field, tmp_path):
     output = on_terminal.output
     lesson = [Record("r", this_machine(), f"screen wfc3_{name}", 3.0, 5.0, 2.0, MODEL) for name in ("ir", "uvis")]
     add_records(tmp_path / "measured.jsonl", lesson * 20)
+    RunDirectory(output / "stub-foo_run").plan_key_file.unlink()  # so that the plan is made anew, with the lesson
     environment = os.environ | {"HSTMOSAIC_LEARNING": str(tmp_path / "measured.jsonl")}
     done = subprocess.run(
         command(field, output, "--json"), env=environment, capture_output=True, text=True, check=True, timeout=120
