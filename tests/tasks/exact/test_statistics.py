@@ -62,9 +62,10 @@ def test_median_of_counted_numbers(count, seed, dtype):
     numbers = np.random.default_rng(seed).choice(np.array([1, 2, 5, 7]), count).astype(dtype)
     if dtype is np.float32:
         numbers *= np.float32(101.3)
+    repeats = np.random.default_rng(seed).integers(1, 4, count)
     counts = Counter()
-    for piece in pieces(numbers, seed):
-        count_numbers(counts, piece)
-    found, expected = median(counts, dtype), np.median(numbers)
+    for piece in pieces(np.arange(count), seed):
+        count_numbers(counts, numbers[piece], repeats[piece])
+    found, expected = median(counts, dtype), np.median(np.repeat(numbers, repeats))
     assert found.dtype == expected.dtype
     assert found == expected

@@ -8,6 +8,7 @@ from drizzlepac.haputils import cell_utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from scipy import ndimage
 from simplify_polyline import simplifiers
 from simplify_polyline.simplifiers import simplify as original_simplify
 
@@ -111,3 +112,12 @@ def test_holes_are_filled_as_in_scipy(seed, density, shape):
     tiles.fill_holes(mask)
     whole = mask.window(slice(0, shape[0]), slice(0, shape[1]))
     np.testing.assert_array_equal(whole, ndimage.binary_fill_holes(data))
+
+
+@given(shape=st.tuples(st.integers(1, 40), st.integers(1, 40)), seed=st.integers(0, 10**6), times=st.integers(1, 12))
+@settings(max_examples=100)
+def test_masks_grow_and_shrink_as_with_scipy(shape, seed, times):
+    mask = np.random.default_rng(seed).random(shape) < 0.5 ** (1 + seed % 4)
+    for found in (mask, ~mask):
+        np.testing.assert_array_equal(regions.dilate(found, times), ndimage.binary_dilation(found, iterations=times))
+        np.testing.assert_array_equal(regions.erode(found, times), ndimage.binary_erosion(found, iterations=times))

@@ -33,13 +33,12 @@ class PaintedChip:
     """Where covered pixels begin and end, in turn, counted along all rows, each of which has one more at its end."""
     exposure_time: float
 
-    def rows(self, first: int, last: int) -> np.ndarray:
-        """Return which pixels of some of its rows are covered, shape (last - first, width)."""
-        start, stop = first * (self.width + 1), last * (self.width + 1)
-        steps = np.zeros(stop - start, np.int8)
-        begin, end = np.searchsorted(self.crossings, [start, stop])
-        steps[self.crossings[begin:end] - start] = np.where(np.arange(begin, end) % 2, -1, 1)
-        return np.cumsum(steps, dtype=np.int8).view(bool).reshape(last - first, -1)[:, :-1]
+    def edges(self, top: int, bottom: int, left: int, stride: int) -> np.ndarray:
+        """Return its crossings in some rows of the mosaic, counted from a pixel along rows of another length."""
+        first, last = max(top, self.top) - self.top, min(bottom, self.top + self.height) - self.top
+        begin, end = np.searchsorted(self.crossings, [first * (self.width + 1), last * (self.width + 1)])
+        rows, columns = np.divmod(self.crossings[begin:end], self.width + 1)
+        return np.asarray((rows + self.top - top) * stride + columns + self.left - left)
 
     @property
     def bounds(self) -> tuple[int, int, int, int] | None:
@@ -124,8 +123,8 @@ class OutlinedFootprint:
         self.bounded_wcs.wcs.crpix -= [first_column, first_row]
         self.bounded_wcs.pixel_shape = [last_column - first_column + 1, last_row - first_row + 1]
 
-    def bands(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield, of all covered pixels in the order of the array, the number of chips and the sum of exposure times."""
+    def runs(self) -> Iterator[Runs]:
+        """Yield all covered pixels in the order of the array, some rows at a time."""
         height, _ = self.meta_wcs.array_shape
         step = max(1, BAND // (max(chip.left + chip.width for chip in self.chips) + 1))
         for top in range(0, height, step):
@@ -134,17 +133,36 @@ class OutlinedFootprint:
             if not chips:
                 continue
             left = min(chip.left for chip in chips)
-            right = max(chip.left + chip.width for chip in chips)
-            number = np.zeros((bottom - top, right - left), np.int16)
-            time = np.zeros((bottom - top, right - left), np.float32)
-            for chip in chips:
-                first, last = max(top, chip.top), min(bottom, chip.top + chip.height)
-                place = slice(first - top, last - top), slice(chip.left - left, chip.left - left + chip.width)
-                covered = chip.rows(first - chip.top, last - chip.top)
-                number[place] += covered
-                time[place] += covered.astype(np.int16) * chip.exposure_time
-            covered = number > 0
-            yield number[covered], time[covered]
+            stride = max(chip.left + chip.width for chip in chips) - left + 1
+            edges = [chip.edges(top, bottom, left, stride) for chip in chips]
+            starts = np.unique(np.concatenate(edges))
+            number, time = np.zeros(len(starts), np.int16), np.zeros(len(starts), np.float32)
+            for chip, its in zip(chips, edges, strict=True):
+                if not len(its):
+                    continue
+                places = np.searchsorted(starts, its)
+                steps = np.zeros(int(places[-1] - places[0]) + 1, np.int8)
+                steps[places - places[0]] = np.where(np.arange(len(its)) % 2, -1, 1)
+                covered = np.cumsum(steps, dtype=np.int8)
+                between = slice(int(places[0]), int(places[-1]) + 1)
+                number[between] += covered
+                # as in the original, the sum is rounded from double to single precision
+                time[between] += covered.astype(np.int16) * chip.exposure_time
+            used = np.flatnonzero(number)
+            lengths = np.diff(starts, append=starts[-1:])
+            yield Runs(number[used], time[used], lengths[used])
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Successive pixels with the same number of chips and the same exposure time; all arrays have the shape (n,)."""
+
+    number: np.ndarray
+    """Chips that cover a pixel."""
+    time: np.ndarray
+    """Sum of their exposure times."""
+    length: np.ndarray
+    """Pixels."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +181,14 @@ def measure(footprint: OutlinedFootprint) -> FootprintStatistics:
     """Measure exposure times and numbers of chips on the pixels that they cover."""
     times: Counter[float] = Counter()
     numbers: Counter[float] = Counter()
-    for number, time in footprint.bands():
-        count_numbers(numbers, number)
-        count_numbers(times, time)
+    for runs in footprint.runs():
+        count_numbers(numbers, runs.number, runs.length)
+        count_numbers(times, runs.time, runs.length)
     covered = numbers.total()
     height, width = footprint.meta_wcs.array_shape
     return FootprintStatistics(
         fraction=covered / (height * width),
-        mean_time=tree_mean((time for _, time in footprint.bands()), covered),
+        mean_time=tree_mean((np.repeat(runs.time, runs.length) for runs in footprint.runs()), covered),
         median_time=median(times, np.float32),
         mean_number=sum(number * count for number, count in numbers.items()) / covered,
         median_number=median(numbers, np.int16),

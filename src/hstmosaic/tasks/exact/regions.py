@@ -72,10 +72,35 @@ def smooth(mask: TiledMask) -> TiledMask:
 
 
 def _smooth(data: np.ndarray) -> np.ndarray:
-    closed = data | ndimage.binary_erosion(ndimage.binary_dilation(data, iterations=CLOSING), iterations=CLOSING)
-    opened = ndimage.binary_dilation(ndimage.binary_erosion(closed, iterations=OPENING), iterations=OPENING)
+    closed = data | erode(dilate(data, CLOSING), CLOSING)
+    opened = dilate(erode(closed, OPENING), OPENING)
     smoothed: np.ndarray = ndimage.gaussian_filter(opened.astype(np.float32), sigma=SIGMA) > 0.5
     return smoothed
+
+
+def dilate(mask: np.ndarray, times: int = 1) -> np.ndarray:
+    """Return ``scipy.ndimage.binary_dilation`` of a mask with two dimensions."""
+    for _ in range(times):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        grown[:, 1:] |= mask[:, :-1]
+        grown[:, :-1] |= mask[:, 1:]
+        mask = grown
+    return mask
+
+
+def erode(mask: np.ndarray, times: int = 1) -> np.ndarray:
+    """Return ``scipy.ndimage.binary_erosion`` of a mask with two dimensions; beyond its edges nothing is set."""
+    for _ in range(times):
+        shrunk = mask.copy()
+        shrunk[[0, -1]] = shrunk[:, [0, -1]] = False
+        shrunk[1:] &= mask[:-1]
+        shrunk[:-1] &= mask[1:]
+        shrunk[:, 1:] &= mask[:, :-1]
+        shrunk[:, :-1] &= mask[:, 1:]
+        mask = shrunk
+    return mask
 
 
 def _undecided(mask: TiledMask, row: int) -> np.ndarray:
@@ -128,7 +153,7 @@ def find_edges(mask: TiledMask) -> list[np.ndarray]:
         )
         y, x = top - rows.start + 1, left - columns.start + 1
         ring[y : y + window.shape[0], x : x + window.shape[1]] = window
-        edges = np.argwhere((ring & ~ndimage.binary_erosion(ring))[1:-1, 1:-1])
+        edges = np.argwhere((ring & ~erode(ring))[1:-1, 1:-1])
         labels = 1 if part.labels is None else part.labels[edges[:, 0], edges[:, 1]].astype(int)
         owners.append(np.broadcast_to(groups[part.first + labels - 1], len(edges)))
         found.append(edges + np.array([rows.start, columns.start]))

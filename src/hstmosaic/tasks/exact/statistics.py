@@ -106,9 +106,20 @@ def median(counts: Counter[float], dtype: type[np.generic]) -> np.generic:
     return found
 
 
-def count_numbers(counts: Counter[float], numbers: np.ndarray) -> None:
-    """Add a piece of a sequence to its counts."""
-    values, times = np.unique(numbers, return_counts=True)
+def count_numbers(counts: Counter[float], numbers: np.ndarray, repeats: np.ndarray) -> None:
+    """Add a piece of a sequence to its counts.
+
+    Parameters
+    ----------
+    counts : Counter of float
+        Counts to add to.
+    numbers : numpy.ndarray
+        The piece, shape (n,).
+    repeats : numpy.ndarray of int
+        How often each number comes in the sequence, shape (n,).
+    """
+    values, places = np.unique(numbers, return_inverse=True)
+    times = np.bincount(places, repeats, len(values)).astype(np.int64)
     for value, number in zip(values.tolist(), times.tolist(), strict=True):
         counts[value] += number
 

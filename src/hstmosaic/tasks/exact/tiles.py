@@ -114,9 +114,11 @@ class _Joints:
 
     def join(self, one: np.ndarray, other: np.ndarray) -> None:
         """Connect nodes side by side; -1 means none."""
-        both = (one >= 0) & (other >= 0)
-        if both.any():
-            self._pairs.append(np.unique(np.stack([one[both], other[both]]), axis=1))
+        pairs = np.stack([one, other])
+        pairs = pairs[:, (one >= 0) & (other >= 0)]
+        if pairs.shape[1]:
+            # nodes along a side mostly repeat
+            self._pairs.append(pairs[:, np.append(True, (pairs[:, 1:] != pairs[:, :-1]).any(axis=0))])
 
     def groups(self) -> np.ndarray:
         """Return the number of its group for each node."""
