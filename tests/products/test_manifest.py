@@ -7,7 +7,7 @@ import pytest
 from hstmosaic.plan.checks import Exclusion
 from hstmosaic.products.gather import Gathered
 from hstmosaic.products.manifest import Failure, Manifest, UsedExposure, manifest_from_json, manifest_text
-from hstmosaic.products.seams import Seams
+from hstmosaic.products.seams import PairStep, Seams
 from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 MOSAIC = Gathered(
@@ -31,7 +31,11 @@ MANIFEST = Manifest(
     failures=(Failure(None, "sbatch refuses", "foo_run/logs/run.jsonl"),),
     registration=(Registered("wfc3_ir_f160w", "wfc3_uvis_f606w", 40, 3.0, -4.0, 0.2),),
     stars=(StarsMeasured("wfc3_ir_f160w", 21, 0.153),),
-    seams={"wfc3_ir_f160w": Seams(0.02, "a_flt.fits", 0.001, 3)},
+    seams={
+        "wfc3_ir_f160w": Seams(
+            0.02, "a_flt.fits", 0.001, 3, (PairStep("a_flt.fits", "b_flt.fits", 0.02, 0.001, 0.04),), 0.05
+        )
+    },
 )
 
 

@@ -56,13 +56,13 @@ def exposure_counts(outlines: Sequence[Outline], small: Decimated) -> np.ndarray
     for outline in outlines:
         inside = np.zeros(counts.shape, bool)
         for chip in outline.chips:
-            _fill(inside, to_pixels(small.wcs, chip))
+            fill_polygon(inside, to_pixels(small.wcs, chip))
         counts += inside
     return np.where(small.covered, counts, 0).astype(np.float32)
 
 
-def _fill(inside: np.ndarray, corners: np.ndarray) -> None:
-    """Mark the pixels whose centres a polygon contains."""
+def fill_polygon(inside: np.ndarray, corners: np.ndarray) -> None:
+    """Mark the pixels whose centres a polygon (x, y) contains; nothing if a corner is not finite."""
     if not np.isfinite(corners).all():
         return
     limits = np.array(inside.shape[::-1])

@@ -11,10 +11,11 @@ from hstmosaic.products.decimate import decimate
 from hstmosaic.products.exposure_counts import draw_counts, exposure_counts
 from hstmosaic.products.layer_marks import layer_colors, layer_title
 from hstmosaic.products.measurements import Measurements, measure
-from hstmosaic.products.orient import north_up
+from hstmosaic.products.orient import north_up, pixel_size
 from hstmosaic.products.picture_list import Embedded, Extra
 from hstmosaic.products.preview import draw_preview
-from hstmosaic.products.seams import Seams, measure_seams
+from hstmosaic.products.seam_map import draw_seams
+from hstmosaic.products.seams import LISTED, LocalSteps, Seams, measure_seams, noise_per_detector_pixel
 from hstmosaic.products.sky_coverage import coverage_map
 from hstmosaic.products.sky_levels import SkyLevel, sky_levels, subtracted_skies
 from hstmosaic.products.sky_regions import ds9_text, exposure_regions
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hstmosaic.plan.layers import Layer, Product
+    from hstmosaic.plan.outlines import Outline
     from hstmosaic.products.decimate import Decimated
     from hstmosaic.products.run_record import RunRecord
 
@@ -107,7 +109,7 @@ def draw_layer(record: RunRecord, layer: Layer) -> DrawnLayer:
             used = [record.plan.exposure(name) for name in record.used(layer)]
             subtracted = subtracted_skies(record.output / product.name)
             drawn.skies = sky_levels(subtracted, used)
-            drawn.seams = measure_seams(used, subtracted, small.wcs)
+            _seams(drawn, layer, small, measure_seams(used, subtracted, small.wcs))
             drawn.filter = Filter(layer.filter.upper(), small)
     return drawn
 
@@ -143,10 +145,33 @@ def _preview(drawn: DrawnLayer, layer: Layer, product: Product, small: Decimated
     drawn.embed("weight", preview.weight_image(), f"{title}: weight of each pixel of the mosaic", name, layer.name)
 
 
+def _outlines(drawn: DrawnLayer, layer: Layer) -> list[Outline]:
+    used = set(drawn.record.used(layer))
+    return [outline for outline in drawn.record.outlines if outline.name in used]
+
+
+def _seams(drawn: DrawnLayer, layer: Layer, small: Decimated, measured: tuple[Seams, LocalSteps] | None) -> None:
+    """Record the steps of the background and show where they are; None without overlaps."""
+    if measured is None:
+        return
+    seams, local = measured
+    exposure = drawn.record.plan.exposure(seams.exposure)
+    noise = noise_per_detector_pixel(small.noise, pixel_size(small.wcs) / small.factor, exposure)
+    drawn.seams = replace(seams, pairs=seams.pairs[:LISTED], noise=noise)
+    outlines = _outlines(drawn, layer)
+    if not (outlines and seams.pairs and len(local.squares)):
+        return
+    worst = seams.pairs[0]
+    words = (
+        f"{layer_title(layer.name)}: steps of the background where exposures overlap, largest between {worst.first} "
+    )
+    words += f"and {worst.second}, {worst.largest:.2g} e\N{SUPERSCRIPT MINUS}/s"
+    drawn.embed("seams", draw_seams(drawn.seams, local, outlines, north_up(small)), words, "", layer.name)
+
+
 def _count(drawn: DrawnLayer, layer: Layer, small: Decimated) -> None:
     """Show the number of exposures at each place, from their outlines."""
-    used = set(drawn.record.used(layer))
-    outlines = [outline for outline in drawn.record.outlines if outline.name in used]
+    outlines = _outlines(drawn, layer)
     if not outlines:
         return
     counts = exposure_counts(outlines, small)

@@ -39,7 +39,7 @@ class Embedded:
     file: str
     """Name in the folder of pictures."""
     kind: str
-    """``science``, ``weight``, ``counts``, ``colour`` or ``footprints``."""
+    """``science``, ``weight``, ``counts``, ``seams``, ``colour`` or ``footprints``."""
     alt: str
     """Description of its content."""
     width: int
