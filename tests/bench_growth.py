@@ -96,10 +96,16 @@ def measured(exposures: Path) -> dict[str, object]:
         "wall_s": round(outcome.ended - outcome.started, 1),
         "cpu_s": round(cpu + children.ru_utime + children.ru_stime, 1),
         "driver_cpu_s": round(cpu, 1),
-        "driver_peak_mb": round(own.ru_maxrss * 1024 / 1e6),
+        "driver_peak_mb": round(peak_rss_mb()),
         "stages_cpu_s": {name: round(seconds, 1) for name, seconds in stages.items()},
         "stages_peak_mb": {name: round(peak) for name, peak in peaks.items()},
     }
+
+
+def peak_rss_mb() -> float:
+    """Return the peak memory of this process; getrusage would count that of the process that started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def exponents(rows: list[dict[str, object]]) -> dict[str, float]:

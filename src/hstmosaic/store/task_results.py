@@ -5,7 +5,7 @@ Tasks write ``to_dict``; ``from_dict`` reads it, or the same from JSON. Unknown 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.drizzle_steps import DrizzleSteps
@@ -119,6 +119,17 @@ class SourcesResult:
 
 
 @dataclass(frozen=True)
+class MosaicSource:
+    """A compact source in a mosaic."""
+
+    x: float
+    """From the reference pixel of the grid, pixels."""
+    y: float
+    fwhm: float | None
+    """Width along its mean axis, pixels; None where it cannot be measured."""
+
+
+@dataclass(frozen=True)
 class DrizzleResult:
     """The products of a task that drizzles."""
 
@@ -127,16 +138,20 @@ class DrizzleResult:
     parameters: dict[str, Parameters] = field(default_factory=dict)
     """Parameters of AstroDrizzle, by name of the mosaic."""
     steps: DrizzleSteps = field(default_factory=DrizzleSteps)
+    sources: tuple[MosaicSource, ...] = ()
+    """Compact sources of the mosaic on the finest grid."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON can have it."""
-        return asdict(self)
+        rows = [(source.x, source.y, source.fwhm) for source in self.sources]
+        return asdict(replace(self, sources=())) | {"sources": rows}
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> DrizzleResult:
         """Read what `to_dict` returns; missing parts, as of a failed task, are empty."""
         steps = DrizzleSteps.from_dict(raw["steps"]) if "steps" in raw else DrizzleSteps()
-        return cls(_files(raw), dict(raw.get("parameters", {})), steps)
+        sources = tuple(MosaicSource(*row) for row in raw.get("sources", ()))
+        return cls(_files(raw), dict(raw.get("parameters", {})), steps, sources)
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,11 @@ class DrizzleSpec:
     kind: str = "drizzle"
 
     @property
+    def finest(self) -> str:
+        """Return the name of the mosaic on the finest grid."""
+        return self.areas[-1][0]
+
+    @property
     def in_boxes(self) -> bool:
         """Return whether boxes are drizzled one by one."""
         return not self.whole and is_divisible(dict(self.parameters))

@@ -16,6 +16,7 @@ from hstmosaic.tasks.boxes.boxes import BoxFiles, lay_out, make_box
 from hstmosaic.tasks.boxes.records import Box, read_box, read_mosaic, write_record
 from hstmosaic.tasks.drizzle import RECORDS, cut_tiles, finish_assembled, own_records, run_upstream
 from hstmosaic.tasks.finish import finish_file
+from hstmosaic.tasks.mosaic_stars import find_stars
 
 if TYPE_CHECKING:
     from hstmosaic.store.task_specs import AssembleSpec, BoxSpec, PrepareSpec
@@ -109,7 +110,8 @@ def assemble_layer(spec: AssembleSpec) -> TaskResult:
         assembled = assemble(task.work / name, mosaic, files, Path(name), its.all_cards, its.history)
         made.append(finish_assembled(spec.layer, Path(name), assembled))
     earlier = prepared.read(PrepareResult)
-    result = DrizzleResult((*made, *cut_tiles(spec.layer)), earlier.parameters, earlier.steps)
+    sources = find_stars(Path(spec.layer.finest))
+    result = DrizzleResult((*made, *cut_tiles(spec.layer)), earlier.parameters, earlier.steps, sources)
     return TaskResult(ok=True, data=result.to_dict(), warnings=prepared.warnings)
 
 

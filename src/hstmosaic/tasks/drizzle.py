@@ -23,6 +23,7 @@ from hstmosaic.tasks.boxes.prepare import Recorder
 from hstmosaic.tasks.cut import cut_tile
 from hstmosaic.tasks.fallbacks import joined, read_warnings
 from hstmosaic.tasks.finish import finish_file, finish_fits, refer_npixfrac
+from hstmosaic.tasks.mosaic_stars import find_stars
 from hstmosaic.tasks.planes import add_planes
 from hstmosaic.tasks.upstream import drizzling
 from hstmosaic.tasks.upstream.memory import OutOfMemoryError
@@ -78,7 +79,8 @@ def drizzle(spec: DrizzleSpec) -> TaskResult:
     ran = run_upstream(spec)
     if isinstance(ran, TaskResult):
         return ran
-    made = DrizzleResult(_finish(spec, ran.warnings, ran.recorder), ran.parameters, ran.steps)
+    files = _finish(spec, ran.warnings, ran.recorder)
+    made = DrizzleResult(files, ran.parameters, ran.steps, find_stars(Path(spec.finest)))
     return TaskResult(ok=True, data=made.to_dict(), warnings=ran.warnings)
 
 

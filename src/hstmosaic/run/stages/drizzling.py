@@ -127,18 +127,20 @@ def gather(run: Run, drizzled: DrizzledLayer) -> None:
         The layer.
     """
     layer, ended = drizzled.layer, drizzled.ended
+    made = ended.result.read(DrizzleResult)
     if drizzled.published is not None:
         run.results.gathered += drizzled.published
+        run.results.sources[layer.name] = made.sources
         words = f"{layer.name} was finished before"
         run.events.emit(Reused(layer.name, ended.directory.name), words)
         return
     move = move_products if run.options.stub else gather_layer
-    made = ended.result.read(DrizzleResult).files
     try:
-        run.results.gathered += move(layer, drizzled.used, made, ended.directory.path, run.directory.output)
+        run.results.gathered += move(layer, drizzled.used, made.files, ended.directory.path, run.directory.output)
     except (ProductError, OSError) as error:
         run.fail(layer, str(error), ended.directory)
         return
+    run.results.sources[layer.name] = made.sources
     if not run.options.keep_work:
         for part in (*drizzled.parts, ended):
             part.directory.remove_work()

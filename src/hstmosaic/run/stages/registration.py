@@ -10,7 +10,7 @@ import numpy as np
 from hstmosaic.plan.catalog_replies import reply_name
 from hstmosaic.plan.catalog_table import CatalogTable
 from hstmosaic.plan.star_widths import STAR_WIDTHS
-from hstmosaic.products.registration import MosaicStars, find_stars, measure_registration, star_width
+from hstmosaic.products.registration import measure_registration, mosaic_stars, star_width
 from hstmosaic.store.stage_events import Registered, StarsMeasured
 
 if TYPE_CHECKING:
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hstmosaic.plan.layers import Layer
+    from hstmosaic.products.registration import MosaicStars
     from hstmosaic.run.stages.run_state import Run
     from hstmosaic.store.events import EventLog
-
-_NONE = MosaicStars(np.empty((0, 2)), np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -37,19 +36,20 @@ class CheckedMosaic:
 
 
 def check_mosaics(run: Run, layers: Sequence[Layer]) -> None:
-    """Measure stars in the mosaics of a run: their widths, and their offsets from other mosaics and the catalogue.
+    """Measure the widths of the stars in the mosaics of a run, and their offsets from other mosaics and the catalogue.
 
     Parameters
     ----------
     run : Run
-        The run; its results receive the measurements, and its events report them.
+        The run; its results hold the sources of the mosaics and receive the measurements, which its events report.
     layers : sequence of Layer
-        The layers, as drizzled; those whose mosaic is missing are ignored.
+        The layers, as drizzled; those without a mosaic are ignored.
     """
-    mosaics = {layer.name: mosaic for layer in layers if (mosaic := _checked(run, layer)).path.is_file()}
-    stars = {layer: stars_of(mosaic.path) for layer, mosaic in mosaics.items()}
+    found = run.results.sources
+    mosaics = {layer.name: _checked(run, layer) for layer in layers if layer.name in found}
+    stars = {layer: mosaic_stars(mosaic.path, found[layer]) for layer, mosaic in mosaics.items()}
     run.results.stars += measure_widths(mosaics, stars, run.events)
-    run.results.registration += report_registration({layer: found.places for layer, found in stars.items()}, run.events)
+    run.results.registration += report_registration({layer: its.places for layer, its in stars.items()}, run.events)
     catalog = _catalog(run)
     if catalog is not None:
         run.results.registration += report_catalog(mosaics, stars, catalog, run.events)
@@ -119,14 +119,6 @@ def _checked(run: Run, layer: Layer) -> CheckedMosaic:
     days = float(np.average([exposure.expstart for exposure in exposures], weights=weights))
     path = run.directory.output / product.name
     return CheckedMosaic(path, layer.detector, product.grid.scale, 2000.0 + (days - 51544.5) / 365.25)
-
-
-def stars_of(path: Path) -> MosaicStars:
-    """Return the stars of a mosaic; none of one that cannot be read, which the verification of products reports."""
-    try:
-        return find_stars(path)
-    except (OSError, KeyError, ValueError):
-        return _NONE
 
 
 def _catalog(run: Run) -> CatalogTable | None:

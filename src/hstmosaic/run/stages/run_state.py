@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hstmosaic.store.pixel_repair import PixelRepair
     from hstmosaic.store.run_directory import RunDirectory, TaskDirectory
     from hstmosaic.store.stage_events import Registered, StarsMeasured
+    from hstmosaic.store.task_results import MosaicSource
 
 
 @dataclass
@@ -40,6 +41,8 @@ class Results:
     """None until the alignment has ended."""
     registration: list[Registered] = field(default_factory=list)
     """Offsets of mosaics from each other and from the catalogue."""
+    sources: dict[str, tuple[MosaicSource, ...]] = field(default_factory=dict)
+    """Compact sources of mosaics, by layer."""
     stars: list[StarsMeasured] = field(default_factory=list)
     """Widths of stars in mosaics."""
     pictures: list[Gathered] | None = None
