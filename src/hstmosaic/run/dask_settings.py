@@ -10,6 +10,14 @@ from hstmosaic.errors import ProfileError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+QUIET: Mapping[str, object] = {
+    "distributed.worker.memory.terminate": False,
+    # the defaults wake event loops two hundred times a second, for statistics that nobody reads
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.tick.interval": "1s",
+    "distributed.worker.profile.enabled": False,
+}
+"""Settings of all clusters."""
 _NEXT_STEP = "correct or remove the file in ~/.config/dask, or the variable that begins with DASK_"
 
 

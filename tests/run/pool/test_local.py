@@ -84,6 +84,21 @@ def start(pool, events, tmp_path):
     return start
 
 
+def test_an_idle_pool_wakes_up_rarely(pool):
+    cluster = pool.client.cluster
+    servers = [cluster.scheduler, *cluster.workers.values()]
+    intervals_ms = [callback.callback_time for server in servers for callback in server.periodic_callbacks.values()]
+    assert len(intervals_ms) > 5
+    assert sum(1000 / interval for interval in intervals_ms) < 30
+
+
+def test_web_pages_of_the_pool_are_for_this_host_alone(pool):
+    cluster = pool.client.cluster
+    for server in [cluster.scheduler, *cluster.workers.values()]:
+        addresses = [each.getsockname()[0] for each in server.http_server._sockets.values()]
+        assert addresses == ["127.0.0.1"]
+
+
 def retries(events):
     return [(event.data["cause"], event.data["memory_mb"]) for event in events if event.kind == "retrying"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask
+import distributed
 from distributed import Client, LocalCluster
 
 from hstmosaic.errors import ClusterError
-from hstmosaic.run.dask_settings import dask_defaults, find_address
+from hstmosaic.run.dask_settings import QUIET, dask_defaults, find_address
 from hstmosaic.run.node.losses import Cause, Loss
 from hstmosaic.run.node.zygote import close_zygote
 from hstmosaic.run.pool.dask_workers import RESUME_STEP, workers_of
@@ -28,8 +29,16 @@ if TYPE_CHECKING:
 MEMORY = "MB"
 """Name of the Dask resource that holds the memory of a worker for tasks, 10^6 bytes."""
 _GIVEN = "memory_mb"
+_LOOPBACK = "127.0.0.1:0"
 _ATTEMPTS_FOR_MEMORY = 2
 """The second attempt has all the memory of a worker, so no other task runs there."""
+
+
+class LoopbackWorker(distributed.Worker):
+    """A worker of this process; Dask would serve its web pages to other hosts."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options | {"dashboard_address": _LOOPBACK})
 
 
 class FixedWorkers:
@@ -129,16 +138,17 @@ def local_cluster(
         Of its one worker. On leaving, running tasks are killed.
     """
     memory = usable_memory() if memory_mb is None else Memory(_GIVEN, memory_mb)
-    quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
     find_address()  # nothing leaves this process, so that it does not matter which one it is
     with (
-        dask.config.set(dask_defaults() | quiet),
+        dask.config.set({**dask_defaults(), **QUIET}),
         LocalCluster(
             n_workers=1,
             threads_per_worker=workers or cores(),
             processes=False,
             memory_limit=0,
-            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},  # importing what draws its diagrams takes a second
+            dashboard_address=_LOOPBACK,
+            worker_class=LoopbackWorker,
             resources={MEMORY: memory.mb},
             protocol="inproc://",
             silence_logs=50,

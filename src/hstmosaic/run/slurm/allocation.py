@@ -22,7 +22,7 @@ from distributed.diagnostics.plugin import SchedulerPlugin
 from distributed.exceptions import WorkerStartTimeoutError
 
 from hstmosaic.errors import ClusterError, OutputError
-from hstmosaic.run.dask_settings import address_note
+from hstmosaic.run.dask_settings import QUIET, address_note
 from hstmosaic.run.jobqueue import SLURMRunner
 from hstmosaic.run.pool.local import MEMORY
 from hstmosaic.run.pool.machine_limits import MB_PER_MIB, usable_memory
@@ -107,8 +107,7 @@ def allocation_client(
     if rank != 1:
         # the runner ends scheduler and workers by this signal when the driver has shut them down
         signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    quiet = {"distributed.worker.memory.terminate": False, "distributed.admin.system-monitor.interval": "10s"}
-    with dask.config.set(quiet | dict(profile.dask)):
+    with dask.config.set({**QUIET, **profile.dask}):
         interface = dask.config.get("jobqueue.slurm.interface", None)
         if note := address_note():
             warn(note)
@@ -120,6 +119,7 @@ def allocation_client(
                     "security": keys,
                     "protocol": "tls://",
                     "interface": interface,
+                    "dashboard": False,
                     "dashboard_address": "127.0.0.1:0",
                     "plugins": (EndWithDriver(),),
                 },

@@ -12,23 +12,22 @@ from typing import TYPE_CHECKING, Any
 from distributed import Scheduler
 from distributed.core import Status
 
+from hstmosaic.run.dask_settings import QUIET
 from hstmosaic.run.jobqueue import SLURMCluster, SLURMJob
 from hstmosaic.run.slurm.answers import plain, rejection_message
 from hstmosaic.run.slurm.commands import CALL_SECONDS, NOT_FOR_SBATCH, NOT_FOR_SCANCEL, PARSABLE, own_jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hstmosaic.run.pool.placement import JobSize
 
 _HEARTBEAT_SECONDS = 5.0
 _SYNC_SECONDS = 60.0
-QUIET = {
+SETTINGS: Mapping[str, object] = {
+    **QUIET,
     "distributed.scheduler.work-stealing": False,
     "distributed.scheduler.worker-ttl": "2 minutes",
-    "distributed.worker.memory.terminate": False,
-    # the default wakes the driver's event loop fifty times a second, for statistics that nobody reads
-    "distributed.admin.system-monitor.interval": "10s",
-    "distributed.admin.tick.interval": "1s",
-    "distributed.worker.profile.enabled": False,
     "distributed.client.scheduler-info-interval": "1 minute",
     # hstmosaic watches its jobs itself
     "distributed.deploy.lost-worker-timeout": "7 days",

@@ -16,7 +16,7 @@ from distributed import Client
 from hstmosaic.run.dask_settings import address_note
 from hstmosaic.run.pool.pool import Pool
 from hstmosaic.run.slurm.answers import SlurmCommandError
-from hstmosaic.run.slurm.cluster import QUIET, QuietScheduler, SizedCluster
+from hstmosaic.run.slurm.cluster import SETTINGS, QuietScheduler, SizedCluster
 from hstmosaic.run.slurm.commands import cancel, queue
 from hstmosaic.run.slurm.jobs import check_path, config, job_limits, job_name, job_options
 from hstmosaic.run.slurm.tls import run_keys
@@ -78,7 +78,7 @@ def slurm_pool(
     """
     check_path(directory.path)
     keys, logs = directory.keys, directory.job_logs
-    with dask.config.set(QUIET | dict(profile.dask)):
+    with dask.config.set({**SETTINGS, **profile.dask}):
         name, limits = job_name(directory), job_limits(profile)
         if note := address_note():
             events.emit(Note(), note, "warning")
