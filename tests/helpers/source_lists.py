@@ -47,6 +47,18 @@ class Lists:
             rows.append([*left.mean(axis=0), np.hypot(*left.T).max()])
         return np.array(rows)
 
+    def difference(self, solution, one, other):
+        """Return the distance of two exposures in the middle of their overlap, or of each if they have none, mas."""
+        outlines = [self.exposures[index].outline for index in (one, other)]
+        low, high = np.max([o.min(axis=0) for o in outlines], axis=0), np.min([o.max(axis=0) for o in outlines], axis=0)
+        middles = [(low + high) / 2] * 2 if (low < high).all() else [o.mean(axis=0) for o in outlines]
+        errors = []
+        for index, middle in zip((one, other), middles, strict=True):
+            place = middle[None]
+            found = correct(place, self.exposures[index], solution.exposures[index].correction)
+            errors.append(found - self.true_places[index](place))
+        return 1000 * float(np.hypot(*(errors[0] - errors[1])[0]))
+
     def with_stars(self, **changes):
         """Return the field with another catalogue."""
         return replace(self, stars=replace(self.stars, **changes))

@@ -154,3 +154,17 @@ def test_formal_errors_are_true_errors():
     ratios = np.abs(np.concatenate(ratios))
     assert 0.60 < np.mean(ratios < 1) < 0.76
     assert np.mean(ratios < 3) > 0.98
+
+
+def test_formal_errors_are_true_with_few_stars():
+    ratios = []
+    for seed in range(16):
+        lists = source_lists(seed, THREE[:2], density=1.1, junk=5.0)
+        solution = solve(lists.exposures, lists.stars)
+        if solution.absolute:
+            formal = np.array([found.errors for found in solution.exposures]) * 1000
+            ratios.append((lists.errors(solution)[:, :2] / formal)[np.isfinite(formal)])
+    ratios = np.abs(np.concatenate(ratios))
+    assert len(ratios) > 50
+    assert np.sqrt(np.mean(ratios**2)) < 1.1
+    assert ratios.max() < 3.5

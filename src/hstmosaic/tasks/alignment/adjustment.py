@@ -135,12 +135,14 @@ def adjust(
     for axis, (cross, pull) in enumerate(kept):
         moves = inverse @ (cross @ solution + pull)
         residuals[:, axis] = measured[:, axis] + design[axis] @ solution - stars @ moves
-    leverage = (stars @ inverse).multiply(stars).sum(axis=1)
+    covariances = _covariances(factors, size, len(exposures))
+    by_stars = 1 - weights * np.asarray((stars @ inverse).multiply(stars).sum(axis=1))
+    by_exposures = weights * by_stars**2 * _variances(design, covariances, observations)
     return Adjusted(
         corrections=solution[: _EACH * len(exposures)].reshape(-1, _EACH),
-        covariances=_covariances(factors, size, len(exposures)),
+        covariances=covariances,
         residuals=residuals,
-        freedom=np.clip(1 - weights * np.asarray(leverage), 0, 1),
+        freedom=np.clip(by_stars - by_exposures, 0, 1),
         deviations=(links @ solution).reshape(-1, _EACH)[:, :2],
     )
 
@@ -230,6 +232,17 @@ def _star_blocks(observations: Observations, anchors: Anchors, weights: Floats, 
         ),
         shape=(2 * count, 2 * count),
     )
+
+
+def _variances(design: Sequence[sparse.csr_array], covariances: Floats, observations: Observations) -> Floats:
+    """Return the variance of each observed position by the errors of its exposure's correction, mean of both axes."""
+    total = np.zeros(len(observations.exposure))
+    for columns in design:
+        for index in np.unique(observations.exposure):
+            rows = np.flatnonzero(observations.exposure == index)
+            own = columns[rows, _EACH * index : _EACH * index + _EACH].toarray()
+            total[rows] += np.einsum("ni,ij,nj->n", own, covariances[index], own) / 2
+    return total
 
 
 def _covariances(factors: splu, size: int, count: int) -> Floats:

@@ -26,6 +26,8 @@ _UNLIKELY = 1e-3
 """Probability below which matches of an exposure near its expected place are no chance."""
 _EXPECTED = 5.0
 """Weight of the errors that are assumed for detections, in units of degrees of freedom of the residuals."""
+_FACTORS = (0.1, 10.0)
+"""Smallest and largest ratio of the errors of detections to those listed."""
 _FEWEST = 4
 """Matches from which their scatter is known."""
 _LOOSE = 4.0
@@ -168,18 +170,17 @@ class _Solver:
         )
 
     def _learn_errors(self, observations: Observations, adjusted: Adjusted) -> None:
-        """Scale errors of detections to what the residuals are like."""
-        scaled = (
-            np.abs(adjusted.residuals) / (observations.errors * np.sqrt(np.maximum(adjusted.freedom, 1e-3)))[:, None]
-        )
+        """Scale the listed errors of detections to what the residuals are like."""
         for index in self.included:
             rows = np.flatnonzero((observations.exposure == index) & (adjusted.freedom > 0.05))
             if not len(rows):
                 continue
+            listed = self.exposures[index].errors[observations.source[rows]]
+            scaled = np.abs(adjusted.residuals[rows]) / (listed * np.sqrt(adjusted.freedom[rows]))[:, None]
             freedom = float(adjusted.freedom[rows].sum())
-            factor = 1.4826 * float(np.median(scaled[rows]))
-            factor = np.sqrt((_EXPECTED + freedom * factor**2) / (_EXPECTED + freedom))
-            self.errors[index] = self.errors[index] * np.clip(factor, 0.5, 3.0)
+            square = (1.4826 * float(np.median(scaled))) ** 2
+            factor = np.sqrt((_EXPECTED + freedom * square) / (_EXPECTED + freedom))
+            self.errors[index] = self.exposures[index].errors * np.clip(factor, *_FACTORS)
 
     def _learn_jitter(self, observations: Observations, anchors: Anchors) -> None:
         """Estimate by how much detections are farther from the catalogue than both errors allow.
