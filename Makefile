@@ -92,6 +92,7 @@ lock:  ## write the lock files from pyproject.toml (needs uv; LOCK_OPTIONS=--upg
 clean:  ## remove what make created, except mosaics
 	rm -rf .venv build dist demo docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf src/*.egg-info src/hstmosaic/tasks/boxes/*.so
 
 .venv/.locked: container/lock.txt
 	@test "$$(uname -s)" = Linux || { echo "make: hstmosaic needs Linux; elsewhere, use an image (docs/images.md)"; exit 1; }
@@ -106,7 +107,8 @@ clean:  ## remove what make created, except mosaics
 	@$(BIN)/python -m pip install -qq --require-hashes -r container/lock.txt
 	@touch $@
 
-.venv/.stamp: .venv/.locked pyproject.toml
+# An edited kernel is compiled again.
+.venv/.stamp: .venv/.locked pyproject.toml setup.py $(wildcard src/hstmosaic/tasks/boxes/square*.[ch])
 	@$(BIN)/python -m pip install -qq --no-build-isolation --no-deps -e .
 	@touch $@
 

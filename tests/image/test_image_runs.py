@@ -117,6 +117,7 @@ def test_the_doctor_compares_inside_and_outside(image, tmp_path):
     for where in image.sif, image.name:
         assert f"{where} has the same versions" in output_of(*outside, "--image", where)
     inside = output_of(*image.podman("doctor", "--output-dir", "/tmp"))
+    assert "ok    drizzle kernel: the one of hstmosaic\n" in inside
     here = output_of(*outside).splitlines()[0]
     assert inside.splitlines()[0].startswith(f"{here}; image {image.name}@sha256:")
 

@@ -24,12 +24,23 @@ def examined(monkeypatch, tmp_path):
     return examine
 
 
-def test_a_healthy_machine_passes_all_checks(examined):
+def test_a_healthy_machine_passes_all_checks(examined, monkeypatch):
+    monkeypatch.setattr(doctor, "is_compiled", lambda: True)
     findings = examined()
-    assert [str(finding)[:4] for finding in findings.values()] == ["ok  "] * 5
-    assert list(findings) == ["this installation", "output directory", "memory", "cores", "catalogue service"]
+    assert [str(finding)[:4] for finding in findings.values()] == ["ok  "] * 6
+    assert list(findings) == [
+        "this installation", "drizzle kernel", "output directory", "memory", "cores", "catalogue service",
+    ]  # fmt: skip
     assert "MB free" in findings["output directory"].message
     assert "1 source in a test cone" in findings["catalogue service"].message
+
+
+def test_a_missing_kernel_is_a_note(examined, monkeypatch):
+    monkeypatch.setattr(doctor, "is_compiled", lambda: False)
+    monkeypatch.setattr(doctor, "is_possible", lambda: True)
+    kernel = examined()["drizzle kernel"]
+    assert kernel.passed
+    assert str(kernel).startswith("note  drizzle kernel: drizzlepac's, which is slower; install gcc and python3-dev")
 
 
 @pytest.mark.parametrize(("memory_mb", "good"), [(1800, True), (200, False)])

@@ -22,6 +22,7 @@ def test_a_healthy_site(slurm, tmp_path):
     assert [finding.what for finding in findings if not finding.passed] == [], "\n".join(map(str, findings))
     assert [finding.what for finding in findings] == [
         "this installation",
+        "drizzle kernel",
         "output directory",
         "sbatch",
         "partition",
@@ -134,7 +135,7 @@ def test_this_machine_needs_no_slurm(tmp_path, monkeypatch):
     monkeypatch.setenv("ASTROMETRIC_CATALOG_URL", NO_SERVICE)
     findings = examine(load_profile("local"), tmp_path)
     assert [finding.what for finding in findings] == [
-        "this installation", "output directory", "memory", "cores", "catalogue service",
+        "this installation", "drizzle kernel", "output directory", "memory", "cores", "catalogue service",
     ]  # fmt: skip
 
 

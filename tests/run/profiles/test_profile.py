@@ -1,8 +1,5 @@
 """Profiles: keys, overrides and errors."""
 
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import dask.config
@@ -182,15 +179,6 @@ def test_an_unknown_profile_is_an_error_that_lists_all(name, suggestion):
     with pytest.raises(ProfileError) as raised:
         load_profile(name)
     assert raised.value.next_step.startswith(f"{suggestion}give a YAML file or one of these profiles: allocation, ")
-
-
-def test_profiles_are_installed_with_the_package(tmp_path):
-    build = "import flit_core.buildapi, sys; print(flit_core.buildapi.build_wheel(sys.argv[1]))"
-    made = subprocess.run(
-        [sys.executable, "-c", build, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    names = zipfile.ZipFile(tmp_path / made.stdout.split()[-1]).namelist()
-    assert {f"hstmosaic/batch/{name}.yaml" for name in profile_names()} <= set(names)
 
 
 def test_a_binary_file_is_an_error(tmp_path):

@@ -1,4 +1,4 @@
-"""Boxes with drizzlepac's kernel, put together, are the mosaic that it drizzles at once, bit for bit."""
+"""Boxes with either kernel, put together, are the mosaic that it drizzles at once, bit for bit."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -10,7 +10,7 @@ from drizzlepac import adrizzle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hstmosaic.tasks.boxes import geometry, kernel, layout
+from hstmosaic.tasks.boxes import geometry, kernel, layout, own_kernel
 from hstmosaic.tasks.boxes.boxes import lay_out
 from hstmosaic.tasks.boxes.pixels import save_weights
 from hstmosaic.tasks.boxes.records import Box, ChipRecord, MosaicRecord
@@ -106,9 +106,10 @@ def drizzle_at_once(case):
     edge=st.sampled_from([16, 48, 256]),
     pixels=st.sampled_from([3_000, 20_000, 10**9]),
     tasks=st.integers(1, 4),
+    own=st.booleans(),
 )
 @settings(max_examples=60)
-def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset, edge, pixels, tasks):
+def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset, edge, pixels, tasks, own):
     folder = tmp_path_factory.mktemp("case")
     case = make_case(np.random.default_rng(seed), folder, shape, chips, fill, offset)
     expected = drizzle_at_once(case)
@@ -120,6 +121,8 @@ def test_boxes_are_the_mosaic(tmp_path_factory, seed, shape, chips, fill, offset
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "EDGE", edge)
         patch.setattr(kernel, "chip_wcs", lambda _, number, __: case.wcs[number])
+        if not own:
+            patch.setattr(own_kernel, "is_compiled", lambda: False)
         for box in chain(*lay_out(folder, case.record, pixels, tasks)):
             place = slice(box.top, box.bottom), slice(box.left, box.right)
             for array, part in zip(found, kernel.drizzle_box(folder, case.record, box), strict=True):
@@ -153,7 +156,8 @@ def test_boxes_do_not_overlap_and_keep_their_size(tmp_path_factory, seed, shape,
     assert len(found) <= 1 or max(ratio for *_, ratio in case.arrays) < 4
 
 
-def test_a_box_that_indices_cannot_reach_is_refused(tmp_path):
+def test_a_box_that_indices_cannot_reach_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(own_kernel, "is_compiled", lambda: False)
     case = make_case(np.random.default_rng(1), tmp_path, (300, 300), 1, None, 0.0)
     with pytest.raises(ValueError, match="too large for the kernel"):
         kernel.drizzle_box(tmp_path, case.record, Box(0, 1 << 16, 0, 1 << 15))

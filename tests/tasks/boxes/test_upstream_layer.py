@@ -21,13 +21,19 @@ CHILD = """
 import sys
 from pathlib import Path
 from hstmosaic.store.spec_files import spec_from_json
-from hstmosaic.tasks.boxes import layer
+from hstmosaic.tasks.boxes import layer, own_kernel
 from hstmosaic.tasks.drizzle import drizzle
 layer.PIXELS = int(sys.argv[2])
+if sys.argv[3] == "drizzlepac":
+    own_kernel.is_compiled = lambda: False
 result = drizzle(spec_from_json(Path(sys.argv[1]).read_text()))
 assert result.ok, result.error
 """
-HOWS = {"whole": (True, 0), "one box": (False, 10**9), "boxes": (False, 300_000)}
+HOWS = {
+    "whole": (True, 0, "drizzlepac"),
+    "one box": (False, 10**9, "drizzlepac"),
+    "boxes": (False, 300_000, "own"),
+}
 
 
 class Notes:
@@ -68,12 +74,12 @@ def products(request, tmp_path_factory):
     (layer,) = plan.layers
     spec = drizzle_spec(plan, layer, layer.exposures, Notes(), {}, {}, "info")
     made = {}
-    for how, (whole, pixels) in HOWS.items():
+    for how, (whole, pixels, kernel) in HOWS.items():
         folder = root / how
         folder.mkdir()
         spec_file = folder.with_suffix(".json")
         spec_file.write_text(spec_to_json(replace(spec, whole=whole)))
-        command = [sys.executable, "-c", CHILD, str(spec_file), str(pixels)]
+        command = [sys.executable, "-c", CHILD, str(spec_file), str(pixels), kernel]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
         made[how] = {path.name: path.read_bytes() for path in folder.glob("*_dr?.fits")}
