@@ -7,7 +7,7 @@ import pytest
 from astropy.io import fits
 
 from hstmosaic.plan.exposures import read_exposure
-from hstmosaic.products.seams import Seams, measure_seams
+from hstmosaic.products.seams import Seams, group_medians, measure_seams
 from hstmosaic.simulate import simulate_field
 from hstmosaic.simulate.request import requested_field
 
@@ -85,3 +85,12 @@ def test_a_gradient_is_largest_at_the_edge(tmp_path):
 def test_seams_are_read_as_they_were_written(exposures):
     found = measured(exposures, 0.0, STEP, 0.0)
     assert Seams.from_dict(asdict(found)) == found
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_medians_of_groups_are_those_of_numpy(seed):
+    rng = np.random.default_rng(seed)
+    groups = rng.permutation(np.concatenate([np.arange(40), rng.integers(0, 40, 60 * seed)]))
+    values = rng.normal(size=len(groups)).round(1)
+    expected = [np.median(values[groups == k]) for k in range(40)]
+    np.testing.assert_array_equal(group_medians(values, groups), expected)

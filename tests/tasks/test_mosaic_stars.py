@@ -2,11 +2,14 @@
 
 import json
 
+import numpy as np
+import pytest
 from astropy.io import fits
+from scipy import ndimage
 
 from helpers.star_mosaic import mosaic
 from hstmosaic.store.task_results import DrizzleResult
-from hstmosaic.tasks.mosaic_stars import find_stars
+from hstmosaic.tasks.mosaic_stars import find_peaks, find_stars
 
 
 def test_compressed_mosaics_are_read(tmp_path):
@@ -29,3 +32,16 @@ def test_a_mosaic_without_data_has_no_stars(tmp_path):
     with fits.open(path, mode="update") as hdus:
         hdus["WHT"].data[:] = 0
     assert find_stars(path) == ()
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (13, 13), (12, 30), (300, 200)])
+@pytest.mark.parametrize("seed", range(5))
+def test_peaks_are_those_of_filters(shape, seed):
+    rng = np.random.default_rng(seed)
+    image = ndimage.gaussian_filter(rng.normal(size=shape).astype(np.float32), seed)
+    image = np.round(image, 2)  # some neighbours are equal
+    usable = rng.random(shape) > 0.003
+    threshold = float(np.percentile(image, 40))
+    expected = (image == ndimage.maximum_filter(image, 13)) & (image > threshold) & ndimage.minimum_filter(usable, 13)
+    expected[:6] = expected[-6:] = expected[:, :6] = expected[:, -6:] = False
+    np.testing.assert_array_equal(find_peaks(image, threshold, usable), np.nonzero(expected))

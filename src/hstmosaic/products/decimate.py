@@ -119,7 +119,9 @@ def _block_sums(science: fits.ImageHDU, weight: fits.ImageHDU, shape: tuple[int,
         left = columns[0] // factor * factor
         used = slice(left, columns[-1] + 1)
         depth = depth[:, used].astype(np.float32)
-        light = science.section[rows, used].astype(np.float32)
+        # astropy reads parts of rows one by one
+        narrow = 2 * (used.stop - left) < nx
+        light = (science.section[rows, used] if narrow else science.section[rows][:, used]).astype(np.float32)
         good = (depth > 0) & np.isfinite(light)
         depth[~good] = 0
         light[~good] = 0

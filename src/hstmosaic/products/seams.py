@@ -243,7 +243,15 @@ def _samples(
     if not len(positions):
         return np.empty(0, np.int64), np.empty(0)
     cells, inverse = np.unique(_cells(positions, mosaic), return_inverse=True)
-    return cells, np.array([np.median(values[inverse == k]) for k in range(len(cells))])
+    return cells, group_medians(values, inverse)
+
+
+def group_medians(values: Floats, groups: NDArray[np.intp]) -> Floats:
+    """Return the median of each group of values, shape (m,); groups are numbered from 0, none is empty."""
+    values = values[np.lexsort((values, groups))]
+    counts = np.bincount(groups)
+    first = np.cumsum(counts) - counts
+    return np.asarray((values[first + (counts - 1) // 2] + values[first + counts // 2]) / 2)
 
 
 def _segments(chip: fits.ImageHDU) -> tuple[Floats, Floats]:

@@ -81,15 +81,35 @@ def sources(image: NDArray[np.float32], covered: NDArray[np.bool_], most: int) -
     flat = np.where(usable, image - sky, 0)
     smooth = ndimage.gaussian_filter(flat, _SMOOTHING)
     low, middle = np.percentile(smooth[usable], [15.87, 50])
-    peaks = (smooth == ndimage.maximum_filter(smooth, 2 * _HALF + 1)) & (
-        smooth > middle + _SIGNIFICANCE * (middle - low)
-    )
-    peaks &= ndimage.minimum_filter(usable, 2 * _HALF + 1)
-    peaks[:_HALF], peaks[-_HALF:], peaks[:, :_HALF], peaks[:, -_HALF:] = False, False, False, False
-    rows, columns = np.nonzero(peaks)
+    rows, columns = find_peaks(smooth, middle + _SIGNIFICANCE * (middle - low), usable)
     order = np.argsort(-smooth[rows, columns], kind="stable")[:most]
     places = [_centroid(flat, float(columns[k]), float(rows[k])) for k in order]
     return np.array([(*place, _width(flat, *place)) for place in places if place is not None]).reshape(-1, 3)
+
+
+def find_peaks(
+    image: NDArray[np.float32], threshold: float, usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the pixels above a threshold that are the largest of a square of usable pixels.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Pixels, shape (ny, nx).
+    threshold : float
+        In the unit of the image.
+    usable : numpy.ndarray of bool
+        Pixels with data, same shape. The square around a peak has sides of 13 pixels, all of them usable.
+    """
+    rows, columns = np.nonzero(image[_HALF:-_HALF, _HALF:-_HALF] > threshold)
+    rows, columns = rows + _HALF, columns + _HALF
+    steps = np.argwhere(np.ones((2 * _HALF + 1, 2 * _HALF + 1), bool)) - _HALF
+    # neighbours first, so that few pixels are left soon
+    for dy, dx in steps[np.argsort((steps**2).sum(axis=1), kind="stable")]:
+        near = rows + dy, columns + dx
+        kept = (image[rows, columns] >= image[near]) & usable[near]
+        rows, columns = rows[kept], columns[kept]
+    return rows, columns
 
 
 def _centroid(image: NDArray[np.float32], x: float, y: float) -> tuple[float, float] | None:
