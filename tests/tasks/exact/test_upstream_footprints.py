@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 from drizzlepac.haputils import cell_utils, product
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.tasks.exact import footprints, replace
@@ -79,3 +81,22 @@ def test_exposures_outside_of_the_mosaic_have_no_box(exposures):
     footprint = footprints.OutlinedFootprint(mosaic(300, 300, (9000.0, 0.0)))
     footprint.build(exposures)
     assert footprint.bounded_wcs is None
+
+
+@given(
+    angle=st.floats(0, 90),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    scale=st.floats(0.2, 4),
+    limits=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    centre=st.tuples(st.floats(-20, 220), st.floats(-20, 220)),
+)
+@settings(max_examples=300, deadline=None)
+def test_bounds_of_outlines_are_those_of_painted_pixels(angle, size, scale, limits, centre):
+    nx, ny = size
+    edge_x = np.concatenate([np.zeros(ny), np.full(ny, nx - 1), np.arange(nx), np.arange(nx)]) - nx / 2
+    edge_y = np.concatenate([np.arange(ny), np.arange(ny), np.zeros(nx), np.full(nx, ny - 1)]) - ny / 2
+    turn = scale * np.exp(1j * np.deg2rad(angle)) * (edge_x + 1j * edge_y)
+    x = np.clip((turn.real + centre[0]).astype(np.int32), 0, limits[0] - 1)
+    y = np.clip((turn.imag + centre[1]).astype(np.int32), 0, limits[1] - 1)
+    painted = footprints.paint(x, y, 1.0)
+    assert footprints.find_bounds(x, y) == (painted and painted.bounds)

@@ -15,7 +15,7 @@ from stwcs.wcsutil import HSTWCS
 from hstmosaic.tasks.exact.statistics import count_numbers, median, tree_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 BAND = 1 << 23
 """Pixels of the mosaic that are painted at once."""
@@ -94,26 +94,54 @@ def paint(x: np.ndarray, y: np.ndarray, exposure_time: float) -> PaintedChip | N
     return PaintedChip(top, left, height, width, crossings, exposure_time)
 
 
+def find_bounds(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int] | None:
+    """Return the bounds of a chip whose outline is known; None if no pixel is left of it.
+
+    It is not painted where its outline, of which all pixels but those of the last row and column are painted, shows
+    what they are.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray of int
+        Its outline, shape (n,).
+
+    Returns
+    -------
+    tuple of int or None
+        First and last row and first and last column, as `PaintedChip.bounds`.
+    """
+    top, left, last_row, last_column = int(y.min()), int(x.min()), int(y.max()) - 1, int(x.max()) - 1
+    inside = (x <= last_column) & (y <= last_row)
+    rows, columns = y[inside], x[inside]
+    if len(rows) and (rows.min(), rows.max(), columns.min(), columns.max()) == (top, last_row, left, last_column):
+        return top, last_row, left, last_column
+    chip = paint(x, y, 0.0)
+    return None if chip is None else chip.bounds
+
+
+def outlines(names: Iterable[str], mosaic: Any, keyword: str) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Yield the outline of each chip of some exposures that is not outside of a mosaic, and a number of its header."""
+    for name in names:
+        with fits.open(name) as exposure:
+            value = exposure[0].header[keyword]
+            for extension in wcs_functions.get_extns(exposure):
+                pixels = outline(HSTWCS(exposure, ext=extension), mosaic)
+                if pixels is not None:
+                    yield *pixels, value
+
+
 class OutlinedFootprint:
-    """As much of a `drizzlepac.haputils.cell_utils.SkyFootprint` as multi-visit mosaics need."""
+    """As much of a `drizzlepac.haputils.cell_utils.SkyFootprint` as multi-visit mosaics need: its bounding box."""
 
     def __init__(self, meta_wcs: Any, debug: bool = False) -> None:
         self.meta_wcs = meta_wcs
         self.bounded_wcs: Any = None
         self.bounding_box: list[slice] | None = None
-        self.chips: list[PaintedChip] = []
 
     def build(self, expnames: Sequence[str], scale: bool = False, scale_kw: str = "EXPTIME") -> None:
-        """Paint the chips of exposures and find the bounding box of their pixels."""
-        for name in expnames:
-            with fits.open(name) as exposure:
-                time = exposure[0].header[scale_kw]
-                for extension in wcs_functions.get_extns(exposure):
-                    pixels = outline(HSTWCS(exposure, ext=extension), self.meta_wcs)
-                    chip = None if pixels is None else paint(*pixels, time)
-                    if chip is not None:
-                        self.chips.append(chip)
-        bounds = np.array([chip.bounds for chip in self.chips if chip.bounds is not None])
+        """Find the bounding box of the pixels that exposures cover."""
+        found = [find_bounds(x, y) for x, y, _ in outlines(expnames, self.meta_wcs, scale_kw)]
+        bounds = np.array([each for each in found if each is not None])
         if not len(bounds):
             return
         first_row, first_column = map(int, bounds[:, [0, 2]].min(axis=0))
@@ -123,34 +151,11 @@ class OutlinedFootprint:
         self.bounded_wcs.wcs.crpix -= [first_column, first_row]
         self.bounded_wcs.pixel_shape = [last_column - first_column + 1, last_row - first_row + 1]
 
-    def runs(self) -> Iterator[Runs]:
-        """Yield all covered pixels in the order of the array, some rows at a time."""
-        height, _ = self.meta_wcs.array_shape
-        step = max(1, BAND // (max(chip.left + chip.width for chip in self.chips) + 1))
-        for top in range(0, height, step):
-            bottom = min(height, top + step)
-            chips = [chip for chip in self.chips if chip.top < bottom and chip.top + chip.height > top]
-            if not chips:
-                continue
-            left = min(chip.left for chip in chips)
-            stride = max(chip.left + chip.width for chip in chips) - left + 1
-            edges = [chip.edges(top, bottom, left, stride) for chip in chips]
-            starts = np.unique(np.concatenate(edges))
-            number, time = np.zeros(len(starts), np.int16), np.zeros(len(starts), np.float32)
-            for chip, its in zip(chips, edges, strict=True):
-                if not len(its):
-                    continue
-                places = np.searchsorted(starts, its)
-                steps = np.zeros(int(places[-1] - places[0]) + 1, np.int8)
-                steps[places - places[0]] = np.where(np.arange(len(its)) % 2, -1, 1)
-                covered = np.cumsum(steps, dtype=np.int8)
-                between = slice(int(places[0]), int(places[-1]) + 1)
-                number[between] += covered
-                # as in the original, the sum is rounded from double to single precision
-                time[between] += covered.astype(np.int16) * chip.exposure_time
-            used = np.flatnonzero(number)
-            lengths = np.diff(starts, append=starts[-1:])
-            yield Runs(number[used], time[used], lengths[used])
+
+def paint_exposures(names: Iterable[str], mosaic: Any) -> list[PaintedChip]:
+    """Paint the chips of exposures, without those of which no pixel is left."""
+    chips = [paint(x, y, time) for x, y, time in outlines(names, mosaic, "EXPTIME")]
+    return [chip for chip in chips if chip is not None and len(chip.crossings)]
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,35 @@ class Runs:
     """Pixels."""
 
 
+def covered_runs(painted: Sequence[PaintedChip], height: int) -> Iterator[Runs]:
+    """Yield all covered pixels of a mosaic of some height in the order of the array, some rows at a time."""
+    step = max(1, BAND // (max(chip.left + chip.width for chip in painted) + 1))
+    for top in range(0, height, step):
+        bottom = min(height, top + step)
+        chips = [chip for chip in painted if chip.top < bottom and chip.top + chip.height > top]
+        if not chips:
+            continue
+        left = min(chip.left for chip in chips)
+        stride = max(chip.left + chip.width for chip in chips) - left + 1
+        edges = [chip.edges(top, bottom, left, stride) for chip in chips]
+        starts = np.unique(np.concatenate(edges))
+        number, time = np.zeros(len(starts), np.int16), np.zeros(len(starts), np.float32)
+        for chip, its in zip(chips, edges, strict=True):
+            if not len(its):
+                continue
+            places = np.searchsorted(starts, its)
+            steps = np.zeros(int(places[-1] - places[0]) + 1, np.int8)
+            steps[places - places[0]] = np.where(np.arange(len(its)) % 2, -1, 1)
+            covered = np.cumsum(steps, dtype=np.int8)
+            between = slice(int(places[0]), int(places[-1]) + 1)
+            number[between] += covered
+            # as in the original, the sum is rounded from double to single precision
+            time[between] += covered.astype(np.int16) * chip.exposure_time
+        used = np.flatnonzero(number)
+        lengths = np.diff(starts, append=starts[-1:])
+        yield Runs(number[used], time[used], lengths[used])
+
+
 @dataclass(frozen=True)
 class FootprintStatistics:
     """Statistics of the pixels that chips cover."""
@@ -177,18 +211,26 @@ class FootprintStatistics:
     median_number: np.generic
 
 
-def measure(footprint: OutlinedFootprint) -> FootprintStatistics:
-    """Measure exposure times and numbers of chips on the pixels that they cover."""
+def measure(chips: Sequence[PaintedChip], shape: tuple[int, int]) -> FootprintStatistics:
+    """Measure exposure times and numbers of chips on the pixels that they cover.
+
+    Parameters
+    ----------
+    chips : sequence of PaintedChip
+        One at least.
+    shape : tuple of int
+        Height and width of the mosaic.
+    """
+    height, width = shape
     times: Counter[float] = Counter()
     numbers: Counter[float] = Counter()
-    for runs in footprint.runs():
+    for runs in covered_runs(chips, height):
         count_numbers(numbers, runs.number, runs.length)
         count_numbers(times, runs.time, runs.length)
     covered = numbers.total()
-    height, width = footprint.meta_wcs.array_shape
     return FootprintStatistics(
         fraction=covered / (height * width),
-        mean_time=tree_mean((np.repeat(runs.time, runs.length) for runs in footprint.runs()), covered),
+        mean_time=tree_mean((np.repeat(runs.time, runs.length) for runs in covered_runs(chips, height)), covered),
         median_time=median(times, np.float32),
         mean_number=sum(number * count for number, count in numbers.items()) / covered,
         median_number=median(numbers, np.int16),

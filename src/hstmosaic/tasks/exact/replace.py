@@ -13,7 +13,7 @@ from drizzlepac import astrodrizzle
 from drizzlepac.haputils import cell_utils, processing_utils, product
 from stwcs.wcsutil import HSTWCS
 
-from hstmosaic.tasks.exact.footprints import OutlinedFootprint, measure
+from hstmosaic.tasks.exact.footprints import OutlinedFootprint, measure, paint_exposures
 from hstmosaic.tasks.exact.regions import find_outlines
 from hstmosaic.tasks.exact.statistics import PositiveMedian, chunk_mean
 from hstmosaic.tasks.exact.tiles import FULL, TILE, TiledMask
@@ -47,13 +47,12 @@ def measure_footprint(item: Any, save_mask: bool = False) -> None:
         False, as in all calls of multi-visit processing.
     """
     assert not save_mask
-    footprint = OutlinedFootprint(item.meta_wcs)
-    footprint.build([exposure.full_filename for exposure in item.edp_list])
-    if footprint.bounded_wcs is None:
+    chips = paint_exposures([exposure.full_filename for exposure in item.edp_list], item.meta_wcs)
+    if not chips:
         product.log.warning(f"These exposures do not overlap this WCS:\n{item.meta_wcs}")
         item.valid_product = False
         return
-    found = measure(footprint)
+    found = measure(chips, item.meta_wcs.array_shape)
     item.mask_computed = True
     item.mask_kws["NPIXFRAC"][0] = found.fraction
     item.mask_kws["MEANEXPT"][0], item.mask_kws["MEDEXPT"][0] = found.mean_time, found.median_time
