@@ -98,6 +98,14 @@ class Carried(Payload):
 
 
 @dataclass(frozen=True)
+class Imprecise(Payload):
+    """The formal errors of exposures are large."""
+
+    kind = EventKind.IMPRECISE
+    exposures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ExposureMovedFar(Payload):
     """An exposure moved far although its WCS was good."""
 

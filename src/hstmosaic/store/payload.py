@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     ALIGNED = "aligned"
     NOT_ALIGNED = "not aligned"
     CARRIED = "carried"
+    IMPRECISE = "imprecise"
     LARGE_MOVE = "large move"
     DRIZZLING = "drizzling"
     GATHERED = "gathered"

@@ -109,7 +109,7 @@ async def _align(run: Run, plan: Plan, used: Collection[str], sources: Mapping[s
         result = replace(result, cause=error.message.splitlines()[0], no_catalog=not stored.replies)
         if required:
             raise AlignmentError(f"the exposures cannot be aligned: {error.message}", error.next_step)
-    emit_fit(result, run.events)
+    emit_fit(result, run.events, {exposure.name for exposure in order if exposure.detector == "ir"})
     if required:
         _check_all_aligned(result)
     exposures = {name: work / name for name in result.exposures}

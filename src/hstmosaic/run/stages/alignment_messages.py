@@ -12,22 +12,39 @@ from hstmosaic.store.alignment_events import (
     ExposureAligned,
     ExposureMovedFar,
     ExposureNotAligned,
+    Imprecise,
     MovedFar,
     NotAligned,
 )
-from hstmosaic.store.alignment_results import CARRIED, LARGE_MOVE, AlignmentResult, ExposureFit
+from hstmosaic.store.alignment_results import CARRIED, FITTED, LARGE_MOVE, AlignmentResult, ExposureFit
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from hstmosaic.store.events import EventLog
 
 PLACED_MOVE = 50.0
 """Mas from which the correction of an exposure is remarkable that was aligned to Gaia before."""
+PRECISION, PRECISION_IR = 2.0, 4.0
+"""Mas: formal errors above these are remarkable; the second for WFC3/IR, whose pixels are larger."""
+_NAMED = 4
+"""Exposures that one message names."""
 _GAIA = "GAIA"
 
 
-def emit_fit(found: AlignmentResult, events: EventLog) -> None:
-    """Report the outcome of the alignment."""
+def emit_fit(found: AlignmentResult, events: EventLog, infrared: Collection[str] = ()) -> None:
+    """Report the outcome of the alignment.
+
+    Parameters
+    ----------
+    found : AlignmentResult
+        The outcome.
+    events : EventLog
+        The log of the run.
+    infrared : collection of str
+        Names of the exposures of WFC3/IR.
+    """
     if found.aligned:
         ra, dec = found.rms_mas
         groups = f", {found.groups} groups that do not overlap" if found.groups > 1 else ""
@@ -48,6 +65,7 @@ def emit_fit(found: AlignmentResult, events: EventLog) -> None:
         _emit_exposure(name, fit, events)
     for name, reason in found.left_out.items():
         events.emit(ExposureNotAligned(name, reason), f"{name} keeps its WCS: {reason}", "warning")
+    _warn_of_errors(found, events, infrared)
     _warn_of_moves(found, events)
 
 
@@ -69,8 +87,34 @@ def _emit_exposure(name: str, fit: ExposureFit, events: EventLog) -> None:
         f"{fit.fit_matches} the catalogue or other exposures",
     )
     if fit.status == CARRIED:
-        words = f"{name} is moved as the other exposures of its visit: {fit.reason}"
+        size = f", accurate to {np.hypot(*fit.error_mas):.0f} mas" if fit.absolute else ""
+        words = f"{name} is moved as the other exposures of its visit{size}: {fit.reason}"
         events.emit(Carried(name, fit.reason), words, "warning")
+
+
+def _warn_of_errors(found: AlignmentResult, events: EventLog, infrared: Collection[str]) -> None:
+    """Warn of exposures that few stars place, those with the largest errors first."""
+    sizes = {
+        name: float(np.hypot(*fit.error_mas))
+        for name, fit in found.exposures.items()
+        if fit.absolute and fit.status == FITTED
+    }
+    large = [name for name, size in sizes.items() if size > (PRECISION_IR if name in infrared else PRECISION)]
+    if not large:
+        return
+    large.sort(key=lambda name: -sizes[name])
+    listed = ", ".join(
+        f"{name} to {sizes[name]:.1f} mas ({count_of(found.exposures[name].fit_matches, 'star')})"
+        for name in large[:_NAMED]
+    )
+    more = f" and {len(large) - _NAMED} more" if len(large) > _NAMED else ""
+    subject = "1 exposure is" if len(large) == 1 else f"{len(large)} exposures are"
+    events.emit(
+        Imprecise(tuple(large)),
+        f"{subject} placed less accurately than {PRECISION:g} mas ({PRECISION_IR:g} mas for WFC3/IR), by the formal "
+        f"errors: {listed}{more}",
+        "warning",
+    )
 
 
 def _warn_of_moves(found: AlignmentResult, events: EventLog) -> None:
