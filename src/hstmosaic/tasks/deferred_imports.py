@@ -1,7 +1,7 @@
 """Import libraries that drizzlepac names but that no task of a run needs only when they are used.
 
-They take a third of the time in which drizzlepac is imported: clustering of exposure times, queries of the archive, and
-plots.
+They take a third of the time in which drizzlepac is imported: clustering of exposure times, queries of the archive,
+plots, and statistics.
 """
 
 from __future__ import annotations
@@ -11,8 +11,13 @@ import sys
 from types import ModuleType
 from typing import Any
 
-_DEFERRED = {"sklearn.cluster": ("KMeans",), "astroquery.mast": ("Observations",), "matplotlib.pyplot": ()}
-"""Modules, and the names that drizzlepac imports from them."""
+_DEFERRED = {
+    "sklearn.cluster": ("KMeans",),
+    "astroquery.mast": ("Observations",),
+    "matplotlib.pyplot": (),
+    "scipy.stats": ("pearsonr", "scoreatpercentile"),
+}
+"""Modules, and the names that drizzlepac and its libraries import from them."""
 
 
 class _Member:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
-from scipy.stats import binom
 
 from hstmosaic.store.task_results import StarShapes
+from hstmosaic.tasks.chance import binomial_tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -192,7 +192,7 @@ def common_elongation(sources: Sources, limit: float) -> StarShapes:
     aligned = _separate_lines(sources, chosen, angle)
     tried = aligned + long.size - len(chosen)
     share = 2 * windows[best] / 180 * _LENGTH_BY_CHANCE
-    by_chance = float(min(1.0, tried * binom.sf(aligned - 2, tried - 1, share)))
+    by_chance = min(1.0, tried * binomial_tail(aligned - 1, tried - 1, share))
     length = float(np.median(lengths[near[best]]))
     return StarShapes(total, int(long.size), aligned, length, angle, by_chance, sources.lines)
 

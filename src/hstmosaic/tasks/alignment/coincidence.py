@@ -10,9 +10,9 @@ from scipy.ndimage import uniform_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
-from scipy.stats import poisson
 
 from hstmosaic.tasks.alignment.inputs import MOST_ROLL, MOST_SCALE
+from hstmosaic.tasks.chance import poisson_tail
 
 if TYPE_CHECKING:
     from hstmosaic.tasks.alignment.inputs import Floats, Integers
@@ -213,7 +213,8 @@ def _judged(
     turns = max(1.0, 2 * np.deg2rad(MOST_ROLL) * arm / tolerance)
     scales = max(1.0, 2 * MOST_SCALE * arm / tolerance)
     trials = max(1.0, (reach / tolerance) ** 2 * turns * scales) * max(1, count) ** 2
-    chance = min(0.0, float(np.log10(trials) + poisson.logsf(count - 1, mean) / np.log(10)))
+    tail = poisson_tail(count, mean)
+    chance = min(0.0, float(np.log10(trials) + np.log(tail) / np.log(10))) if tail else -np.inf
     return replace(found, chance=chance, pattern=_pattern(reference[found.reference], left))
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.stats import poisson
 
 from hstmosaic.tasks.alignment.adjustment import Adjusted, Anchors, Observations, adjust, correct
 from hstmosaic.tasks.alignment.linking import Frame, link
 from hstmosaic.tasks.alignment.matching import associate
+from hstmosaic.tasks.chance import poisson_tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -250,7 +250,7 @@ class _Solver:
         area = float(np.prod(high - low))
         limit = _SLACKS[-1] + 4.5 * float(np.median(self.errors[index])) * 1.5
         expected = len(exposure.places) * np.count_nonzero(inside) * np.pi * limit**2 / max(area, 1.0)
-        if poisson.sf(count - 1, expected) < _UNLIKELY:
+        if poisson_tail(int(count), expected) < _UNLIKELY:
             return True
         self.reasons[index] = f"only {count} of its {len(exposure.places)} sources match, as many as chance can make"
         return False
