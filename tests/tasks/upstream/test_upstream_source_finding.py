@@ -1,10 +1,12 @@
 """Each repair of the search for sources is still needed, and works."""
 
 import inspect
+import warnings
 
 import numpy as np
 import pytest
 from drizzlepac.haputils import align_utils, astrometric_utils
+from photutils.background import SExtractorBackground
 from photutils.detection import DAOStarFinder
 
 from hstmosaic.simulate.instruments import camera
@@ -80,13 +82,31 @@ def test_the_sky_moves_sources(monkeypatch):
 
 
 def test_backgrounds_are_the_same():
-    image = np.random.default_rng(1).normal(10, 2, (200, 150))
-    plain, kept = (kind(image, 27) for kind in (align_utils.Background2D, source_finding.RememberedBackground))
+    rng = np.random.default_rng(1)
+    image = rng.normal(10, 2, (200, 150)).astype(np.float32)
+    bad = rng.random(image.shape) < 0.1
+    bad[40:75, 60:90] = True
+    kinds = align_utils.Background2D, source_finding.RememberedBackground
+    plain, kept = (kind(image, 27, mask=bad, bkg_estimator=SExtractorBackground()) for kind in kinds)
     assert plain.background is not plain.background, "photutils keeps backgrounds now: drop RememberedBackground"
     assert kept.background is kept.background
     np.testing.assert_array_equal(plain.background, kept.background)
     np.testing.assert_array_equal(plain.background_rms, kept.background_rms)
     assert plain.background_rms_median == kept.background_rms_median
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_medians_are_those_of_numpy(kind):
+    rng = np.random.default_rng(2)
+    data = rng.normal(10, 2, (30, 25, 729)).astype(kind)
+    data[rng.random(data.shape) < rng.random((30, 25, 1))] = np.nan
+    data[3, 4], data[3, 5, 1:] = np.nan, np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        expected = np.nanmedian(data, axis=-1)
+    found = source_finding.nan_median(data, axis=-1)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
 
 
 @pytest.mark.parametrize(("measured", "taken"), [(0.45, 0.155), (0.16, 0.16), (0.05, 0.155), (0.2, 0.2)])

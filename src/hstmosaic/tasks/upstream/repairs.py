@@ -87,7 +87,7 @@ REPAIRS = (
     ),
     Repair(
         source_finding.remember_backgrounds,
-        _SLOW + "background images are interpolated twice",
+        _SLOW + "background images are interpolated twice, and medians taken one by one",
         "photutils 2.3.0",
         (Stage.FIND_SOURCES,),
     ),
