@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 APERTURE = 0.4
 """Side of the squares in which the depth is measured, arcsec."""
 _STRIP_PIXELS = 1_000_000
+_SKIPPED = 100_000
+"""Unused pixels of a row above which they are not read."""
 _BLOCK = 64
 _BLOCKS = 36
 _MAD_TO_SIGMA = 1.4826
@@ -119,8 +121,8 @@ def _block_sums(science: fits.ImageHDU, weight: fits.ImageHDU, shape: tuple[int,
         left = columns[0] // factor * factor
         used = slice(left, columns[-1] + 1)
         depth = depth[:, used].astype(np.float32)
-        # astropy reads parts of rows one by one
-        narrow = 2 * (used.stop - left) < nx
+        # astropy reads parts of rows one by one, which takes as long as a hundred thousand pixels
+        narrow = nx - (used.stop - left) > _SKIPPED
         light = (science.section[rows, used] if narrow else science.section[rows][:, used]).astype(np.float32)
         good = (depth > 0) & np.isfinite(light)
         depth[~good] = 0

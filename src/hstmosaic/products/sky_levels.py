@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from astropy.io import fits
 
     from hstmosaic.plan.exposures import Exposure
 
+_TYPES = {"A": "S", "L": "i1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+"""Types of numpy by the codes of columns."""
+_TYPE = re.compile(rf"([1-9][0-9]*|)([{''.join(_TYPES)}])")
+_CONVERTED = ("TSCAL", "TZERO", "TNULL", "TDIM")
+"""Keywords of columns whose values are not those in the file."""
 _ROWS = 32
 """Number of rows of each chip that are read."""
 
@@ -45,12 +51,48 @@ def subtracted_skies(mosaic: Path) -> dict[tuple[str, int], float]:
     from astropy.io import fits  # not needed to find that nothing is to be done
 
     with fits.open(mosaic, memmap=False, lazy_load_hdus=True) as hdus:
-        table = hdus["HDRTAB"].data if "HDRTAB" in hdus else None
-        if table is None or not {"ROOTNAME", "EXTVER", "MDRIZSKY"} <= set(table.names):
-            return {}
-        names = [str(name).strip().lower() for name in table["ROOTNAME"]]
-        rows = zip(names, table["EXTVER"].tolist(), table["MDRIZSKY"].tolist(), strict=True)
-        return {(name, int(extver)): float(sky) for name, extver, sky in rows}
+        columns = read_columns(hdus["HDRTAB"], ("ROOTNAME", "EXTVER", "MDRIZSKY")) if "HDRTAB" in hdus else None
+    if columns is None:
+        return {}
+    roots, versions, skies = (column.tolist() for column in columns)
+    rows = zip(roots, versions, skies, strict=True)
+    return {(str(root).strip().lower(), int(extver)): float(sky) for root, extver, sky in rows}
+
+
+def read_columns(table: fits.BinTableHDU, names: Sequence[str]) -> list[np.ndarray] | None:
+    """Read some columns of a table, without astropy's objects for each of the hundreds that drizzlepac writes.
+
+    Parameters
+    ----------
+    table : astropy.io.fits.BinTableHDU
+        A table of a file that is open.
+    names : sequence of str
+        Names of columns with texts or numbers.
+
+    Returns
+    -------
+    list of numpy.ndarray or None
+        The columns, shape (n,) each; None if one is missing.
+    """
+    header = table.header
+    numbers = {header.get(f"TTYPE{number}"): str(number) for number in range(1, header["TFIELDS"] + 1)}
+    if not numbers.keys() >= set(names):
+        return None
+    types = {number: _TYPE.fullmatch(header[f"TFORM{number}"].strip()) for number in numbers.values()}
+    fields = [(number, _numpy_type(found[1], found[2])) for number, found in types.items() if found]
+    rows = np.dtype(fields)
+    converted = any(f"{keyword}{numbers[name]}" in header for keyword in _CONVERTED for name in names)
+    if converted or len(fields) < header["TFIELDS"] or rows.itemsize != header["NAXIS1"]:
+        return [np.asarray(table.data[name]) for name in names]
+    place = table.fileinfo()
+    place["file"].seek(place["datLoc"])
+    read = np.frombuffer(place["file"].read(header["NAXIS1"] * header["NAXIS2"]), rows)
+    columns = [read[numbers[name]] for name in names]
+    return [np.char.decode(column, "ascii") if column.dtype.kind == "S" else column for column in columns]
+
+
+def _numpy_type(repeat: str, code: str) -> str:
+    return f"S{repeat or 1}" if code == "A" else f"{repeat}{_TYPES[code]}"
 
 
 def sky_levels(subtracted: Mapping[tuple[str, int], float], exposures: Iterable[Exposure]) -> dict[str, SkyLevel]:
