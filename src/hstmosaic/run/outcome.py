@@ -112,6 +112,13 @@ class Outcome:
             found.append(f"not aligned: {self.alignment.short_cause}")
         elif self.alignment is not None and self.alignment.left_out:
             found.append(f"{count_of(len(self.alignment.left_out), 'exposure')} not aligned")
+        if self.alignment is not None:
+            infrared = {exposure.name for exposure in self.plan.exposures if exposure.detector == "ir"}
+            if errors := self.alignment.imprecise(infrared):
+                largest = max(errors.values())
+                found.append(
+                    f"{count_of(len(errors), 'exposure')} placed with formal errors of up to {largest:.1f} mas"
+                )
         for pair in self.registration:
             if pair.is_bad:
                 found.append(f"{pair.layer} and {pair.reference} are {pair.distance:.1f} pixels apart")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from math import hypot
 from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.files import MadeFile
@@ -23,6 +24,8 @@ _WITHOUT_CATALOG = (
 )
 LARGE_MOVE = 1000.0
 """Mas from which a correction is larger than errors of pointing usually are."""
+PRECISION, PRECISION_IR = 2.0, 4.0
+"""Mas: formal errors above these are remarkable; the second for WFC3/IR, whose pixels are larger."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,23 @@ class AlignmentResult:
     def is_aligned(self, exposures: Collection[str]) -> bool:
         """Return whether each of some exposures has a correction that a catalogue anchors."""
         return all(name in self.exposures and self.exposures[name].absolute for name in exposures)
+
+    def imprecise(self, infrared: Collection[str]) -> dict[str, float]:
+        """Return the exposures with large formal errors, and these.
+
+        Parameters
+        ----------
+        infrared : collection of str
+            Names of the exposures of WFC3/IR.
+
+        Returns
+        -------
+        dict of str to float
+            Lengths of the formal errors of positions in the frame of the catalogue (mas) by name, the largest first.
+        """
+        sizes = {name: hypot(*fit.error_mas) for name, fit in self.exposures.items() if fit.absolute}
+        large = [name for name in sizes if sizes[name] > (PRECISION_IR if name in infrared else PRECISION)]
+        return {name: sizes[name] for name in sorted(large, key=lambda name: -sizes[name])}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as JSON can have it."""

@@ -16,7 +16,15 @@ from hstmosaic.store.alignment_events import (
     MovedFar,
     NotAligned,
 )
-from hstmosaic.store.alignment_results import CARRIED, FITTED, LARGE_MOVE, AlignmentResult, ExposureFit
+from hstmosaic.store.alignment_results import (
+    CARRIED,
+    FITTED,
+    LARGE_MOVE,
+    PRECISION,
+    PRECISION_IR,
+    AlignmentResult,
+    ExposureFit,
+)
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
@@ -26,8 +34,6 @@ if TYPE_CHECKING:
 
 PLACED_MOVE = 50.0
 """Mas from which the correction of an exposure is remarkable that was aligned to Gaia before."""
-PRECISION, PRECISION_IR = 2.0, 4.0
-"""Mas: formal errors above these are remarkable; the second for WFC3/IR, whose pixels are larger."""
 _NAMED = 4
 """Exposures that one message names."""
 _GAIA = "GAIA"
@@ -94,15 +100,10 @@ def _emit_exposure(name: str, fit: ExposureFit, events: EventLog) -> None:
 
 def _warn_of_errors(found: AlignmentResult, events: EventLog, infrared: Collection[str]) -> None:
     """Warn of exposures that few stars place, those with the largest errors first."""
-    sizes = {
-        name: float(np.hypot(*fit.error_mas))
-        for name, fit in found.exposures.items()
-        if fit.absolute and fit.status == FITTED
-    }
-    large = [name for name, size in sizes.items() if size > (PRECISION_IR if name in infrared else PRECISION)]
+    sizes = found.imprecise(infrared)
+    large = [name for name in sizes if found.exposures[name].status == FITTED]
     if not large:
         return
-    large.sort(key=lambda name: -sizes[name])
     listed = ", ".join(
         f"{name} to {sizes[name]:.1f} mas ({count_of(found.exposures[name].fit_matches, 'star')})"
         for name in large[:_NAMED]
