@@ -317,14 +317,18 @@ def call_report(monkeypatch, *arguments):
     assert ended.value.code == ExitCode.OK
 
 
-def test_pictures_that_the_verb_makes_are_in_the_manifest(copied, monkeypatch):
+@pytest.mark.parametrize("lost", ["list", "folder"])
+def test_pictures_that_the_verb_makes_are_in_the_manifest(copied, monkeypatch, lost):
     path = copied.parent / "foo_manifest.json"
     manifest = json.loads(path.read_text())
     whole = manifest["products"]
     # as after a run that could not draw
     manifest["products"] = [file for file in whole if not picture(file["name"])]
     path.write_text(json.dumps(manifest))
-    (copied / "pictures.json").unlink()
+    if lost == "list":
+        (copied / "pictures.json").unlink()
+    else:
+        shutil.rmtree(copied / "pictures")
     for name in pictures_of(copied):
         (copied.parent / name).unlink()
     call_report(monkeypatch, copied)

@@ -26,7 +26,9 @@ def report(run: Path, pictures: bool) -> None:
     from hstmosaic.store.run_lookup import find_run
 
     run = find_run(run).path
-    if pictures or read_record(run).pictures.is_empty:
+    record = read_record(run)
+    listed = record.pictures
+    if pictures or listed.is_empty or not listed.is_complete(record.directory.pictures):
         from hstmosaic.products.pictures import make_pictures
         from hstmosaic.run.pictures import list_pictures
 

@@ -70,6 +70,10 @@ class PictureList:
         """Return whether no pictures were made."""
         return not (self.files or self.kept or self.embedded or self.measured)
 
+    def is_complete(self, folder: Path) -> bool:
+        """Return whether a folder has all pictures for the report."""
+        return all((folder / picture.file).is_file() for picture in self.embedded)
+
 
 def write_picture_list(path: Path, pictures: PictureList) -> None:
     """Write a list of pictures atomically."""
