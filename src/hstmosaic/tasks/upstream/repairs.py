@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.task_names import Stage
 from hstmosaic.tasks.boxes import prepare
-from hstmosaic.tasks.exact import replace
+from hstmosaic.tasks.exact import replace, settings
 from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
@@ -182,6 +182,12 @@ REPAIRS = (
         replace.replace_slow_functions,
         _SLOW + "footprints, weights and S_REGION need arrays of the size of the mosaic (see Replaced functions)",
         _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        settings.remember_settings,
+        _SLOW + "settings are looked up and checked for each card of a header",
+        "astropy 8.0.2",
         (Stage.DRIZZLE,),
     ),
     Repair(
