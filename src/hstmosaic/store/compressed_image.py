@@ -15,6 +15,7 @@ from astropy.io import fits
 from hstmosaic.store.files import atomic_draft
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import BinaryIO
 
@@ -40,10 +41,18 @@ def compress_images(path: Path) -> None:
     """
     with atomic_draft(path) as draft, fits.open(path, memmap=True) as hdus, draft.open("wb") as output:
         for hdu in hdus:
-            if isinstance(hdu, fits.ImageHDU) and hdu.header["NAXIS"] == 2 and hdu.size >= _SMALLEST:
-                _write_compressed(hdu, output)
+            if isinstance(hdu, fits.ImageHDU) and is_worth_it(hdu.header):
+                rows = range(0, hdu.shape[0], TILE)
+                write_compressed(hdu.header, (np.asarray(hdu.section[row : row + TILE]) for row in rows), output)
             else:
                 _copy(hdu, path, output)
+
+
+def is_worth_it(header: fits.Header) -> bool:
+    """Return whether an image extension is compressed: if it has two axes and is not tiny."""
+    if header["NAXIS"] != 2:
+        return False
+    return bool(header["NAXIS1"] * header["NAXIS2"] * abs(header["BITPIX"]) // 8 >= _SMALLEST)
 
 
 def _copy(hdu: fits.ImageHDU, path: Path, output: BinaryIO) -> None:
@@ -53,37 +62,65 @@ def _copy(hdu: fits.ImageHDU, path: Path, output: BinaryIO) -> None:
         output.write(source.read(info["datLoc"] + info["datSpan"] - info["hdrLoc"]))
 
 
-def _write_compressed(hdu: fits.ImageHDU, output: BinaryIO) -> None:
-    """Write the header with room for the descriptors, then the tiles, then the descriptors."""
-    height, width = hdu.shape
-    rows, columns = -(-height // TILE), -(-width // TILE)
-    descriptors = np.zeros(rows * columns, _DESCRIPTOR)
+def write_compressed(image: fits.Header, strips: Iterable[np.ndarray], output: BinaryIO) -> None:
+    """Write an image extension as a table of compressed tiles.
+
+    Parameters
+    ----------
+    image : astropy.io.fits.Header
+        Its header.
+    strips : iterable of numpy.ndarray
+        Its rows, `TILE` at a time; the last strip can have fewer.
+    output : file
+        Opened for writing bytes, at the end of the HDU before it.
+
+    Raises
+    ------
+    ValueError
+        If the strips are not those of the header.
+    """
+    height, width = image["NAXIS2"], image["NAXIS1"]
+    columns = -(-width // TILE)
+    descriptors = np.zeros(-(-height // TILE) * columns, _DESCRIPTOR)
     start = output.tell()
-    header_size = len(_header(hdu, len(descriptors), 0, 0))
+    header_size = len(_header(image, len(descriptors), 0, 0))
     output.seek(start + header_size + descriptors.nbytes)
-    heap, seen = 0, dict[bytes, tuple[int, int]]()
-    for row in range(rows):
-        strip = np.asarray(hdu.section[row * TILE : (row + 1) * TILE])
+    heap, uniform = 0, dict[tuple[tuple[int, ...], bytes], tuple[int, int]]()
+    done = 0
+    for strip in strips:
+        if strip.shape != (min(TILE, height - done), width):
+            raise ValueError(f"rows {done} and on of an image of {height} x {width} pixels have shape {strip.shape}")
         for column in range(columns):
-            tile = strip[:, column * TILE : (column + 1) * TILE]
-            packed = _pack(tile)
+            tile = np.ascontiguousarray(strip[:, column * TILE : (column + 1) * TILE])
             # the empty tiles of a sparse mosaic share one entry of the heap
-            if packed not in seen or tile.any():
+            empty = _is_uniform(tile)
+            kind = tile.shape, tile[0, 0].tobytes()
+            if empty and kind in uniform:
+                place = uniform[kind]
+            else:
+                packed = _pack(tile)
                 output.write(packed)
                 place = len(packed), heap
                 heap += len(packed)
-                if not tile.any():
-                    seen[packed] = place
-            else:
-                place = seen[packed]
-            descriptors[row * columns + column] = place
+                if empty:
+                    uniform[kind] = place
+            descriptors[done // TILE * columns + column] = place
+        done += len(strip)
+    if done != height:
+        raise ValueError(f"an image of {height} rows has {done}")
     end = output.tell()
     output.write(bytes(-(end - start - header_size) % _BLOCK))
     final = output.tell()
     output.seek(start)
-    output.write(_header(hdu, len(descriptors), heap, int(descriptors["length"].max())))
+    output.write(_header(image, len(descriptors), heap, int(descriptors["length"].max())))
     output.write(descriptors.tobytes())
     output.seek(final)
+
+
+def _is_uniform(tile: np.ndarray) -> bool:
+    """Return whether all pixels of a tile have the same bits."""
+    words = tile.view(f"u{tile.itemsize}")
+    return bool((words == words[0, 0]).all())
 
 
 def _pack(tile: np.ndarray) -> bytes:
@@ -93,10 +130,9 @@ def _pack(tile: np.ndarray) -> bytes:
     return gzip.compress(planes.tobytes(), _LEVEL, mtime=0)
 
 
-def _header(hdu: fits.ImageHDU, tiles: int, heap: int, longest: int) -> bytes:
+def _header(image: fits.Header, tiles: int, heap: int, longest: int) -> bytes:
     """Return the bytes of the header of the binary table that stands for an image."""
-    image = hdu.header
-    height, width = hdu.shape
+    height, width = image["NAXIS2"], image["NAXIS1"]
     structure = [
         ("XTENSION", "BINTABLE", "binary table extension"),
         ("BITPIX", 8, "array data type"),

@@ -145,6 +145,11 @@ class DrizzleSpec:
     kind: str = "drizzle"
 
     @property
+    def assembled_compressed(self) -> bool:
+        """Return whether boxes are put together in compressed form; images that are made of others need them plain."""
+        return self.compress and not (self.error or self.context)
+
+    @property
     def finest(self) -> str:
         """Return the name of the mosaic on the finest grid."""
         return self.areas[-1][0]

@@ -107,7 +107,8 @@ def assemble_layer(spec: AssembleSpec) -> TaskResult:
             continue
         mosaic, its = read_mosaic(_mosaic_record(task.work, name)), own[name]
         files = BoxFiles(Path(), tuple(boxes.get(name, ())))
-        assembled = assemble(task.work / name, mosaic, files, Path(name), its.all_cards, its.history)
+        compress = spec.layer.assembled_compressed
+        assembled = assemble(task.work / name, mosaic, files, Path(name), its.all_cards, its.history, compress=compress)
         made.append(finish_assembled(spec.layer, Path(name), assembled))
     earlier = prepared.read(PrepareResult)
     sources = find_stars(Path(spec.layer.finest))

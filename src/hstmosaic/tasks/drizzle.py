@@ -151,13 +151,14 @@ def _finish(spec: DrizzleSpec, warnings: Sequence[TaskWarning], recorder: Record
             cards = [refer_npixfrac(path, *its.areas), *its.cards]
             files.append(finish_fits(path, cards, its.history, compress=spec.compress))
         else:
-            files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own[path.name]))
+            compress = spec.assembled_compressed
+            files.append(make_in_boxes(recorder.folder, mosaics[path.name], path, own[path.name], compress=compress))
             files[-1] = finish_assembled(spec, path, files[-1])
     return (*files, *cut_tiles(spec))
 
 
 def finish_assembled(spec: DrizzleSpec, path: Path, made: MadeFile) -> MadeFile:
-    """Add the images that a specification requests to an assembled mosaic, and compress it if requested.
+    """Add the images that a specification requests to an assembled mosaic, and compress it then if requested.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def finish_assembled(spec: DrizzleSpec, path: Path, made: MadeFile) -> MadeFile:
     made : MadeFile
         What it can be checked by; returned if nothing is to be done.
     """
-    if not (spec.error or spec.context or spec.compress):
+    if not (spec.error or spec.context):
         return made
     add_planes(path, error=spec.error, context=spec.context)
     return finish_fits(path, compress=spec.compress)

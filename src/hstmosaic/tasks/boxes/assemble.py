@@ -12,11 +12,13 @@ from astropy.io import fits
 from drizzlepac.haputils import product
 from stwcs.wcsutil import HSTWCS
 
+from hstmosaic.store.compressed_image import is_worth_it, write_compressed
 from hstmosaic.store.files import CHECKSUM_COMMENT, MadeFile, hdu_names
 from hstmosaic.tasks.boxes.boxes import BIG_ENDIAN, CONTEXT, ROWS, BoxFiles, add_words, read_mask
 from hstmosaic.tasks.exact.regions import find_outlines
 from hstmosaic.tasks.exact.statistics import PositiveMedian, chunk_mean
 from hstmosaic.tasks.exact.tiles import FULL, TILE, TiledMask
+from hstmosaic.tasks.finish import finish_fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,6 +63,8 @@ def assemble(
     target: Path,
     cards: Callable[[fits.Header], Iterable[Card]],
     history: Iterable[str],
+    *,
+    compress: bool = False,
 ) -> MadeFile:
     """Write a mosaic.
 
@@ -78,6 +82,8 @@ def assemble(
         Returns records of ours for the primary header, given that header.
     history : iterable of str
         HISTORY records for the same.
+    compress : bool
+        Whether images are tile-compressed. The plain ones, which may be far larger than the data, are never written.
 
     Returns
     -------
@@ -95,7 +101,10 @@ def assemble(
             header[keyword] = (value, comment)
         for record in history:
             header.add_history(record)
-        return _write(hdus, mosaic, boxes, target)
+        if not compress:
+            return _write(hdus, mosaic, boxes, target)
+        _compress(hdus, mosaic, boxes, target)
+    return finish_fits(target)
 
 
 def region(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles) -> str:
@@ -226,6 +235,22 @@ def _write(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles, target: Pa
         datasum={name: header["DATASUM"] for name, header in zip(names, headers, strict=True)},
         checksum={name: header["CHECKSUM"] for name, header in zip(names, headers, strict=True)},
     )
+
+
+def _compress(hdus: fits.HDUList, mosaic: MosaicRecord, boxes: BoxFiles, target: Path) -> None:
+    images = _images(mosaic)
+    with target.open("wb") as file:
+        for hdu in hdus:
+            if hdu.name in images and is_worth_it(hdu.header):
+                write_compressed(hdu.header, _full_rows(mosaic, boxes, images[hdu.name]), file)
+                continue
+            file.write(hdu.header.tostring().encode("ascii"))
+            if hdu.name in images:
+                for rows in _full_rows(mosaic, boxes, images[hdu.name]):
+                    file.write(np.ascontiguousarray(rows).data)
+            elif hdu.size:
+                file.write(_raw(hdu))
+            file.write(bytes(-file.tell() % _BLOCK))
 
 
 def _raw(hdu: Any) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from hstmosaic.tasks.boxes.geometry import read_bounds
 from hstmosaic.tasks.boxes.kernel import drizzle_box
 from hstmosaic.tasks.boxes.layout import LARGEST, share_out
+from hstmosaic.tasks.boxes.own_kernel import can_drizzle
 from hstmosaic.tasks.boxes.records import Box, BoxResult, MosaicRecord
 from hstmosaic.tasks.exact.tiles import TiledMask
 
@@ -27,12 +28,12 @@ _LARGEST_DROP = 3.3
 def lay_out(folder: Path, mosaic: MosaicRecord, pixels: int, tasks: int = 1) -> tuple[tuple[Box, ...], ...]:
     """Divide a recorded mosaic into boxes and share them out to tasks, as `layout.share_out` does.
 
-    A mosaic with pixels much smaller than those of a chip is one box: the kernel omits drops whose centres are more
-    than about two pixels outside of its image, also where the drops reach into it. Boxes with more than one plane of
-    context are smaller, so that they take the same memory.
+    With drizzlepac's kernel, a mosaic with pixels much smaller than those of a chip is one box: it omits drops whose
+    centres are more than about two pixels outside of its image, also where the drops reach into it. Boxes with more
+    than one plane of context are smaller, so that they take the same memory.
     """
     bounds = [read_bounds(folder, chip) for chip in mosaic.chips]
-    if any(1 / chip.pixel_ratio > _LARGEST_DROP for chip in mosaic.chips):
+    if not can_drizzle(mosaic) and any(1 / chip.pixel_ratio > _LARGEST_DROP for chip in mosaic.chips):
         (boxes,) = share_out(mosaic.shape, bounds, LARGEST)
         return (boxes, *((),) * (tasks - 1))
     return share_out(mosaic.shape, bounds, 3 * pixels // (2 + max(mosaic.context, 1)), tasks)

@@ -36,7 +36,9 @@ class OwnRecords:
         return [documented_fraction(header, *self.areas), *self.cards]
 
 
-def make_in_boxes(folder: Path, mosaic: MosaicRecord, path: Path, own: OwnRecords) -> MadeFile:
+def make_in_boxes(
+    folder: Path, mosaic: MosaicRecord, path: Path, own: OwnRecords, *, compress: bool = False
+) -> MadeFile:
     """Drizzle all boxes of a recorded mosaic and assemble them.
 
     Parameters
@@ -49,11 +51,13 @@ def make_in_boxes(folder: Path, mosaic: MosaicRecord, path: Path, own: OwnRecord
         The product with 2 x 2 pixels, which the mosaic replaces.
     own : OwnRecords
         Records of ours.
+    compress : bool
+        Whether images are tile-compressed.
     """
     (boxes,) = lay_out(folder, mosaic, PIXELS)
     files = BoxFiles(folder, tuple(make_box(folder, mosaic, box, folder) for box in boxes))
     target = path.with_suffix(".assembled")
-    made = assemble(path, mosaic, files, target, own.all_cards, own.history)
+    made = assemble(path, mosaic, files, target, own.all_cards, own.history, compress=compress)
     target.replace(path)
     for result in files.results:
         for name in result.files:
