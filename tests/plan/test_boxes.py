@@ -43,14 +43,14 @@ def test_boxes_are_not_smaller_than_they_are_worth(layers):
 
 def test_boxes_fit_into_the_memory_of_a_task(layers):
     layer = layers[0]
-    pixels = max(product.grid.shape[0] * product.grid.shape[1] for product in layer.products)
+    pixels = layer.touched * max(product.grid.shape[0] * product.grid.shape[1] for product in layer.products)
     (count,) = counts([layer], memory_mb=471)
     assert (count - 1) * box_pixels(471) < pixels <= count * box_pixels(471)
 
 
 @pytest.mark.parametrize("memory_mb", [500, 2000])
 def test_the_largest_box_is_estimated_to_fit(memory_mb):
-    sizes = replace(sizes_of([]), chip=8.4, largest=box_pixels(memory_mb) / 1e6)
+    sizes = replace(sizes_of([]), chip=8.4, largest_touched=box_pixels(memory_mb) / 1e6)
     assert model("box", sizes)[0] <= memory_mb
 
 

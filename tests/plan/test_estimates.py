@@ -47,7 +47,8 @@ MEASURED = [
 
 @pytest.mark.parametrize(("kind", "sizes", "memory_mb", "seconds"), MEASURED)
 def test_no_measured_task_exceeded_its_memory_and_times_were_near(kind, sizes, memory_mb, seconds):
-    memory, time = model(kind, sizes)
+    whole = replace(sizes, largest_touched=sizes.largest, touched=sizes.output)  # drizzled in one call
+    memory, time = model(kind, whole)
     assert memory_mb < memory < 1.4 * memory_mb
     assert time == pytest.approx(seconds, rel=0.5, abs=0.3)
 
@@ -56,7 +57,7 @@ def test_the_sizes_are_those_of_exposures_and_grids():
     """Two chips of 2051 x 4096 pixels each are a full frame of WFC3/UVIS."""
     grids = [Grid(0.12, (500, 400), (0, 0), (0, 0)), Grid(0.04, (1500, 1200), (0, 0), (0, 0))]
     chip = 2.051 * 4.096
-    expected = Sizes(3, chip, 2 * chip, 6 * chip, largest=1.8, output=2.0, passes=6, drawn=12 * chip)
+    expected = Sizes(3, chip, 2 * chip, 6 * chip, 1.8, 2.0, largest_touched=1.8, touched=2.0, passes=6, drawn=12 * chip)
     memory, seconds = model("drizzle", expected)
     estimate = estimate_drizzle([aimed(FULL)] * 3, grids)
     assert (estimate.memory_mb, estimate.seconds, estimate.group) == (memory, seconds, "drizzle wfc3_uvis")
@@ -84,8 +85,8 @@ def test_disk_space_includes_requested_images_tiles_and_compression():
     grid, tile = Grid(0.04, (10_000, 10_000), (0, 0), (0, 0)), Tile("a", 0, 0, 5_000, 10_000)
     deep = [aimed(FULL)] * 20  # 40 chips: two planes of context
 
-    def added(tiles=(), **options):
-        pixel = pixel_bytes(MosaicRequest(**options), deep)
+    def added(tiles=(), *, whole=False, **options):
+        pixel = pixel_bytes(MosaicRequest(**options), deep, whole=whole)
         usual, found = (estimate_drizzle(deep, [grid], **more) for more in ({}, {"tiles": tiles, "pixel": pixel}))
         return found.disk_mb - usual.disk_mb
 
@@ -93,10 +94,23 @@ def test_disk_space_includes_requested_images_tiles_and_compression():
     assert added(error=True) == 400
     assert added(context=True) == 200 + 2 * 400
     assert added([tile], error=True) == 400 + 600
-    assert added(compress=True) == 800
+    # boxes are compressed as they are put together; the plain form is on disk only where it is needed
+    assert added(compress=True) == 0
+    assert added(compress=True, whole=True) == 800
+    assert added(compress=True, error=True) == 400 + 1200
     *_, box, assembly = estimate_boxes(deep, [grid], 4, pixel=pixel_bytes(MosaicRequest(context=True), deep))
     assert box.disk_mb == pytest.approx(1600 / 4, rel=0.05)
     assert assembly.disk_mb == pytest.approx(1800, abs=2)
+
+
+def test_sparse_fields_need_memory_and_compressed_space_for_their_data_only():
+    grid, members = Grid(0.04, (100_000, 30_000), (0, 0), (0, 0)), [aimed(FULL)] * 2
+    compressed = pixel_bytes(MosaicRequest(compress=True), members)
+    full, sparse = (estimate_drizzle(members, [grid], pixel=compressed, touched=share) for share in (1.0, 0.02))
+    assert sparse.memory_mb < 0.03 * full.memory_mb
+    assert sparse.disk_mb < 0.03 * full.disk_mb
+    *_, box, assembly = estimate_boxes(members, [grid], 4, pixel=compressed, touched=0.02)
+    assert (box.memory_mb, assembly.disk_mb) < (1000, 600)
 
 
 def test_earlier_tasks_correct_those_of_their_group_only():

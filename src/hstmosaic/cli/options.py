@@ -28,6 +28,7 @@ _STRICT_HELP = "Stop with an error if an exposure would be left out or a library
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
 _GRID_HELP = "Make every mosaic on the grid of this FITS image, or of a description (JSON, TOML, ASDF or ECSV)."
 _BOUNDS_HELP = "Limits of the mosaic: pixels of the projection cell, or degrees with a d behind: 150.1:150.2,2.1:2.2d."
+_COMPRESS_HELP = "Write tile-compressed FITS (lossless).  [default: only where a mosaic has more than 10^9 pixels]"
 _MARGIN_HELP = "Limit mosaics to the exposures, with a margin of this many pixels on each side."
 _TILES_HELP = "Also cut every mosaic into tiles: sky cells, or rectangles of WIDTH x HEIGHT pixels."
 _ERROR_HELP = "Weight by inverse variance (final_wht_type = ERR) and add an image of errors."
@@ -141,7 +142,7 @@ _RUN_OPTIONS = (
     click.option(
         "--context", is_flag=True, help="Add images of the chips and of the number of exposures in each pixel."
     ),
-    click.option("--compress", is_flag=True, help="Write tile-compressed FITS (lossless)."),
+    click.option("--compress/--no-compress", default=None, help=_COMPRESS_HELP),
     click.option("--like", metavar="RUN", type=click.Path(path_type=Path), help=_LIKE_HELP),
     profile_option,
     click.option(

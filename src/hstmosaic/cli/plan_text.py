@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hstmosaic.store.task_names import stage_of
+from hstmosaic.store.task_names import layer_tasks, stage_of
 from hstmosaic.text import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from hstmosaic.plan.estimates import Estimate
     from hstmosaic.plan.layers import Layer
@@ -43,7 +43,7 @@ def _lines(plan: Plan, *, aligned: bool) -> Iterator[str]:
     yield f"prefix {plan.prefix}"
     for layer in plan.layers:
         yield ""
-        yield from _layer_lines(layer)
+        yield from _layer_lines(layer, [plan.estimates[task] for task in layer_tasks(layer.name, layer.boxes)])
     yield ""
     yield from _needs(plan, aligned=aligned)
     for exclusion in plan.excluded:
@@ -68,14 +68,16 @@ def _needs(plan: Plan, *, aligned: bool) -> Iterator[str]:
         yield "estimates are not corrected by measurements of earlier runs"
 
 
-def _layer_lines(layer: Layer) -> Iterator[str]:
-    need = layer.estimate
+def _layer_lines(layer: Layer, tasks: Sequence[Estimate]) -> Iterator[str]:
+    memory, disk = max(task.memory_mb for task in tasks), max(task.disk_mb for task in tasks)
+    seconds = sum(task.seconds for task in tasks)
     yield f"{layer.name}: {count_of(len(layer.exposures), 'exposure')}, {layer.exptime:.0f} s"
     skies = _SKIES[layer.sky_matched]
     yield f"  {layer.mean_chips:.2f} chips over a pixel: parameter set {layer.parameter_set} ({skies})"
     for name, value in layer.parameters:
         yield f"  {name} = {value}, as requested"
-    yield f"  needs about {need.memory_mb / 1000:.1f} GB of memory, {need.seconds:.0f} s, {need.disk_mb} MB of disk"
+    of_task = "" if layer.boxes == 1 else f" in each of {len(tasks)} tasks"
+    yield f"  needs about {memory / 1000:.1f} GB of memory{of_task}, {seconds:.0f} s, {disk} MB of disk"
     for product in layer.products:
         height, width = product.grid.shape
         yield f'  {product.name}  {width} x {height} pixels of {product.grid.scale:.4g}"'

@@ -87,7 +87,7 @@ def _mosaic_request(given: dict[str, Any], recorded: MosaicRequest) -> MosaicReq
         recorded,
         parameters=read_parameters(parameters) if parameters is not None else recorded.parameters,
         sky=Sky(sky) if sky is not None else recorded.sky,
-        compress=compress or recorded.compress,
+        compress=recorded.compress if compress is None else compress,
         tiles=parse_tiling(tiles) if tiles is not None else recorded.tiles,
         error=error or recorded.error,
         context=context or recorded.context,

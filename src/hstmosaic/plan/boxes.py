@@ -55,6 +55,6 @@ def _count(layer: Layer, total: float, division: Division) -> int:
     if division.whole_layers or not layer.divisible:
         return 1
     largest = max(math.prod(product.grid.shape) for product in layer.products)
-    needed = math.ceil(largest / box_pixels(division.memory_mb))
+    needed = math.ceil(layer.touched * largest / box_pixels(division.memory_mb))
     share = math.ceil(division.workers * layer.estimate.seconds / total) if total else 1
     return max(needed, min(share, int(layer.box_seconds // division.least_seconds)), 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from hstmosaic.errors import BadInputError, Problem
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 from hstmosaic.plan.sky import CellChoice
 
 _KERNEL, _CONSERVING = "final_kernel", ("square", "point", "turbo")
+
+_COMPRESSED = "mosaics of more than 10^9 pixels are written tile-compressed; --no-compress writes them plain"
 
 
 def make_plan(
@@ -109,7 +112,10 @@ def make_plan(
     if prefix is None:
         prefix = default_prefix(choice.cell) if request.grid is None else grid_prefix(request.grid.crval)
     geometry = common_geometry(exposures, choice.cell, limits, tight, request)
-    layers = divide_layers(make_layers(exposures, geometry, prefix, learned, request), division)
+    requested, request = request, request.with_compression(math.prod(geometry.fine.shape))
+    notes += [_COMPRESSED] if request != requested else []
+    made = make_layers(exposures, geometry, prefix, learned, request, whole=division.whole_layers)
+    layers = divide_layers(made, division)
     return Plan(
         source=source if isinstance(source, str) else f"{count_of(len(source), 'exposure')}, named one by one",
         prefix=prefix,

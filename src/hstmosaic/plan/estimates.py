@@ -93,7 +93,9 @@ class PixelBytes:
     added: int = 0
     """Images that are made of them: errors and numbers of exposures."""
     compressed: bool = False
-    """True if mosaics are compressed at the end: one is on disk in both forms then."""
+    """True if mosaics are compressed."""
+    plain_first: bool = False
+    """True if they are compressed at the end: one is on disk in both forms then."""
 
     @property
     def total(self) -> int:
@@ -101,11 +103,22 @@ class PixelBytes:
         return self.drizzled + self.added
 
 
-def pixel_bytes(request: MosaicRequest, exposures: Sequence[Exposure]) -> PixelBytes:
-    """Return the space of a pixel in the mosaics of a layer, whose exposures have their chips."""
+def pixel_bytes(request: MosaicRequest, exposures: Sequence[Exposure], *, whole: bool = False) -> PixelBytes:
+    """Return the space of a pixel in the mosaics of a layer, whose exposures have their chips.
+
+    Parameters
+    ----------
+    request : MosaicRequest
+        Options that determine the images.
+    exposures : sequence of Exposure
+        Of the layer.
+    whole : bool
+        Whether the layer is drizzled in one call.
+    """
     planes = plane_count(sum(len(exposure.chips) for exposure in exposures)) if request.context else 0
     added = _ERROR_BYTES * request.error + _NUMBER_BYTES * request.context
-    return PixelBytes(_DRIZZLED_BYTES + _CONTEXT_BYTES * planes, added, request.compress)
+    compressed = bool(request.compress)
+    return PixelBytes(_DRIZZLED_BYTES + _CONTEXT_BYTES * planes, added, compressed, compressed and (whole or added > 0))
 
 
 DOCUMENTED_BYTES = PixelBytes()
@@ -126,6 +139,10 @@ class Sizes:
     """Of the largest product."""
     output: float = 0.0
     """Of all products."""
+    largest_touched: float = 0.0
+    """Of the part of the largest product that exposures touch."""
+    touched: float = 0.0
+    """Of the same part of all products."""
     passes: int = 0
     """Every exposure is drizzled into every product."""
     drawn: float = 0.0
@@ -140,11 +157,11 @@ MEMORY_MB: Mapping[str, Sequence[Linear]] = {
     "sources": [{"constant": 285, "exposure": 70}],
     "align": [{"constant": 265, "exposure": 12, "exposures": 1}],
     "drizzle": [
-        {"constant": 310, "largest": 31.5, "exposure": 5},
+        {"constant": 310, "largest_touched": 31.5, "exposure": 5},
         {"constant": 300, "detector": 12.4, "exposure": 11},
     ],
     "prepare": [{"constant": 300, "detector": 12.4, "exposure": 11}],
-    "box": [{"constant": 300, "chip": 20, "largest": 12}],
+    "box": [{"constant": 300, "chip": 20, "largest_touched": 12}],
     "assemble": [{"constant": 330}],
 }
 """Memory of a kind of task at each of its peaks; ``tests/calibrate.py`` compares it with measurements.
@@ -155,9 +172,9 @@ SECONDS: Mapping[str, Linear] = {
     "screen": {"constant": 0.05, "chip": 0.19},
     "sources": {"constant": 0.22, "exposure": 0.66},
     "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
-    "drizzle": {"constant": 0.3, "output": 0.18, "drawn": 0.26, "passes": 0.32},
+    "drizzle": {"constant": 0.3, "output": 0.14, "touched": 0.04, "drawn": 0.26, "passes": 0.32},
     "prepare": {"constant": 0.3, "drawn": 0.1, "passes": 0.32},
-    "box": {"constant": 0.1, "output": 0.04, "drawn": 0.18},
+    "box": {"constant": 0.1, "touched": 0.04, "drawn": 0.18},
     "assemble": {"constant": 0.3, "output": 0.14},
 }
 """Time of a kind of task on one core."""
@@ -172,8 +189,18 @@ PICTURES: Linear = {"constant": 5.0, "output": 0.03}
 """Time for the pictures at the end of a run, measured on two fields."""
 
 
-def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = ()) -> Sizes:
-    """Return the sizes of a task on exposures, which have their chips, and of its products' grids."""
+def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = (), touched: float = 1.0) -> Sizes:
+    """Return the sizes of a task on exposures, which have their chips, and of its products' grids.
+
+    Parameters
+    ----------
+    exposures : sequence of Exposure
+        The exposures.
+    grids : sequence of Grid
+        Grids of the products.
+    touched : float
+        Share of the products that exposures touch.
+    """
     chips = [[chip.shape[0] * chip.shape[1] / 1e6 for chip in exposure.chips] for exposure in exposures]
     products = [grid.shape[0] * grid.shape[1] / 1e6 for grid in grids]
     return Sizes(
@@ -183,6 +210,8 @@ def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = ()) -> Sizes
         detector=sum(map(sum, chips)),
         largest=max(products, default=0.0),
         output=sum(products),
+        largest_touched=touched * max(products, default=0.0),
+        touched=touched * sum(products),
         passes=len(grids) * len(exposures),
         drawn=len(grids) * sum(map(sum, chips)),
     )
@@ -232,6 +261,7 @@ def estimate_drizzle(
     learned: Learned = NOTHING_LEARNED,
     tiles: Sequence[Tile] = (),
     pixel: PixelBytes = DOCUMENTED_BYTES,
+    touched: float = 1.0,
 ) -> Estimate:
     """Estimate the drizzling of one layer.
 
@@ -247,13 +277,15 @@ def estimate_drizzle(
         Tiles that are cut out of its products.
     pixel : PixelBytes
         Space of their pixels.
+    touched : float
+        Share of the products that exposures touch.
 
     Returns
     -------
     Estimate
-        Memory depends on the pixels of the largest product or, for many exposures, on theirs; time on both.
+        Memory depends on the touched pixels of the largest product or, for many exposures, on theirs; time on both.
     """
-    sizes = sizes_of(exposures, grids)
+    sizes = sizes_of(exposures, grids, touched)
     copies = sum(exposure.size for exposure in exposures) / _MB
     return _estimate("drizzle", sizes, round(copies + _products_mb(sizes, tiles, pixel)) + 1, exposures, learned)
 
@@ -261,6 +293,8 @@ def estimate_drizzle(
 def _products_mb(sizes: Sizes, tiles: Sequence[Tile], pixel: PixelBytes) -> float:
     """Return the space that mosaics and tiles take while they are made, 10^6 bytes."""
     cut = sum(tile.width * tile.height for tile in tiles) / 1e6
+    if pixel.compressed and not pixel.plain_first:
+        return pixel.total * (sizes.touched + cut)
     return pixel.total * (sizes.output + cut + (sizes.largest if pixel.compressed else 0.0))
 
 
@@ -268,12 +302,12 @@ def box_pixels(memory_mb: float) -> int:
     """Return the number of pixels of the largest box that can be drizzled in some memory, 10^6 bytes."""
     peak = MEMORY_MB["box"][0]
     left = memory_mb - peak["constant"] - peak["chip"] * _LARGEST_CHIP
-    return max(_LEAST_BOX, int(left / peak["largest"] * 1e6))
+    return max(_LEAST_BOX, int(left / peak["largest_touched"] * 1e6))
 
 
-def box_seconds(exposures: Sequence[Exposure], grids: Sequence[Grid]) -> float:
+def box_seconds(exposures: Sequence[Exposure], grids: Sequence[Grid], touched: float = 1.0) -> float:
     """Return the time of all boxes of a layer by the model, seconds."""
-    return model("box", sizes_of(exposures, grids))[1]
+    return model("box", sizes_of(exposures, grids, touched))[1]
 
 
 def estimate_boxes(
@@ -283,6 +317,7 @@ def estimate_boxes(
     learned: Learned = NOTHING_LEARNED,
     tiles: Sequence[Tile] = (),
     pixel: PixelBytes = DOCUMENTED_BYTES,
+    touched: float = 1.0,
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Estimate the tasks of a layer that is divided: to prepare it, to drizzle each box, to assemble its mosaics.
 
@@ -300,16 +335,21 @@ def estimate_boxes(
         Tiles that are cut out of its products.
     pixel : PixelBytes
         Space of their pixels.
+    touched : float
+        Share of the products that exposures touch.
     """
-    sizes = sizes_of(exposures, grids)
+    sizes = sizes_of(exposures, grids, touched)
     part = replace(
-        sizes, largest=_UNEVEN * sizes.largest / boxes, output=sizes.output / boxes, drawn=_TWICE * sizes.drawn / boxes
+        sizes,
+        largest_touched=_UNEVEN * sizes.largest_touched / boxes,
+        touched=sizes.touched / boxes,
+        drawn=_TWICE * sizes.drawn / boxes,
     )
     copies = sum(exposure.size for exposure in exposures) / _MB
     masks = sizes.drawn / 8
     return (
         _estimate("prepare", sizes, round(copies + masks) + 1, exposures, learned),
-        _estimate("box", part, round((pixel.drizzled + _MASK_BYTES) * part.output) + 1, exposures, learned),
+        _estimate("box", part, round((pixel.drizzled + _MASK_BYTES) * part.touched) + 1, exposures, learned),
         _estimate("assemble", sizes, round(_products_mb(sizes, tiles, pixel)) + 1, exposures, learned),
     )
 

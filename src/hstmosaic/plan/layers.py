@@ -48,6 +48,8 @@ class Product:
     """(file name, tile) of its tiles with data."""
 
 
+_BOX_PER_DATA = 2.0
+"""Pixels of boxes per pixel that exposures cover; boxes are upright rectangles, exposures are not."""
 _SKYSUB, _SKYMETHOD = "skysub", "skymethod"
 _SBC_WITH_SKY = ("f115lp", "f122m")
 
@@ -79,6 +81,8 @@ class Layer:
     """True if boxes can be drizzled one by one."""
     box_seconds: float = 0.0
     """Estimated time of the part that boxes divide among them."""
+    touched: float = 1.0
+    """Share of the mosaics that exposures touch; 1 unless boxes leave the rest out."""
     boxes: int = 1
     """Number of tasks that drizzle boxes; with one, a single task makes the layer."""
 
@@ -139,6 +143,8 @@ def make_layers(
     prefix: str,
     learned: Learned = NOTHING_LEARNED,
     request: MosaicRequest = DOCUMENTED,
+    *,
+    whole: bool = False,
 ) -> tuple[Layer, ...]:
     """Group exposures into layers, ordered by their first exposures in the list.
 
@@ -154,6 +160,8 @@ def make_layers(
         Corrections of estimates by earlier runs.
     request : MosaicRequest
         Options of the user.
+    whole : bool
+        Whether drizzlepac drizzles every layer in one call.
 
     Returns
     -------
@@ -162,20 +170,28 @@ def make_layers(
     groups: dict[tuple[str, str, str], list[Exposure]] = {}
     for exposure in exposures:
         groups.setdefault((exposure.instrument, exposure.detector, exposure.filter), []).append(exposure)
-    return tuple(_layer(members, geometry, prefix, learned, request) for members in groups.values())
+    return tuple(_layer(members, geometry, prefix, learned, request, whole=whole) for members in groups.values())
 
 
 def _layer(
-    members: Sequence[Exposure], geometry: Geometry, prefix: str, learned: Learned, request: MosaicRequest
+    members: Sequence[Exposure],
+    geometry: Geometry,
+    prefix: str,
+    learned: Learned,
+    request: MosaicRequest,
+    *,
+    whole: bool,
 ) -> Layer:
     first = members[0]
     products = _products(members, geometry, prefix, request)
     parameters = tuple(request.layer_parameters(first.instrument, first.detector, first.filter).items())
     grids = [product.grid for product in products]
     tiles = [tile for product in products for _, tile in product.tiles]
-    estimate = estimate_drizzle(members, grids, learned, tiles, pixel_bytes(request, members))
     outlines = [to_pixels(geometry.cell.wcs, outline) for e in members for outline in exposure_outlines(e)]
     depth = coverage(outlines)
+    whole = whole or not is_divisible(dict(parameters))
+    touched = 1.0 if whole else _touched(depth.covered, geometry.cell.scale, products[-1].grid)
+    estimate = estimate_drizzle(members, grids, learned, tiles, pixel_bytes(request, members, whole=whole), touched)
     return Layer(
         instrument=first.instrument,
         detector=first.detector,
@@ -190,8 +206,15 @@ def _layer(
         estimate=estimate,
         parameters=parameters,
         divisible=is_divisible(dict(parameters)),
-        box_seconds=estimate.time_factor * box_seconds(members, grids),
+        box_seconds=estimate.time_factor * box_seconds(members, grids, touched),
+        touched=touched,
     )
+
+
+def _touched(covered: float, scale: float, grid: Grid) -> float:
+    """Return the share of a grid in boxes around an area, in pixels of a scale."""
+    height, width = grid.shape
+    return min(1.0, round(_BOX_PER_DATA * covered * (scale / grid.scale) ** 2 / (height * width), 4))
 
 
 def _products(

@@ -40,11 +40,11 @@ def replan(plan: Plan, aligned: Mapping[str, Path]) -> Plan:
     cell = load_sky_grid().cell(int(plan.projection_cell.removeprefix("p")))
     tight = tight_limits(exposures, cell, plan.limits)
     geometry = common_geometry(exposures, cell, plan.limits, tight, plan.request)
-    boxes = {layer.name: layer.boxes for layer in plan.layers}
+    boxes, whole = {layer.name: layer.boxes for layer in plan.layers}, plan.division.whole_layers
     layers = tuple(
         # progress was reported by the first division
         replace(layer, boxes=boxes[layer.name])
-        for layer in make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request)
+        for layer in make_layers(exposures, geometry, plan.prefix, plan.learned, plan.request, whole=whole)
     )
     estimates = estimate_tasks(exposures, layers, plan.learned, plan.request)
     return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,10 @@ class Sky(StrEnum):
         return {"skysub": True, "skymethod": str(self)}
 
 
+COMPRESSED_ABOVE = 1_000_000_000
+"""Pixels of a mosaic above which the mosaics of a run are compressed by default: 8 GB of science and weight pixels."""
+
+
 @dataclass(frozen=True)
 class MosaicRequest:
     """Options that determine the pixels and files of mosaics; the defaults are the documented ones."""
@@ -48,8 +52,8 @@ class MosaicRequest:
     """Drizzle parameters that differ from drizzlepac's."""
     sky: Sky | None = None
     """Sky subtraction of every layer; by default drizzlepac chooses by the depth of the layer."""
-    compress: bool = False
-    """Write mosaics as tile-compressed FITS."""
+    compress: bool | None = None
+    """Write mosaics as tile-compressed FITS; by default, those of more than `COMPRESSED_ABOVE` pixels."""
     grid: TargetGrid | None = None
     """Grid of every mosaic; by default it is on the projection cell."""
     scale: float | None = None
@@ -79,6 +83,11 @@ class MosaicRequest:
         if self.scale is not None and not _FINEST <= self.scale <= _COARSEST:
             raise OptionError(f"--scale must be from {_FINEST} to {_COARSEST} arcsec, not {self.scale:g}", "")
 
+    def with_compression(self, pixels: int) -> MosaicRequest:
+        """Return the same options with the default of compression for the number of pixels of the largest mosaic."""
+        compress = pixels > COMPRESSED_ABOVE
+        return replace(self, compress=True) if self.compress is None and compress else self
+
     @property
     def changes_grid(self) -> bool:
         """Return whether mosaics have another grid than the documented one."""
@@ -106,8 +115,8 @@ class MosaicRequest:
             raw["parameters"] = self.parameters.to_dict()
         if self.sky is not None:
             raw["sky"] = str(self.sky)
-        if self.compress:
-            raw["compress"] = True
+        if self.compress is not None:
+            raw["compress"] = self.compress
         if self.grid is not None:
             raw["grid"] = asdict(self.grid)
         if self.scale is not None:
@@ -127,7 +136,7 @@ class MosaicRequest:
         return cls(
             parameters=DrizzleParameters.from_dict(raw.get("parameters", {})),
             sky=Sky(raw["sky"]) if "sky" in raw else None,
-            compress=bool(raw.get("compress", False)),
+            compress=raw.get("compress"),
             grid=TargetGrid.from_dict(raw["grid"]) if "grid" in raw else None,
             scale=raw.get("scale"),
             bounds=Bounds.from_dict(raw["bounds"]) if "bounds" in raw else None,

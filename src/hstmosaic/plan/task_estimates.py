@@ -66,5 +66,6 @@ def _layer(
     members = [exposure for exposure in exposures if exposure.name in layer.exposures]
     grids = [product.grid for product in layer.products]
     tiles = [tile for product in layer.products for _, tile in product.tiles]
-    prepare, box, assemble = estimate_boxes(members, grids, layer.boxes, learned, tiles, pixel_bytes(request, members))
+    pixel = pixel_bytes(request, members)
+    prepare, box, assemble = estimate_boxes(members, grids, layer.boxes, learned, tiles, pixel, layer.touched)
     return dict.fromkeys(tasks, box) | {tasks[0]: prepare, tasks[-1]: assemble}

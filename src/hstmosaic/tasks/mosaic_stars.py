@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-_STRIP, _MARGIN = 512, 16
+_STRIP, _MARGIN, _BLOCK = 512, 16, 4096
 _PIXELS = 16_000_000
 """Pixels of a mosaic that are read, in strips over all of its height."""
 _MOST = 1500
@@ -52,14 +52,25 @@ def find_stars(path: Path) -> tuple[MosaicSource, ...]:
         found = []
         for start in chosen:
             low, high = max(0, start - _MARGIN), min(height, start + _STRIP + _MARGIN)
-            image = np.asarray(science.section[low:high], dtype=np.float32)
-            covered = np.asarray(weight.section[low:high]) > 0
+            first, last = _columns(weight, low, high)
+            image = np.asarray(science.section[low:high, first:last], dtype=np.float32)
+            covered = np.asarray(weight.section[low:high, first:last]) > 0
             places = sources(image, covered, _MOST // len(chosen))
             inside = (places[:, 1] + low >= start) & (places[:, 1] + low < start + _STRIP)
-            found.append(places[inside] + (0, low, 0))
+            found.append(places[inside] + (first, low, 0))
         left, below = science.header["CRPIX1"] - 1, science.header["CRPIX2"] - 1
     rows = (np.concatenate(found) - (left, below, 0)).tolist() if found else []
     return tuple(MosaicSource(x, y, fwhm if math.isfinite(fwhm) else None) for x, y, fwhm in rows)
+
+
+def _columns(weight: Any, low: int, high: int) -> tuple[int, int]:
+    """Return the columns with data in some rows, with a margin; columns without are not kept in memory."""
+    width = weight.shape[1]
+    blocks = [range(left, min(width, left + _BLOCK)) for left in range(0, width, _BLOCK)]
+    covered = [block for block in blocks if (weight.section[low:high, block.start : block.stop] > 0).any()]
+    if not covered:
+        return 0, 1
+    return max(0, covered[0].start - _MARGIN), min(width, covered[-1].stop + _MARGIN)
 
 
 def sources(image: NDArray[np.float32], covered: NDArray[np.bool_], most: int) -> Array:

@@ -69,7 +69,7 @@ def drizzle_spec(
         log_level=log_level,
         parameters=layer.parameters,
         fixed_set=plan.request.sky is not None,
-        compress=plan.request.compress,
+        compress=bool(plan.request.compress),
         grids=_grids(plan, layer),
         error=plan.request.error,
         context=plan.request.context,
