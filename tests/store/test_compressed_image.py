@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from hstmosaic.store.compressed_image import compress_images
+from hstmosaic.store.compressed_image import compress_images, occupied_tiles, write_compressed
 
 
 @pytest.fixture(params=[(300, 700), (256, 256), (513, 257)], ids=str)
@@ -78,6 +78,28 @@ def test_sparse_images_are_small(tmp_path):
     compress_images(path)
     assert path.stat().st_size < 20_000
     np.testing.assert_array_equal(fits.getdata(path, "SCI"), data)
+
+
+def test_tiles_without_data_are_known_from_the_table(tmp_path):
+    data = np.zeros((600, 1100), np.float32)
+    data[300:310, 515:520] = 2.5
+    data[:256, 1024:] = np.nan
+    path = tmp_path / "a.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(data, name="WHT")]).writeto(path)
+    assert occupied_tiles(path, "WHT").tiles.all()
+    compress_images(path)
+    occupied = occupied_tiles(path, "WHT")
+    # the last column and the last row have tiles of other shapes, of which one or more are empty
+    assert occupied.tiles[1, 2]
+    assert not occupied.tiles[:2, :2].any()
+    assert (occupied.columns(0, 256), occupied.columns(250, 512)) == (slice(1024, 1100), slice(512, 1100))
+    assert not (data[np.repeat(np.repeat(~occupied.tiles, 256, axis=0), 256, axis=1)[:600, :1100]] != 0).any()
+
+
+def test_rows_of_another_width_are_refused(tmp_path):
+    header = fits.ImageHDU(np.zeros((300, 300), np.float32)).header
+    with (tmp_path / "a.fits").open("wb") as file, pytest.raises(ValueError, match="rows 256 and on"):
+        write_compressed(header, [np.zeros((256, 300), ">f4"), np.zeros((300, 300), ">f4")], file)
 
 
 def test_cfitsio_restores_the_same_pixels(files, tmp_path):

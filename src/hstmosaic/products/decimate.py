@@ -11,6 +11,7 @@ from astropy.wcs import WCS
 
 from hstmosaic.products.orient import pixel_size
 from hstmosaic.products.picture_list import PICTURE_SIDE
+from hstmosaic.store.compressed_image import OccupiedTiles, occupied_tiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,7 @@ def decimate(path: Path, side: int = PICTURE_SIDE) -> Decimated:
         science, weight = hdus["SCI"], hdus["WHT"]
         ny, nx = (int(science.header[key]) for key in ("NAXIS2", "NAXIS1"))
         factor = -(-max(ny, nx) // side)
-        sums = _block_sums(science, weight, (ny, nx), factor)
+        sums = _block_sums(science, weight, occupied_tiles(path, "WHT"), (ny, nx), factor)
         count = np.maximum(sums.count, 1)
         means = np.where(sums.count > 0, sums.science / count, np.nan).astype(np.float32)
         full = WCS(science.header)
@@ -105,7 +106,9 @@ class _Sums:
     weight_range: tuple[float, float]
 
 
-def _block_sums(science: fits.ImageHDU, weight: fits.ImageHDU, shape: tuple[int, int], factor: int) -> _Sums:
+def _block_sums(
+    science: fits.ImageHDU, weight: fits.ImageHDU, occupied: OccupiedTiles, shape: tuple[int, int], factor: int
+) -> _Sums:
     ny, nx = shape
     blocks = -(-ny // factor), -(-nx // factor)
     sums = np.zeros((3, *blocks))
@@ -113,16 +116,21 @@ def _block_sums(science: fits.ImageHDU, weight: fits.ImageHDU, shape: tuple[int,
     strip = max(1, _STRIP_PIXELS // (nx * factor)) * factor
     for first in range(0, ny, strip):
         rows = slice(first, min(first + strip, ny))
-        depth = weight.section[rows]
-        columns = np.flatnonzero(depth.any(axis=0))
+        # on a sparse mosaic most of a strip is empty
+        occupied_columns = occupied.columns(rows.start, rows.stop)
+        if not occupied_columns.stop:
+            continue
+        start = occupied_columns.start // factor * factor
+        depth = weight.section[rows, start : occupied_columns.stop]
+        columns = start + np.flatnonzero(depth.any(axis=0))
         if not len(columns):
             continue
-        # on a sparse mosaic most of a strip is empty
         left = columns[0] // factor * factor
         used = slice(left, columns[-1] + 1)
-        depth = depth[:, used].astype(np.float32)
-        # astropy reads parts of rows one by one, which takes as long as a hundred thousand pixels
-        narrow = nx - (used.stop - left) > _SKIPPED
+        depth = depth[:, left - start : used.stop - start].astype(np.float32)
+        # astropy reads parts of rows one by one, which takes as long as a hundred thousand pixels; tiles are always parts
+        tiled = occupied_columns != slice(0, nx)
+        narrow = tiled or nx - (used.stop - left) > _SKIPPED
         light = (science.section[rows, used] if narrow else science.section[rows][:, used]).astype(np.float32)
         good = (depth > 0) & np.isfinite(light)
         depth[~good] = 0

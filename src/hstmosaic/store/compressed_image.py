@@ -7,6 +7,7 @@ together in a tile, then compressed. Values are not quantised. astropy, CFITSIO 
 from __future__ import annotations
 
 import gzip
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -166,3 +167,54 @@ def _header(image: fits.Header, tiles: int, heap: int, longest: int) -> bytes:
             header.append(card, end=True)
     text = header.tostring(padding=True)
     return bytes(text, "ascii")
+
+
+@dataclass(frozen=True, eq=False)
+class OccupiedTiles:
+    """Tiles of an image that may have data."""
+
+    tiles: np.ndarray
+    """Boolean, shape (rows of tiles, columns of tiles)."""
+    width: int
+    """Of the image, pixels."""
+
+    def columns(self, first: int, last: int) -> slice:
+        """Return the columns of pixels that may have data from a row to the one before another; empty without any."""
+        found = np.flatnonzero(self.tiles[first // TILE : -(-last // TILE)].any(axis=0))
+        return slice(found[0] * TILE, min(self.width, (found[-1] + 1) * TILE)) if len(found) else slice(0, 0)
+
+
+def occupied_tiles(path: Path, name: str) -> OccupiedTiles:
+    """Return which tiles of an image may have data, from the table of tiles alone.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A FITS file.
+    name : str
+        Name of an image extension.
+
+    Returns
+    -------
+    OccupiedTiles
+        All tiles, unless the image was written by `write_compressed`, whose tiles of zeros share an entry of the heap.
+    """
+    with fits.open(path, disable_image_compression=True) as hdus:
+        header, start = hdus[name].header, hdus[name].fileinfo()["datLoc"]
+    compressed = header.get("ZCMPTYPE") == "GZIP_2" and header["NAXIS1"] == _DESCRIPTOR.itemsize
+    height, width = (header[f"Z{key}" if compressed else key] for key in ("NAXIS2", "NAXIS1"))
+    shape = -(-height // TILE), -(-width // TILE)
+    occupied = np.ones(shape, dtype=bool)
+    if not compressed or (header["ZTILE2"], header["ZTILE1"]) != (min(TILE, height), min(TILE, width)):
+        return OccupiedTiles(occupied, width)
+    with path.open("rb") as file:
+        file.seek(start)
+        places = np.frombuffer(file.read(occupied.size * _DESCRIPTOR.itemsize), _DESCRIPTOR)
+        heap = start + places.nbytes
+        offsets, counts = np.unique(places["offset"], return_counts=True)
+        for offset in offsets[counts > 1]:
+            shared = places["offset"] == offset
+            file.seek(heap + int(offset))
+            if not any(gzip.decompress(file.read(int(places["length"][shared][0])))):
+                occupied.ravel()[shared] = False
+    return OccupiedTiles(occupied, width)

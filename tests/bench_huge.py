@@ -1,0 +1,83 @@
+"""Make a mosaic of more than 2^31 pixels from two exposures 1.2 degrees apart, and read it in every way.
+
+    python tests/bench_huge.py [--apart 3000]
+
+The compressed mosaic is compared with mosaics of each exposure by itself, which have a small part of the same grid:
+its cut-outs as astropy and as CFITSIO (fitsio) read them must have their bits. Printed as JSON: pixels, bytes, wall
+time, peak memory of the task that made it, and whether all cut-outs are the same.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import fitsio
+import numpy as np
+from astropy.io import fits
+
+from hstmosaic.run.driver import run_mosaic
+from hstmosaic.run.options import RunOptions
+from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
+from hstmosaic.store.run_directory import RunDirectory
+from hstmosaic.store.task_names import drizzle_task
+
+SIDE = 256
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--apart", type=float, default=3000.0, help="distance along each axis, arcsec (3000)")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        places = [(sign * given.apart / 2, sign * given.apart / 2) for sign in (-1, 1)]
+        visits = [Visit("wfc3_uvis", "F606W", exposures=1, offset=place, subarray=(SIDE, SIDE)) for place in places]
+        simulate_field(build_field("huge", Pointing(*sky_cell_corner(), 30.0), visits, seed=4), folder / "exposures")
+        exposures = sorted((folder / "exposures").glob("*_flc.fits"))
+        mosaic, result = made(exposures, folder / "whole")
+        same = [compare(mosaic, made([exposure], folder / exposure.stem)[0]) for exposure in exposures]
+    print(json.dumps(result | {"same_cut_outs": all(same)}, indent=1))
+    sys.exit(not all(same))
+
+
+def made(exposures: list[Path], output: Path) -> tuple[Path, dict[str, object]]:
+    """Return the mosaic of some exposures, and what it took."""
+    options = RunOptions(
+        [str(path) for path in exposures], prefix="x", skip_alignment=True, output=output, learning=False
+    )
+    outcome = run_mosaic(options, lambda event: None)
+    if outcome.failures:
+        sys.exit(f"layers failed: {outcome.failures}")
+    (mosaic,) = outcome.mosaics
+    took = RunDirectory(outcome.directory).task(drizzle_task(outcome.plan.layers[0].name)).read_measured()
+    height, width = outcome.plan.layers[0].products[-1].grid.shape
+    return mosaic, {
+        "pixels": height * width,
+        "over_2_31": height * width > 1 << 31,
+        "bytes": mosaic.stat().st_size,
+        "wall_s": round(outcome.ended - outcome.started, 1),
+        "task_cpu_s": round(took.cpu_seconds, 1) if took is not None else None,
+        "task_peak_mb": round(took.max_rss_mb) if took is not None else None,
+    }
+
+
+def compare(mosaic: Path, alone: Path) -> bool:
+    """Return whether the part of a mosaic that another one has is the same, by astropy and by CFITSIO."""
+    same = []
+    for name in ("SCI", "WHT"):
+        with fits.open(mosaic) as whole, fits.open(alone) as part, fitsio.FITS(str(mosaic)) as other:
+            left, low = (round(whole[name].header[key] - part[name].header[key]) for key in ("CRPIX1", "CRPIX2"))
+            expected = np.asarray(part[name].data)
+            rows, columns = (
+                slice(start, start + size) for start, size in zip((low, left), expected.shape, strict=True)
+            )
+            cuts = whole[name].section[rows, columns], other[name][rows, columns]
+            same += [np.asarray(cut, ">f4").tobytes() == np.asarray(expected, ">f4").tobytes() for cut in cuts]
+            same.append(bool((np.nan_to_num(expected) != 0).any()))
+    return all(same)
+
+
+if __name__ == "__main__":
+    main()
