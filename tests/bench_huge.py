@@ -2,9 +2,10 @@
 
     python tests/bench_huge.py [--apart 3000]
 
-The compressed mosaic is compared with mosaics of each exposure by itself, which have a small part of the same grid:
-its cut-outs as astropy and as CFITSIO (fitsio) read them must have their bits. Printed as JSON: pixels, bytes, wall
-time, peak memory of the task that made it, and whether all cut-outs are the same.
+astropy and CFITSIO (fitsio) must read the same bits. Parts of the mosaic must be those of mosaics of each exposure by
+itself, but for the last bits: positions far from the first pixel are larger numbers. drizzlepac's static mask, which
+depends on all exposures of a layer, is off. Printed as JSON: pixels, bytes, wall time, time and memory of the task that
+made the mosaic, and both verdicts.
 """
 
 import argparse
@@ -37,9 +38,10 @@ def main() -> None:
         simulate_field(build_field("huge", Pointing(*sky_cell_corner(), 30.0), visits, seed=4), folder / "exposures")
         exposures = sorted((folder / "exposures").glob("*_flc.fits"))
         mosaic, result = made(exposures, folder / "whole")
-        same = [compare(mosaic, made([exposure], folder / exposure.stem)[0]) for exposure in exposures]
-    print(json.dumps(result | {"same_cut_outs": all(same)}, indent=1))
-    sys.exit(not all(same))
+        alike, near = zip(*(compare(mosaic, made([e], folder / e.stem)[0]) for e in exposures), strict=True)
+    verdicts = {"astropy_and_cfitsio_agree": all(alike), "cut_outs_are_those_of_separate_mosaics": all(near)}
+    print(json.dumps(result | verdicts, indent=1))
+    sys.exit(not all(verdicts.values()))
 
 
 def made(exposures: list[Path], output: Path) -> tuple[Path, dict[str, object]]:
@@ -63,20 +65,19 @@ def made(exposures: list[Path], output: Path) -> tuple[Path, dict[str, object]]:
     }
 
 
-def compare(mosaic: Path, alone: Path) -> bool:
-    """Return whether the part of a mosaic that another one has is the same, by astropy and by CFITSIO."""
-    same = []
+def compare(mosaic: Path, alone: Path) -> tuple[bool, bool]:
+    """Return whether astropy and CFITSIO read a part of a mosaic alike, and whether it is what another mosaic has."""
+    alike, near = [], []
     for name in ("SCI", "WHT"):
         with fits.open(mosaic) as whole, fits.open(alone) as part, fitsio.FITS(str(mosaic)) as other:
             left, low = (round(whole[name].header[key] - part[name].header[key]) for key in ("CRPIX1", "CRPIX2"))
             expected = np.asarray(part[name].data)
-            rows, columns = (
-                slice(start, start + size) for start, size in zip((low, left), expected.shape, strict=True)
-            )
-            cuts = whole[name].section[rows, columns], other[name][rows, columns]
-            same += [np.asarray(cut, ">f4").tobytes() == np.asarray(expected, ">f4").tobytes() for cut in cuts]
-            same.append(bool((np.nan_to_num(expected) != 0).any()))
-    return all(same)
+            height, width = expected.shape
+            rows, columns = slice(low, low + height), slice(left, left + width)
+            cut = np.asarray(whole[name].section[rows, columns], ">f4")
+            alike.append(cut.tobytes() == np.asarray(other[name][rows, columns], ">f4").tobytes())
+            near.append(np.allclose(cut, expected, rtol=1e-5, atol=1e-6, equal_nan=True) and (cut > 0).any())
+    return all(alike), all(near)
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def _block_sums(
         left = columns[0] // factor * factor
         used = slice(left, columns[-1] + 1)
         depth = depth[:, left - start : used.stop - start].astype(np.float32)
-        # astropy reads parts of rows one by one, which takes as long as a hundred thousand pixels; tiles are always parts
+        # astropy reads parts of plain rows one by one, which takes as long as a hundred thousand pixels
         tiled = occupied_columns != slice(0, nx)
         narrow = tiled or nx - (used.stop - left) > _SKIPPED
         light = (science.section[rows, used] if narrow else science.section[rows][:, used]).astype(np.float32)
