@@ -287,6 +287,6 @@ def test_a_grid_larger_than_the_disk_is_refused_before_anything_starts(tmp_path,
         output=tmp_path / "out",
         request=MosaicRequest(grid=read_grid(str(path))),
     )
-    with pytest.raises(OutputError, match="has 2000 MB left, the run needs about 9"):
+    with pytest.raises(OutputError, match="has 2000 MB left, the run needs about 48"):
         run_mosaic(options, lambda event: None)
     assert not (tmp_path / "out").exists()
