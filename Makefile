@@ -64,11 +64,15 @@ lint: .venv/.dev-stamp  ## check style, types and imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: .venv/.dev-stamp  ## compare with drizzlepac's make_custom_mosaic; writes build/bench.json
+bench: .venv/.dev-stamp  ## compare with drizzlepac's make_custom_mosaic; writes build/bench.json (more than an hour)
 	$(BIN)/python tests/bench_plan.py
 	mkdir -p build
 	$(BIN)/python tests/bench.py --json build/bench.json
 	$(BIN)/python tests/bench_align.py
+	$(BIN)/python tests/bench_kernel.py
+	$(BIN)/python tests/bench_boxes.py
+	$(BIN)/python tests/bench_huge.py
+	$(BIN)/python tests/bench_growth.py
 
 docs: .venv/.dev-stamp  ## build the site in docs/_build/html
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
