@@ -121,7 +121,7 @@ def test_the_page_loads_nothing_and_has_no_errors(opened, reports, name):
         assert page.complaints == []
 
 
-@pytest.mark.parametrize(("name", "count"), [("aligned", 11), ("broken", 11), ("stopped", 1)])
+@pytest.mark.parametrize(("name", "count"), [("aligned", 14), ("broken", 14), ("stopped", 1)])
 def test_all_pictures_load(opened, name, count):
     with opened(name) as page:
         page.evaluate("Promise.all([...document.images].map(image => image.decode()))")

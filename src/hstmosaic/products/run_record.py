@@ -168,7 +168,8 @@ class RunRecord:
 
     def used(self, layer: Layer) -> tuple[str, ...]:
         """Return the names of the exposures in a layer's products."""
-        without = {exclusion.name for exclusion in self.left_out}
+        # one that the list names twice is left out once, and used
+        without = {exclusion.name for exclusion in self.left_out if exclusion not in self.plan.excluded}
         return tuple(name for name in layer.exposures if name not in without)
 
 
