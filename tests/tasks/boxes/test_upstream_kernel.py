@@ -5,11 +5,11 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from astropy.wcs import WCS, Sip
 from drizzlepac import adrizzle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers.bent_planes import SCALE, plane
 from hstmosaic.tasks.boxes import geometry, kernel, layout, own_kernel
 from hstmosaic.tasks.boxes.boxes import lay_out
 from hstmosaic.tasks.boxes.pixels import save_weights
@@ -17,25 +17,7 @@ from hstmosaic.tasks.boxes.records import Box, ChipRecord, MosaicRecord
 
 pytestmark = pytest.mark.upstream
 
-SCALE = 0.04 / 3600
 PLANES = 4
-
-
-def plane(shape, crpix, turn=0.0, scale=SCALE, bend=None):
-    """WCS of an image near one point of the sky, turned, and bent by a distortion."""
-    wcs = WCS(naxis=2)
-    suffix = "" if bend is None else "-SIP"
-    wcs.wcs.ctype = [f"RA---TAN{suffix}", f"DEC--TAN{suffix}"]
-    wcs.wcs.crval, wcs.wcs.crpix = [53.1, -27.8], crpix
-    cosine, sine = np.cos(turn), np.sin(turn)
-    wcs.wcs.cd = scale * np.array([[-cosine, sine], [sine, cosine]])
-    if bend is not None:
-        a, b = np.zeros((3, 3)), np.zeros((3, 3))
-        a[0, 2], a[2, 0], a[1, 1], b[0, 2], b[2, 0], b[1, 1] = bend
-        wcs.sip = Sip(a, b, None, None, crpix)
-    wcs.pixel_shape = shape[::-1]
-    wcs.wcs.set()
-    return wcs
 
 
 @dataclass
