@@ -60,6 +60,35 @@ struct reach {
 
 enum { SAMPLES = 21, MARGIN = 5 };
 
+/* Positions of four nodes: left and right ones, lower ones first. */
+struct cell {
+    double x00, x10, x01, x11, y00, y10, y01, y11;
+};
+
+static inline __attribute__((always_inline)) struct cell find_cell(
+    const struct table *table, int64_t row, int64_t column)
+{
+    const double *n0 = table->nodes + 2 * (row * table->columns + column), *n1 = n0 + 2 * table->columns;
+    struct cell cell = {n0[0], n0[2], n1[0], n1[2], n0[1], n0[3], n1[1], n1[3]};
+    /* drizzlepac takes long steps for the meridian of 0 degrees, in pixels as well */
+    if (cell.x00 - cell.x10 > 359) {
+        cell.x00 -= 360.0;
+        cell.x01 -= 360.0;
+    } else if (cell.x00 - cell.x10 < -359) {
+        cell.x10 -= 360.0;
+        cell.x11 -= 360.0;
+    }
+    return cell;
+}
+
+/* One coordinate between four nodes, at a distance of `right` from the left ones and of `up` from the lower ones. */
+static inline __attribute__((always_inline)) double blend(
+    double n00, double n10, double n01, double n11, double right, double up)
+{
+    double left = 1.0 - right, down = 1.0 - up;
+    return n00 * left * down + n10 * right * down + n01 * left * up + n11 * right * up;
+}
+
 /* Position of a point of the chip, interpolated between nodes. */
 static void place(const struct table *table, double x, double y, double *x_out, double *y_out)
 {
@@ -67,19 +96,9 @@ static void place(const struct table *table, double x, double y, double *x_out, 
     y /= table->step;
     int64_t column = (int64_t)floor(x), row = (int64_t)floor(y);
     double right = x - (double)column, up = y - (double)row;
-    double left = 1.0 - right, down = 1.0 - up;
-    const double *n0 = table->nodes + 2 * (row * table->columns + column), *n1 = n0 + 2 * table->columns;
-    double x00 = n0[0], x10 = n0[2], x01 = n1[0], x11 = n1[2];
-    /* drizzlepac takes long steps for the meridian of 0 degrees, in pixels as well */
-    if (x00 - x10 > 359) {
-        x00 -= 360.0;
-        x01 -= 360.0;
-    } else if (x00 - x10 < -359) {
-        x10 -= 360.0;
-        x11 -= 360.0;
-    }
-    *x_out = x00 * left * down + x10 * right * down + x01 * left * up + x11 * right * up;
-    *y_out = n0[1] * left * down + n0[3] * right * down + n1[1] * left * up + n1[3] * right * up;
+    const struct cell c = find_cell(table, row, column);
+    *x_out = blend(c.x00, c.x10, c.x01, c.x11, right, up);
+    *y_out = blend(c.y00, c.y10, c.y01, c.y11, right, up);
 }
 
 /* Columns of a row, counted from 1, that may reach the mosaic; false if none does. */

@@ -106,7 +106,7 @@ static void VARIANT(place_row)(
     double step = table->step;
     y /= step;
     int64_t row = (int64_t)floor(y);
-    double up = y - (double)row, down = 1.0 - up;
+    double up = y - (double)row;
     for (int64_t i = 0; i < count; i++) {
         x_out[i] = x;
         x += 1.0;
@@ -118,20 +118,11 @@ static void VARIANT(place_row)(
         double here = (double)column;
         while (end < count && x_out[end] < here + 1.0)
             end++;
-        const double *n0 = table->nodes + 2 * (row * table->columns + column), *n1 = n0 + 2 * table->columns;
-        double x00 = n0[0], x10 = n0[2], x01 = n1[0], x11 = n1[2];
-        double y00 = n0[1], y10 = n0[3], y01 = n1[1], y11 = n1[3];
-        if (x00 - x10 > 359) {
-            x00 -= 360.0;
-            x01 -= 360.0;
-        } else if (x00 - x10 < -359) {
-            x10 -= 360.0;
-            x11 -= 360.0;
-        }
+        const struct cell c = find_cell(table, row, column);
         for (; i < end; i++) {
-            double right = x_out[i] - here, left = 1.0 - right;
-            x_out[i] = x00 * left * down + x10 * right * down + x01 * left * up + x11 * right * up;
-            y_out[i] = y00 * left * down + y10 * right * down + y01 * left * up + y11 * right * up;
+            double right = x_out[i] - here;
+            x_out[i] = blend(c.x00, c.x10, c.x01, c.x11, right, up);
+            y_out[i] = blend(c.y00, c.y10, c.y01, c.y11, right, up);
         }
     }
 }
