@@ -7,8 +7,8 @@ from astropy.wcs import WCS
 
 from helpers.pointed_exposures import Aim, aimed, write_aimed
 from hstmosaic.errors import OptionError
-from hstmosaic.plan.estimates import pixel_bytes
 from hstmosaic.plan.parameters import DrizzleParameters
+from hstmosaic.plan.pixel_bytes import pixel_bytes
 from hstmosaic.plan.request import MosaicRequest, Sky
 from hstmosaic.plan.tiles import Tiling
 from hstmosaic.products.verify import read_manifests, verify_products

@@ -19,9 +19,9 @@ from hstmosaic.plan.estimates import (
     estimate_screen,
     estimate_sources,
     model,
-    pixel_bytes,
 )
 from hstmosaic.plan.limits import Grid
+from hstmosaic.plan.pixel_bytes import pixel_bytes
 from hstmosaic.plan.request import MosaicRequest
 from hstmosaic.plan.tiles import Tile
 

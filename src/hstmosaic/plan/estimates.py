@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hstmosaic.store.context_image import plane_count
+from hstmosaic.plan.pixel_bytes import DOCUMENTED_BYTES
 
 if TYPE_CHECKING:
     from hstmosaic.plan.exposures import Exposure
     from hstmosaic.plan.limits import Grid
-    from hstmosaic.plan.request import MosaicRequest
+    from hstmosaic.plan.pixel_bytes import PixelBytes
     from hstmosaic.plan.tiles import Tile
 
 _MB = 1_000_000
@@ -85,46 +85,6 @@ NOTHING_LEARNED = Learned()
 
 
 @dataclass(frozen=True)
-class PixelBytes:
-    """Space of a pixel in the images of a mosaic, bytes."""
-
-    drizzled: int = 8
-    """Science, weight and, if requested, context."""
-    added: int = 0
-    """Images that are made of them: errors and numbers of exposures."""
-    compressed: bool = False
-    """True if mosaics are compressed."""
-    plain_first: bool = False
-    """True if they are compressed at the end: one is on disk in both forms then."""
-
-    @property
-    def total(self) -> int:
-        """In all images."""
-        return self.drizzled + self.added
-
-
-def pixel_bytes(request: MosaicRequest, exposures: Sequence[Exposure], *, whole: bool = False) -> PixelBytes:
-    """Return the space of a pixel in the mosaics of a layer, whose exposures have their chips.
-
-    Parameters
-    ----------
-    request : MosaicRequest
-        Options that determine the images.
-    exposures : sequence of Exposure
-        Of the layer.
-    whole : bool
-        Whether the layer is drizzled in one call.
-    """
-    planes = plane_count(sum(len(exposure.chips) for exposure in exposures)) if request.context else 0
-    added = _ERROR_BYTES * request.error + _NUMBER_BYTES * request.context
-    compressed = bool(request.compress)
-    return PixelBytes(_DRIZZLED_BYTES + _CONTEXT_BYTES * planes, added, compressed, compressed and (whole or added > 0))
-
-
-DOCUMENTED_BYTES = PixelBytes()
-
-
-@dataclass(frozen=True)
 class Sizes:
     """Sizes from which the model estimates a task, in 10^6 pixels."""
 
@@ -180,7 +140,6 @@ SECONDS: Mapping[str, Linear] = {
 """Time of a kind of task on one core."""
 _UNEVEN, _TWICE = 1.5, 1.1
 """Size of the largest box relative to the mean one, and rows of chips that boxes drizzle in relation to all rows."""
-_DRIZZLED_BYTES, _CONTEXT_BYTES, _ERROR_BYTES, _NUMBER_BYTES = 8, 4, 4, 2
 _MASK_BYTES = 0.3
 """Files of the coverage of boxes, bytes of a pixel."""
 _LARGEST_CHIP, _LEAST_BOX = 8.5, 256 * 256

@@ -12,11 +12,11 @@ from hstmosaic.plan.estimates import (
     Learned,
     box_seconds,
     estimate_drizzle,
-    pixel_bytes,
 )
 from hstmosaic.plan.footprints import exposure_outlines, to_pixels
 from hstmosaic.plan.limits import COARSE_RATIO, Grid, Limits, framing_exposures, product_grid
 from hstmosaic.plan.names import COARSE_DETECTORS, product_name, product_stem, tile_prefix, trailer_name
+from hstmosaic.plan.pixel_bytes import pixel_bytes
 from hstmosaic.plan.request import DOCUMENTED
 from hstmosaic.plan.requested_grids import requested_grids
 from hstmosaic.plan.tiles import tiles_of

@@ -11,8 +11,8 @@ from hstmosaic.plan.estimates import (
     estimate_fit,
     estimate_screen,
     estimate_sources,
-    pixel_bytes,
 )
+from hstmosaic.plan.pixel_bytes import pixel_bytes
 from hstmosaic.plan.request import DOCUMENTED
 from hstmosaic.store.task_names import ALIGN_TASK, layer_tasks, screen_task, sources_task
 
