@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from hstmosaic.cli.terminal import LOG_LEVELS
-from hstmosaic.plan.request import Sky
+from hstmosaic.plan.request import LARGE, Sky
 from hstmosaic.store.task_specs import Screening
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _STRICT_HELP = "Stop with an error if an exposure would be left out or a library
 _PARAMETERS_HELP = "Drizzle parameters (TOML or JSON) that differ from drizzlepac's, for all layers or some."
 _GRID_HELP = "Make every mosaic on the grid of this FITS image, or of a description (JSON, TOML, ASDF or ECSV)."
 _BOUNDS_HELP = "Limits of the mosaic: pixels of the projection cell, or degrees with a d behind: 150.1:150.2,2.1:2.2d."
-_COMPRESS_HELP = "Write tile-compressed FITS (lossless).  [default: only where a mosaic has more than 10^9 pixels]"
+_COMPRESS_HELP = f"Write tile-compressed FITS (lossless).  [default: only where a mosaic has {LARGE}]"
 _MARGIN_HELP = "Limit mosaics to the exposures, with a margin of this many pixels on each side."
 _TILES_HELP = "Also cut every mosaic into tiles: sky cells, or rectangles of WIDTH x HEIGHT pixels."
 _ERROR_HELP = "Weight by inverse variance (final_wht_type = ERR) and add an image of errors."

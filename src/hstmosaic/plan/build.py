@@ -20,7 +20,7 @@ from hstmosaic.plan.layers import common_geometry, make_layers
 from hstmosaic.plan.limits import Limits, mosaic_limits, outside, tight_limits
 from hstmosaic.plan.names import check_prefix, default_prefix, grid_prefix
 from hstmosaic.plan.plan import Plan, installed_versions
-from hstmosaic.plan.request import DOCUMENTED
+from hstmosaic.plan.request import DOCUMENTED, LARGE
 from hstmosaic.plan.requested_grids import exclude_off_grid
 from hstmosaic.plan.sky import choose_projection_cell, corner_sky_cell, find_sky_cells
 from hstmosaic.plan.task_estimates import estimate_tasks
@@ -40,7 +40,7 @@ from hstmosaic.plan.sky import CellChoice
 
 _KERNEL, _CONSERVING = "final_kernel", ("square", "point", "turbo")
 
-_COMPRESSED = "mosaics of more than 10^9 pixels are written tile-compressed; --no-compress writes them plain"
+_COMPRESSED = f"mosaics of {LARGE} are written tile-compressed; --no-compress writes them plain"
 
 
 def make_plan(

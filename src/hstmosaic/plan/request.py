@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,10 @@ class Sky(StrEnum):
         return {"skysub": True, "skymethod": str(self)}
 
 
-COMPRESSED_ABOVE = 1_000_000_000
+COMPRESSED_ABOVE = 10**9
 """Pixels of a mosaic above which the mosaics of a run are compressed by default: 8 GB of science and weight pixels."""
+LARGE = f"more than 10^{round(math.log10(COMPRESSED_ABOVE))} pixels"
+"""The same in words."""
 
 
 @dataclass(frozen=True)
