@@ -102,3 +102,13 @@ def test_who_interrupts_does_not_wait_for_pictures(directory):
     events = []
     assert pictures.draw_pictures(directory, EventLog(events.append), KeyboardInterrupt()) == []
     assert events == []
+
+
+def test_an_exposure_that_is_listed_twice_is_shown_as_used(exposures, tmp_path):
+    names = exposures.read_text().split()
+    inputs = [str(exposures.parent / name) for name in (*names, names[0])]
+    outcome = run_mosaic(RunOptions(inputs, "foo", stub=True, output=tmp_path), lambda event: None)
+    record = read_record(outcome.directory)
+    assert [exclusion.reason for exclusion in record.left_out] == ["listed twice"]
+    assert record.unused == frozenset()
+    assert sorted(name for layer in record.plan.layers for name in record.used(layer)) == sorted(names)

@@ -61,8 +61,7 @@ class Drawn:
         outlines = [outline for outline in self.record.outlines if outline.name in exposures]
         if not outlines:
             return
-        left_out = {exclusion.name for exclusion in self.record.left_out}
-        text = ds9_text(exposure_regions(outlines, layer_colors(self.record.plan), left_out))
+        text = ds9_text(exposure_regions(outlines, layer_colors(self.record.plan), self.record.unused))
         write_atomically(self.folder / name, text)
         self.extras.append(replace(about, name=name))
 

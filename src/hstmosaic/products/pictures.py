@@ -94,9 +94,8 @@ def _show_footprints(drawn: Drawn) -> None:
     planned = {exposure.name for exposure in plan.exposures}
     if not planned & {outline.name for outline in outlines}:
         return
-    left_out = {exclusion.name for exclusion in record.left_out}
     name = f"{plan.prefix}_footprints.png"
-    picture = draw_footprints(plan, outlines, left_out)
+    picture = draw_footprints(plan, outlines, record.unused)
     save_whole(drawn.folder / name, picture)
     drawn.extras.append(Extra(name, "footprints"))
     words = f"Where {len(planned)} exposures lie in projection cell {plan.projection_cell}"

@@ -118,10 +118,20 @@ class RunRecord:
 
     @cached_property
     def left_out(self) -> tuple[Exclusion, ...]:
-        """Exposures that are in no product, by header checks and by screening."""
+        """Entries of the list that are in no product, by header checks and by screening."""
         if self.manifest is not None:
             return self.manifest.left_out
         return (*self.plan.excluded, *(_excluded(rejected) for rejected in self.payloads(ScreeningRejected)))
+
+    @cached_property
+    def unused(self) -> frozenset[str]:
+        """Names of exposures that are in no product; one that the list names twice is left out once, and used."""
+        planned = {exposure.name for exposure in self.plan.exposures}
+        return frozenset(
+            exclusion.name
+            for exclusion in self.left_out
+            if exclusion not in self.plan.excluded or exclusion.name not in planned
+        )
 
     @cached_property
     def repairs(self) -> dict[str, PixelRepair]:
@@ -168,9 +178,7 @@ class RunRecord:
 
     def used(self, layer: Layer) -> tuple[str, ...]:
         """Return the names of the exposures in a layer's products."""
-        # one that the list names twice is left out once, and used
-        without = {exclusion.name for exclusion in self.left_out if exclusion not in self.plan.excluded}
-        return tuple(name for name in layer.exposures if name not in without)
+        return tuple(name for name in layer.exposures if name not in self.unused)
 
 
 def read_record(run: Path) -> RunRecord:
