@@ -1,4 +1,4 @@
-"""How CPU time and memory of a run grow with the number of exposures of one filter; prints JSON.
+"""Measure the growth of CPU time and memory with the number of exposures of one filter; prints JSON.
 
     python tests/bench_growth.py [--exposures 50 200 800] [--side 256] [--json growth.json]
 
