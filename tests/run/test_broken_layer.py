@@ -98,8 +98,9 @@ def test_the_failure_is_in_the_report(runs):
     assert "WFC3/UVIS F814W" in failed
     assert "Next step:" in failed
     assert "SIGKILL" in failed
-    pictures = 2 + 3 * len(OTHERS)
-    assert report.count("data:image/webp") == pictures, "image, weights and counts of what was made"
+    of_field, of_layer = {"footprints", "depth"}, {"image", "weights", "counts", "seams"}
+    pictures = len(of_field) + len(of_layer) * len(OTHERS)
+    assert report.count("data:image/webp") == pictures, "a picture of what was not made, or one too few"
 
 
 def test_the_other_layers_are_whole(runs):
