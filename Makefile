@@ -19,7 +19,8 @@ NAMES := make mosaic: for -o use PREFIX=, for --output-dir OUT=, for --replace R
     for others OPTIONS='--catalog gaia.ecsv'
 
 # A misspelt variable would be ignored without a word.
-KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN REPLACE PROFILE LOG_LEVEL WORKERS OPTIONS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS
+KNOWN := PYTHON INPUT OUT PREFIX SKIP_ALIGN REPLACE PROFILE LOG_LEVEL WORKERS OPTIONS IMAGE UV LOCK_OPTIONS PYTEST_OPTIONS \
+    ENGINE BASE_IMAGE APT_SOURCES PIP_CONF CA_BUNDLE ARCHIVE SIF SIF_OPTIONS
 GIVEN := $(foreach name,$(filter-out MAKE% -% .%,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 UNKNOWN := $(filter-out $(KNOWN),$(GIVEN))
 $(if $(UNKNOWN),$(error unknown variable $(UNKNOWN): use one of $(KNOWN)))

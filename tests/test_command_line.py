@@ -326,6 +326,15 @@ def test_an_unknown_variable_of_make_is_an_error(given, ends):
     assert ("unknown variable INPT" in done.stderr) == (ends == 2)
 
 
+def test_make_takes_the_settings_of_the_image():
+    root = Path(__file__).parents[1]
+    scripts = [(root / "container" / name).read_text() for name in ("build.sh", "build-sif.sh")]
+    settings = set(re.findall(r"^# {3}([A-Z_]+) ", "\n".join(scripts), re.MULTILINE))
+    assert {"ENGINE", "APT_SOURCES", "SIF_OPTIONS"} <= settings
+    command = ["make", "--dry-run", "image", "sif", *(f"{name}=x" for name in settings)]
+    subprocess.run(command, cwd=root, capture_output=True, check=True)
+
+
 def test_plan_takes_every_option_of_run():
     options = {verb: {name for item in cli.commands[verb].params for name in item.opts} for verb in ("plan", "run")}
     assert options["run"] == options["plan"]
