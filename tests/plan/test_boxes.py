@@ -41,6 +41,12 @@ def test_boxes_are_not_smaller_than_they_are_worth(layers):
     assert counts([with_seconds(layers[0], 100.0)], workers=16, least_seconds=20.0) == [2]
 
 
+def test_twelve_full_frames_of_wfc3_uvis_are_divided_between_two_workers(layers):
+    sizes = replace(sizes_of([]), touched=20.0, drawn=12 * 2 * 4096 * 2051 / 1e6)
+    one_filter = replace(with_seconds(layers[0], 100.0), box_seconds=model("box", sizes)[1])
+    assert counts([one_filter], workers=2) == [2]
+
+
 def test_boxes_fit_into_the_memory_of_a_task(layers):
     layer = layers[0]
     pixels = layer.touched * max(product.grid.shape[0] * product.grid.shape[1] for product in layer.products)
