@@ -65,6 +65,25 @@ def shapes(rng, image, width):
     return common_elongation(find_sources(science, np.zeros(image.shape, bool), science > 60_000, width), LIMIT)
 
 
+def test_long_trails_are_found_among_many_brighter_cosmic_rays():
+    rng = np.random.default_rng(11)
+    image = np.zeros((1000, 1800))
+    for x, y in rng.integers((820, 5), (1790, 995), (1000, 2)):
+        image[y, x : x + 2] += 2000
+    angle = np.deg2rad(30)
+    rows, columns = np.indices((100, 140))
+    dx, dy = columns - 70, rows - 50
+    along = np.abs(dx * np.cos(angle) + dy * np.sin(angle)) < 62.5
+    trail = 100 * along * np.exp(-0.5 * ((dy * np.cos(angle) - dx * np.sin(angle)) / 0.8) ** 2)
+    for y in range(50, 950, 200):
+        for x in range(50, 800, 250):
+            image[y : y + 100, x : x + 140] += trail
+    found = shapes(rng, image, WIDTHS["UVIS"])
+    assert is_trailed(found, seconded=False)
+    assert found.length == pytest.approx(125, rel=0.05)
+    assert found.angle == pytest.approx(30, abs=1)
+
+
 @pytest.mark.parametrize("detector", ["IR", "UVIS", "WFC"])
 @pytest.mark.parametrize("length", [3.0, 8.0, 40.0])
 def test_trails_are_found_and_measured(detector, length):

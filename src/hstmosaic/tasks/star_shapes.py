@@ -32,8 +32,8 @@ _BOX = 64
 """Pixels of the cells in which the background is measured."""
 _MOST_LOST = 0.08
 """Largest share of bad pixels in a source that is measured."""
-_MOST = 600
-"""Sources that are measured, the brightest ones."""
+_BRIGHTEST, _LARGEST = 600, 200
+"""Sources that are measured: the brightest ones, and the largest ones, as long trails are fainter than cosmic rays."""
 _PIXEL = 1 / 12
 """Second moment of a pixel, pixels**2."""
 _TRACK = 0.45
@@ -120,7 +120,8 @@ def find_sources(science: Image, bad: NDArray[np.bool_], saturated: NDArray[np.b
                          for found in (labels.ravel(), labels[blocked], labels[saturated]))  # fmt: skip
     peaks = _peaks(image, labels, count)
     bright = np.flatnonzero((peaks > _PEAK_SIGNIFICANCE * noise) & (full == 0) & (lost <= _MOST_LOST * sizes))
-    bright = bright[np.argsort(-peaks[bright], kind="stable")][:_MOST]
+    by_peak, by_size = (np.argsort(-of[bright], kind="stable") for of in (peaks, sizes))
+    bright = bright[np.union1d(by_peak[:_BRIGHTEST], by_size[:_LARGEST])]
     where = ndimage.find_objects(labels)
     longest = _LONGEST * min(image.shape)
     lines = sum(_length(where[k]) > longest for k in np.flatnonzero(sizes > longest))
