@@ -112,8 +112,8 @@ clean:  ## remove what make created, except mosaics
 	@$(BIN)/python -m pip install -qq --require-hashes -r container/lock.txt
 	@touch $@
 
-# An edited kernel is compiled again.
-.venv/.stamp: .venv/.locked pyproject.toml setup.py $(wildcard src/hstmosaic/tasks/boxes/square*.[ch])
+# Edited C is compiled again.
+.venv/.stamp: .venv/.locked pyproject.toml setup.py $(wildcard src/hstmosaic/tasks/*/*.[ch])
 	@$(BIN)/python -m pip install -qq --no-build-isolation --no-deps -e .
 	@touch $@
 

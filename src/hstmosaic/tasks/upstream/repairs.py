@@ -15,6 +15,7 @@ from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
     fitting,
+    image_statistics,
     memory,
     parameters,
     screening,
@@ -176,6 +177,12 @@ REPAIRS = (
         sky_matching.fill_polygons_fast,
         _SLOW + "overlaps are painted row by row",
         _SKYPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        image_statistics.compute_statistics_fast,
+        _SLOW + "clipped statistics are computed pixel by pixel, and medians by sorting",
+        "stsci.imagestats 1.8.4",
         (Stage.DRIZZLE,),
     ),
     Repair(
