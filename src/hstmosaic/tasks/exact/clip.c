@@ -1,5 +1,5 @@
 /*
- * Statistics of the pixels of an image within limits.
+ * Statistics of the pixels of an image within limits, and the pixels of a part of it.
  *
  * `moments` returns the bits of stsci.imagestats.computeMean, which adds pixel by pixel in double precision and rounds
  * the results to single precision. Here, lanes are added independently, with a bound of the difference between both
@@ -325,7 +325,98 @@ static PyObject *take(PyObject *Py_UNUSED(module), PyObject *arguments)
     return PyLong_FromLongLong(held);
 }
 
+static inline uint32_t read_pixel(const uint32_t *at, bool swapped)
+{
+    return swapped ? __builtin_bswap32(*at) : *at;
+}
+
+/* Copy the good ones of `number` pixels; return how many. */
+static inline int64_t select_run(
+    const uint32_t *pixels, const unsigned char *good, int64_t number, bool swapped, uint32_t *out)
+{
+    const int64_t step = sizeof(uint64_t);
+    int64_t at = 0, held = 0;
+    while (at < number) {
+        uint64_t flags = 0;
+        if (good != NULL && number - at >= step)
+            memcpy(&flags, good + at, sizeof flags);
+        if (flags == UINT64_C(0x0101010101010101) || good == NULL) {
+            int64_t stop = good == NULL ? number : at + step;
+            for (; at < stop; at++)
+                out[held++] = read_pixel(pixels + at, swapped);
+            continue;
+        }
+        int64_t stop = number - at < step ? number : at + step;
+        for (; at < stop; at++) {
+            out[held] = read_pixel(pixels + at, swapped);
+            held += good[at] != 0;
+        }
+    }
+    return held;
+}
+
+FOR_EACH_PROCESSOR
+static int64_t select_runs(
+    const uint32_t *pixels, const unsigned char *good, int64_t columns, const int64_t *runs, int64_t number, bool swapped,
+    uint32_t *out)
+{
+    int64_t held = 0;
+    for (const int64_t *run = runs; run < runs + 3 * number; run += 3) {
+        int64_t from = run[0] * columns + run[1], length = run[2] - run[1];
+        const unsigned char *flags = good == NULL ? NULL : good + from;
+        held += swapped ? select_run(pixels + from, flags, length, true, out + held)
+                        : select_run(pixels + from, flags, length, false, out + held);
+    }
+    return held;
+}
+
+static const char *find_bad_run(const Py_buffer *image, const Py_buffer *runs, int64_t room)
+{
+    const int64_t *run = runs->buf;
+    if (image->ndim != 2 || runs->ndim != 2 || runs->shape[1] != 3)
+        return "an image and an array of runs are needed";
+    for (Py_ssize_t at = 0; at < runs->shape[0]; at++, run += 3) {
+        if (run[0] < 0 || run[0] >= image->shape[0] || run[1] < 0 || run[1] > run[2] || run[2] > image->shape[1])
+            return "a run is not in the image";
+        room -= run[2] - run[1];
+    }
+    return room < 0 ? "the pixels do not fit in" : NULL;
+}
+
+static PyObject *select_pixels(PyObject *Py_UNUSED(module), PyObject *arguments)
+{
+    enum { IMAGE, GOOD, RUNS, OUT, COUNT };
+    PyObject *objects[COUNT], *result = NULL;
+    static const char formats[COUNT + 1] = "IBlI";
+    Py_buffer views[COUNT] = {{0}};
+    int swapped;
+    if (!PyArg_ParseTuple(
+            arguments, "OOOpO", &objects[IMAGE], &objects[GOOD], &objects[RUNS], &swapped, &objects[OUT]))
+        return NULL;
+    for (int at = 0; at < COUNT; at++)
+        if (objects[at] != Py_None && !get_pixels(objects[at], &views[at], formats[at], at == OUT))
+            goto release;
+    const char *fault = find_bad_run(&views[IMAGE], &views[RUNS], views[OUT].len / (Py_ssize_t)sizeof(uint32_t));
+    if (fault == NULL && views[GOOD].buf != NULL && views[GOOD].len != views[IMAGE].len / (Py_ssize_t)sizeof(uint32_t))
+        fault = "image and flags must have the same shape";
+    if (fault != NULL) {
+        PyErr_SetString(PyExc_ValueError, fault);
+        goto release;
+    }
+    int64_t held, columns = views[IMAGE].shape[1], number = views[RUNS].shape[0];
+    Py_BEGIN_ALLOW_THREADS
+    held = select_runs(views[IMAGE].buf, views[GOOD].buf, columns, views[RUNS].buf, number, swapped, views[OUT].buf);
+    Py_END_ALLOW_THREADS
+    result = PyLong_FromLongLong(held);
+release:
+    for (int at = 0; at < COUNT; at++)
+        if (views[at].obj != NULL)
+            PyBuffer_Release(&views[at]);
+    return result;
+}
+
 static PyMethodDef methods[] = {
+    {"select", select_pixels, METH_VARARGS, NULL},
     {"moments", moments, METH_VARARGS, NULL},
     {"count", count, METH_VARARGS, NULL},
     {"take", take, METH_VARARGS, NULL},

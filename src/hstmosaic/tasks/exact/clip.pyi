@@ -44,3 +44,30 @@ def take(image: np.ndarray, first: float, last: float, out: np.ndarray, /) -> in
     int
         Number of pixels taken.
     """
+
+def select(image: np.ndarray, good: np.ndarray | None, runs: np.ndarray, swapped: bool, out: np.ndarray, /) -> int:
+    """Take the good pixels of some runs, in the byte order of the machine.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Uint32: the bits of float32 pixels, shape (rows, columns).
+    good : numpy.ndarray or None
+        Uint8, of the same shape: 0 for pixels that do not count.
+    runs : numpy.ndarray
+        Int64, shape (number, 3): row, first column, and the column behind the last one.
+    swapped : bool
+        Whether the pixels are in the other byte order.
+    out : numpy.ndarray
+        Uint32, with room for all pixels of the runs.
+
+    Returns
+    -------
+    int
+        Number of pixels taken.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or runs are outside of the image.
+    """
