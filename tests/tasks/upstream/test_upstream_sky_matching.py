@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.io import fits
+from drizzlepac import sky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from spherical_geometry import great_circle_arc
@@ -15,7 +16,7 @@ from stsci.skypac.skystatistics import SkyStats
 
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.tasks.exact import clipped
-from hstmosaic.tasks.upstream import sky_overlaps, sky_pixels
+from hstmosaic.tasks.upstream import held_pixels, sky_overlaps, sky_pixels
 
 pytestmark = pytest.mark.upstream
 
@@ -148,7 +149,7 @@ def matched(chain, tmp_path, monkeypatch):
     return match
 
 
-def test_skies_are_the_same_with_fewer_intersections(matched, monkeypatch):
+def test_skies_are_the_same_with_fewer_intersections(matched, chain, monkeypatch):
     expected, all_pairs = matched("original")
     assert all_pairs == 21, "skymatch leaves out distant pairs now: drop skip_distant_pairs"
     monkeypatch.setattr(skymatch, "_calc_sky", skymatch._calc_sky)
@@ -160,7 +161,13 @@ def test_skies_are_the_same_with_fewer_intersections(matched, monkeypatch):
     sky_overlaps.skip_distant_points()
     sky_pixels.fill_polygons_fast()
     sky_pixels.select_pixels_fast()
+    monkeypatch.setattr(skymatch, "_minsky", skymatch._minsky)
+    monkeypatch.setattr(sky, "skymatch", sky.skymatch)
+    monkeypatch.setattr(held_pixels, "MATCHED_BYTES", 1)
+    held_pixels._forget_matched_chips()
     found, pairs = matched("replaced")
     assert found == expected
+    for path in chain:
+        np.testing.assert_array_equal(fits.getdata(path.name, "SCI"), fits.getdata(path, "SCI"))
     assert len(set(expected)) == 6, "the skies differ, and the last one is not matched"
     assert 5 <= pairs <= 10

@@ -15,6 +15,7 @@ from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
     fitting,
+    held_pixels,
     image_statistics,
     memory,
     parameters,
@@ -191,6 +192,12 @@ REPAIRS = (
         sky_pixels.select_pixels_fast,
         _SLOW + "overlaps are found with masks of the size of a chip",
         _SKYPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        held_pixels.hold_few_pixels,
+        "the pixels of all exposures of a layer are in memory, 170 MB for a full frame",
+        _DRIZZLEPAC,
         (Stage.DRIZZLE,),
     ),
     Repair(
