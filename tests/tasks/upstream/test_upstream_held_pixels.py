@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from astropy.io import fits
-from drizzlepac import imageObject, wfc3Data
+from drizzlepac import imageObject, sky, wfc3Data
 
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
 from hstmosaic.tasks.upstream import held_pixels
@@ -70,3 +70,17 @@ def test_the_chips_that_were_used_last_are_held():
     held.forget()
     held.hold(chips[0])
     assert chips[1].read, "its file is closed"
+
+
+def test_masks_of_sky_matching_are_read_when_they_are_needed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sky, "temp_mask_file", sky.temp_mask_file)
+    held_pixels._forget_masks()
+    expected = np.random.default_rng(2).integers(0, 2, (40, 50)).astype(np.uint8)
+    name, mask = sky.temp_mask_file(
+        expected, "root", prefix="", suffix="skymatch_mask", ext=("SCI", 1), randomize_prefix=False
+    )
+    assert (tmp_path / name).is_file()
+    assert "data" not in mask.hdu[0].__dict__
+    np.testing.assert_array_equal(mask.hdu[0].data, expected)
+    mask.release()

@@ -22,6 +22,7 @@ _UNREAD = object()
 def hold_few_pixels() -> None:
     """Let drizzlepac and sky matching forget the pixels of exposures that they can read again."""
     _forget_extensions()
+    _forget_masks()
     _forget_matched_chips()
 
 
@@ -41,6 +42,20 @@ def _forget_extensions() -> None:
         return pixels
 
     imageObject.baseImageObject.getData = read
+
+
+def _forget_masks() -> None:
+    original = sky.temp_mask_file
+
+    @functools.wraps(original)
+    def write(*args: Any, **options: Any) -> Any:
+        name, mask = original(*args, **options)
+        if mask.can_reload_data:
+            for extension in mask.hdu:
+                extension.__dict__.pop(_DATA, None)
+        return name, mask
+
+    sky.temp_mask_file = write
 
 
 def _forget_matched_chips() -> None:
