@@ -15,7 +15,7 @@ from stsci.skypac import region, skymatch
 from stsci.skypac.skystatistics import SkyStats
 
 from hstmosaic.simulate import Pointing, Visit, build_field, simulate_field, sky_cell_corner
-from hstmosaic.tasks.exact import clipped
+from hstmosaic.tasks.exact import pixels_within
 from hstmosaic.tasks.upstream import held_pixels, sky_overlaps, sky_pixels
 
 pytestmark = pytest.mark.upstream
@@ -40,7 +40,7 @@ def test_polygons_are_filled_as_before(vertices):
 )
 @settings(max_examples=300)
 def test_the_pixels_of_overlaps_are_those_of_the_original(vertices, byte_order, flags, seed):
-    if not clipped.is_compiled():
+    if not pixels_within.is_compiled():
         pytest.skip("the functions are not compiled here")
     rng = np.random.default_rng(seed)
     member = SimpleNamespace(

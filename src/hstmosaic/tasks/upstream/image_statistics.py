@@ -7,7 +7,7 @@ from typing import Any
 
 from stsci import imagestats
 
-from hstmosaic.tasks.exact.clipped import can_measure, is_compiled, median_within
+from hstmosaic.tasks.exact.pixels_within import can_measure, is_compiled, median_within
 
 _MEDIAN = "median"
 

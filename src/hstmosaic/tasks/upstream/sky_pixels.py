@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from stsci.skypac import region, skymatch
 
-from hstmosaic.tasks.exact.clipped import is_compiled
+from hstmosaic.tasks.exact.pixels_within import is_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stsci import imagestats
 
-from hstmosaic.tasks.exact import clipped
+from hstmosaic.tasks.exact import pixels_within
 from hstmosaic.tasks.upstream.image_statistics import compute_statistics_fast
 
-if not clipped.is_compiled():
+if not pixels_within.is_compiled():
     pytest.skip("the functions are not compiled here", allow_module_level=True)
 from hstmosaic.tasks.exact.clip import count, moments, take
 
@@ -76,16 +76,16 @@ def test_medians_are_those_of_numpy(given_image, sample):
     inside = image[(image >= np.float32(low)) & (image <= np.float32(high))]
     if inside.size:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(clipped, "SAMPLE", sample)
+            patch.setattr(pixels_within, "SAMPLE", sample)
             with np.errstate(all="ignore"):
-                assert same(clipped.median_within(image, low, high), np.median(inside))
+                assert same(pixels_within.median_within(image, low, high), np.median(inside))
 
 
 def test_a_sample_that_misleads_does_not_change_the_median(monkeypatch):
-    monkeypatch.setattr(clipped, "SAMPLE", 1000)
+    monkeypatch.setattr(pixels_within, "SAMPLE", 1000)
     image = np.arange(100_000, dtype=np.float32)
     image[::100] = 5
-    assert clipped.median_within(image, 0, 1e6) == np.median(image)
+    assert pixels_within.median_within(image, 0, 1e6) == np.median(image)
 
 
 @given(limited_images())
@@ -132,4 +132,4 @@ def test_arrays_of_other_types_are_refused():
     with pytest.raises(ValueError, match="without pixels"):
         moments(np.zeros(0, np.float32), 0, 1)
     for other in (np.zeros((4, 4), np.float32).T[:2], np.zeros((2, 2, 2), np.float32), np.zeros(5)):
-        assert not clipped.can_measure(other)
+        assert not pixels_within.can_measure(other)
