@@ -65,6 +65,7 @@ def test_no_compiler_no_cache_no_test(image):
     assert [path for path in every if path.endswith(INSTALLERS)] == []
     assert [path for path in every if any(cache in path for cache in CACHES)] == []
     assert f"{SITE}hstmosaic/tasks/boxes/square.abi3.so" in every
+    assert f"{SITE}hstmosaic/tasks/exact/filters.abi3.so" in every
     ours = {path.removeprefix(SITE) for path in every if path.startswith(SITE)}
     # what others import of astropy's is there
     assert {path for path in ours if TESTS & set(path.split("/")) and not path.startswith("astropy/tests/")} == set()

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from hstmosaic.store.task_results import StarShapes
 from hstmosaic.tasks.chance import binomial_tail
+from hstmosaic.tasks.exact.smoothing import gaussian
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def find_sources(science: Image, bad: NDArray[np.bool_], saturated: NDArray[np.b
     if not noise > 0:
         return Sources.none()
     _fill(image, blocked)
-    smooth = ndimage.gaussian_filter(image, _SMOOTHING)
+    smooth = gaussian(image, _SMOOTHING)
     threshold = _SIGNIFICANCE * max(_spread(smooth), noise * _SMOOTHED)
     labels, count = ndimage.label(smooth > threshold, structure=np.ones((3, 3), dtype=bool))
     del smooth

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.task_names import Stage
 from hstmosaic.tasks.boxes import prepare
-from hstmosaic.tasks.exact import replace, settings
+from hstmosaic.tasks.exact import clipping, replace, settings
 from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
@@ -83,6 +83,12 @@ REPAIRS = (
         screening.detect_sources_fast,
         _SLOW + "noise peaks are cut out one by one; same sources in a tenth of the time",
         "photutils 2.3.0",
+        (Stage.SCREEN,),
+    ),
+    Repair(
+        screening.find_lines_fast,
+        _SLOW + "the guiding check smooths an image of ones, and sorts the image three times for its median",
+        _DRIZZLEPAC,
         (Stage.SCREEN,),
     ),
     Repair(
@@ -182,6 +188,12 @@ REPAIRS = (
         replace.replace_slow_functions,
         _SLOW + "footprints, weights and S_REGION need arrays of the size of the mosaic (see Replaced functions)",
         _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        clipping.compute_statistics_fast,
+        _SLOW + "statistics are added up with a branch for each pixel, and all pixels are sorted for a median",
+        "stsci.imagestats 1.8.4",
         (Stage.DRIZZLE,),
     ),
     Repair(

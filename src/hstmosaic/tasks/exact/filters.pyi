@@ -1,0 +1,57 @@
+import numpy as np
+
+def correlate(
+    image: np.ndarray,
+    found: np.ndarray,
+    weights: np.ndarray,
+    axis: int,
+    symmetric: bool,
+    constant: bool,
+    instructions: str = "auto",
+    /,
+) -> None:
+    """Correlate an image with weights along an axis, as `scipy.ndimage.correlate1d` does.
+
+    Parameters
+    ----------
+    image : numpy.ndarray
+        Pixels, float32, shape (ny, nx).
+    found : numpy.ndarray
+        Receives the result, float32, same shape; it may be the image along rows.
+    weights : numpy.ndarray
+        Float64, an odd number of them.
+    axis : int
+        0 along columns, 1 along rows.
+    symmetric : bool
+        Whether weights are symmetric; else they are antisymmetric.
+    constant : bool
+        Whether there are zeros beyond the image; else it is reflected at its edges.
+    instructions : str
+        ``plain`` to do without AVX2.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, or weights reach further than the image.
+    """
+
+def moments(values: np.ndarray, low: float, high: float, /) -> tuple[int, float, float, float, float]:
+    """Return statistics of the numbers in a range, as `stsci.imagestats.computeMean` does.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Numbers, float32, shape (n,), n > 0.
+    low, high : float
+        Least and largest number that count.
+
+    Returns
+    -------
+    tuple of int and float
+        Count, mean, standard deviation, least and largest number.
+
+    Raises
+    ------
+    ValueError
+        If there are no numbers.
+    """
