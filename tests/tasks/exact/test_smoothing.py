@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from hstmosaic.tasks.exact import smoothing
-from hstmosaic.tasks.exact.smoothing import CONSTANT, REFLECT, gaussian, is_compiled, slopes
+from hstmosaic.tasks.exact.smoothing import CONSTANT, REFLECT, gaussian, is_compiled, slopes, stretch
 
 sides = st.integers(1, 90)
 sigmas = st.one_of(st.floats(0.1, 6), st.sampled_from([1.0, 1.5, 2.5]))
@@ -45,6 +45,23 @@ def test_slopes_are_those_of_sobel(ny, nx, seed):
     np.testing.assert_array_equal(right, ndimage.sobel(image, axis=1))
 
 
+@given(rows=st.integers(1, 9), columns=st.integers(1, 9), ny=st.integers(1, 90), nx=st.integers(1, 700),
+       seed=st.integers(0, 10_000), compiled=st.booleans())  # fmt: skip
+@settings(max_examples=300)
+def test_cells_are_stretched_as_by_zoom(rows, columns, ny, nx, seed, compiled):
+    cells = make_image((rows, columns), 4 * seed + 1)
+    expected = ndimage.zoom(cells, (ny / rows, nx / columns), order=1, grid_mode=True, mode="nearest")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(smoothing, "is_compiled", lambda: compiled and is_compiled())
+        np.testing.assert_array_equal(stretch(cells, (ny, nx)), expected)
+    if compiled and is_compiled():
+        from hstmosaic.tasks.exact.filters import stretch as compiled_stretch
+
+        found = np.empty((ny, nx), np.float32)
+        compiled_stretch(cells, found, "plain")
+        np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("kind", [np.float64, ">f4", np.int16])
 def test_other_images_are_left_to_scipy(kind):
     image = np.random.default_rng(3).normal(0, 100, (30, 40)).astype(kind)
@@ -57,6 +74,15 @@ def test_images_are_filtered_without_the_extension(monkeypatch):
     image = make_image((30, 40), 3)
     np.testing.assert_array_equal(gaussian(image, 2.0), ndimage.gaussian_filter(image, 2.0))
     np.testing.assert_array_equal(slopes(image)[1], ndimage.sobel(image, axis=1))
+
+
+def test_nothing_is_stretched_over_nothing():
+    if not is_compiled():
+        pytest.skip("the filters are not compiled")
+    from hstmosaic.tasks.exact.filters import stretch as compiled_stretch
+
+    with pytest.raises(ValueError, match="do not fit"):
+        compiled_stretch(np.zeros((0, 3), np.float32), np.zeros((4, 4), np.float32))
 
 
 @pytest.fixture(scope="module")

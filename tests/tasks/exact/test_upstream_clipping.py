@@ -46,11 +46,12 @@ def test_median_is_that_of_numpy(count, seed, kind):
     assert found.tobytes() == expected.tobytes()
 
 
-@given(count=sizes, seed=st.integers(0, 10_000), rounds=st.integers(0, 5), finite=st.booleans())
+@given(count=sizes, seed=st.integers(0, 10_000), rounds=st.integers(0, 5), finite=st.booleans(),
+       kind=st.sampled_from(["f4", ">f4", "f8"]))  # fmt: skip
 @settings(max_examples=300, deadline=None)
 @pytest.mark.filterwarnings("ignore:Input data contains invalid values")
-def test_clipped_statistics_are_those_of_astropy(count, seed, rounds, finite):
-    numbers = make_numbers(2 * count, seed).reshape(2, count)
+def test_clipped_statistics_are_those_of_astropy(count, seed, rounds, finite, kind):
+    numbers = make_numbers(2 * count, seed).reshape(2, count).astype(kind)
     if not finite:
         numbers[0, seed % count] = [np.nan, np.inf][seed % 2]
     with pytest.MonkeyPatch.context() as patch:

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.feature import canny
+from skimage.feature._canny_cy import _nonmaximum_suppression_bilinear
 
-from hstmosaic.tasks.exact.edges import find_edges
+from hstmosaic.tasks.exact import smoothing
+from hstmosaic.tasks.exact.edges import find_edges, keep_ridges
 
 pytestmark = pytest.mark.upstream
 
@@ -36,3 +38,34 @@ def test_other_images_are_left_to_canny():
     np.testing.assert_array_equal(find_edges(image, 1.5, 0, 5), canny(image, 1.5, 0, 5))
     single = image.astype(np.float32)
     np.testing.assert_array_equal(find_edges(single, 1.5, 0, 5, mask=mask), canny(single, 1.5, 0, 5, mask=mask))
+
+
+@given(ny=sides, nx=st.one_of(sides, st.integers(500, 1100)), seed=st.integers(0, 10_000),
+       least=st.sampled_from([0.0, 0.3]), rounded=st.booleans())  # fmt: skip
+@settings(max_examples=300, deadline=None)
+def test_ridges_are_those_of_scikit_image(ny, nx, seed, least, rounded):
+    rng = np.random.default_rng(seed)
+    up, right, size = rng.normal(0, 1, (3, ny, nx)).astype(np.float32)
+    if rounded:
+        up, right, size = np.round(up), np.round(right), np.round(size)
+    if seed % 4 == 0:
+        right[rng.random(right.shape) < 0.02] = [np.nan, np.inf][seed % 8 // 4]
+    size = np.abs(size) if seed % 3 else np.sqrt(up * up + right * right)
+    inner = np.zeros(size.shape, bool)
+    inner[1:-1, 1:-1] = True
+    expected = _nonmaximum_suppression_bilinear(up, right, size, inner, least)
+    np.testing.assert_array_equal(keep_ridges(up, right, size, least), expected)
+    if smoothing.is_compiled():
+        from hstmosaic.tasks.exact.filters import thin
+
+        found = np.empty_like(size)
+        thin(up, right, size, found, least or 1e-14, "plain")
+        np.testing.assert_array_equal(found, expected)
+        with pytest.raises(ValueError, match="do not fit"):
+            thin(up, right, size, np.empty((ny + 1, nx), np.float32), least)
+
+
+def test_edges_are_found_without_the_extension(monkeypatch):
+    monkeypatch.setattr(smoothing, "is_compiled", lambda: False)
+    image = np.random.default_rng(4).normal(0, 50, (40, 50)).astype(np.float32)
+    np.testing.assert_array_equal(find_edges(image, 1.5, 0, 5), canny(image, 1.5, 0, 5))

@@ -10,8 +10,11 @@ from astropy import stats
 from stsci import imagestats
 
 from hstmosaic.tasks.exact.smoothing import is_compiled
+from hstmosaic.tasks.exact.statistics import chunk_sum
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 _SAMPLE = 10_000
@@ -53,18 +56,19 @@ def clip_statistics(data: NDArray[Any], maxiters: int = 5) -> tuple[Any, Any, An
     maxiters : int
         Largest number of rounds in which outliers are left out.
     """
-    plain = type(data) is np.ndarray and data.dtype == np.float32 and data.size > 0
+    plain = type(data) is np.ndarray and data.dtype.newbyteorder("=") == np.float32 and data.size > 0
     if maxiters < 1 or not (plain and _are_finite(data)):
         found: tuple[Any, Any, Any] = stats.sigma_clipped_stats(data, maxiters=maxiters)
         return found
-    values = data.ravel()
+    add_up = np.sum if data.dtype.isnative else chunk_sum
+    values = data.ravel().astype(np.float32, copy=False)
     for _ in range(maxiters):
-        middle, spread = find_median(values), _mean_and_spread(values)[1]
+        middle, spread = find_median(values), _mean_and_spread(values, add_up)[1]
         kept = (values >= middle - spread * _SIGMA) & (values <= middle + spread * _SIGMA)
         if kept.all():
             break
         values = values[kept]
-    mean, spread = _mean_and_spread(values)
+    mean, spread = _mean_and_spread(values, add_up)
     return mean, find_median(values), spread
 
 
@@ -72,13 +76,15 @@ def _are_finite(data: NDArray[np.float32]) -> bool:
     return bool(np.isfinite(data.min()) and np.isfinite(data.max()))
 
 
-def _mean_and_spread(values: NDArray[np.float32]) -> tuple[np.float32, np.float32]:
+def _mean_and_spread(
+    values: NDArray[np.float32], add_up: Callable[[NDArray[np.float32]], Any]
+) -> tuple[np.float32, np.float32]:
     """Return what `numpy.nanmean` and `numpy.nanstd` return for numbers that are all finite."""
     count = len(values)
-    mean = np.float32(np.float64(np.sum(values)) / count)
+    mean = np.float32(np.float64(add_up(values)) / count)
     away = values - mean
     np.multiply(away, away, out=away)
-    return mean, np.float32(np.sqrt(np.float32(np.float64(np.sum(away)) / count)))
+    return mean, np.float32(np.sqrt(np.float32(np.float64(add_up(away)) / count)))
 
 
 def compute_statistics_fast() -> None:

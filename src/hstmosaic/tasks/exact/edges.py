@@ -9,10 +9,15 @@ from scipy import ndimage
 from skimage import feature
 from skimage.feature._canny_cy import _nonmaximum_suppression_bilinear
 
-from hstmosaic.tasks.exact.smoothing import CONSTANT, gaussian, reach, slopes
+from hstmosaic.tasks.exact.smoothing import CONSTANT, can_filter, gaussian, reach, slopes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Image = NDArray[np.float32]
+
+_ABOVE_ZERO = 1e-14
+"""Smallest slope of scikit-image where it is given none."""
 
 
 def find_edges(
@@ -41,9 +46,7 @@ def find_edges(
     size, product = np.multiply(up, up, out=smooth), right * right
     size += product
     np.sqrt(size, out=size)
-    inner = np.ones(image.shape, bool)
-    inner[[0, -1]] = inner[:, [0, -1]] = False
-    ridges = _nonmaximum_suppression_bilinear(up, right, size, inner, low_threshold)
+    ridges = keep_ridges(up, right, size, low_threshold)
     pixels = ridges > 0
     labels, count = ndimage.label(pixels, np.ones((3, 3), bool))
     steep = np.zeros(count + 1, bool)
@@ -70,3 +73,27 @@ def _divide_by_share(smooth: NDArray[np.float32], sigma: float) -> None:
         smooth[-margin:] /= rows[margin + 1 :]
     else:
         smooth /= rows
+
+
+def keep_ridges(up: Image, right: Image, size: Image, least: float) -> Image:
+    """Return the sizes of slopes on ridges, 0 elsewhere, as scikit-image's Canny filter finds them.
+
+    Parameters
+    ----------
+    up, right : numpy.ndarray
+        Slopes along columns and along rows, shape (ny, nx).
+    size : numpy.ndarray
+        Their sizes, same shape.
+    least : float
+        Smallest size of a ridge; where it is 0, any size above 0 will do.
+    """
+    if not all(can_filter(image, 1) for image in (up, right, size)):
+        inner = np.ones(size.shape, bool)
+        inner[[0, -1]] = inner[:, [0, -1]] = False
+        found: Image = _nonmaximum_suppression_bilinear(up, right, size, inner, least)
+        return found
+    from hstmosaic.tasks.exact.filters import thin
+
+    found = np.empty_like(size)
+    thin(up, right, size, found, least or _ABOVE_ZERO)
+    return found

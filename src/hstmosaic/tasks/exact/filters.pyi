@@ -35,6 +35,52 @@ def correlate(
         If shapes do not fit, or weights reach further than the image.
     """
 
+def thin(
+    up: np.ndarray,
+    right: np.ndarray,
+    size: np.ndarray,
+    found: np.ndarray,
+    least: float,
+    instructions: str = "auto",
+    /,
+) -> None:
+    """Keep the ridges of slopes, as scikit-image's Canny filter does.
+
+    Parameters
+    ----------
+    up, right, size : numpy.ndarray
+        Slopes along columns and along rows, and their size, float32, shape (ny, nx).
+    found : numpy.ndarray
+        Receives the sizes on ridges and 0 elsewhere, float32, same shape.
+    least : float
+        Smallest size of a ridge, more than 0.
+    instructions : str
+        ``plain`` to do without AVX2.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+    """
+
+def stretch(cells: np.ndarray, found: np.ndarray, instructions: str = "auto", /) -> None:
+    """Interpolate an image between cells, as `scipy.ndimage.zoom` of order 1 with ``grid_mode`` and ``nearest`` does.
+
+    Parameters
+    ----------
+    cells : numpy.ndarray
+        Values, float32, shape (rows, columns).
+    found : numpy.ndarray
+        Receives the image, float32, shape (ny, nx).
+    instructions : str
+        ``plain`` to do without AVX2.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit.
+    """
+
 def moments(values: np.ndarray, low: float, high: float, /) -> tuple[int, float, float, float, float]:
     """Return statistics of the numbers in a range, as `stsci.imagestats.computeMean` does.
 

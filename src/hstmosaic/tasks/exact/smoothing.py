@@ -43,7 +43,7 @@ def gaussian(image: Image, sigma: float, mode: str = REFLECT) -> Image:
     mode : {'reflect', 'constant'}
         Image beyond its edges: reflected, or 0.
     """
-    if not _can_filter(image, reach(sigma)):
+    if not can_filter(image, reach(sigma)):
         found: Image = ndimage.gaussian_filter(image, sigma, mode=mode)
         return found
     weights = _gaussian_weights(sigma)
@@ -61,7 +61,7 @@ def slopes(image: Image) -> tuple[Image, Image]:
     image : numpy.ndarray
         Pixels, shape (ny, nx).
     """
-    if not _can_filter(image, 1):
+    if not can_filter(image, 1):
         return ndimage.sobel(image, axis=0), ndimage.sobel(image, axis=1)
     slope, across = np.array(_SLOPE), np.array(_ACROSS)
     up, right, between = (np.empty_like(image) for _ in range(3))
@@ -72,8 +72,28 @@ def slopes(image: Image) -> tuple[Image, Image]:
     return up, right
 
 
-def _can_filter(image: Image, pixels: int) -> bool:
-    """Return whether an image is of the kind that the compiled filters take."""
+def stretch(cells: Image, shape: tuple[int, int]) -> Image:
+    """Return an image interpolated between cells, as `scipy.ndimage.zoom` of order 1 makes it.
+
+    Parameters
+    ----------
+    cells : numpy.ndarray
+        Values, float32, shape (rows, columns), at the middle of each cell.
+    shape : tuple of int
+        Of the image.
+    """
+    if not can_filter(cells, 1):
+        zoom = tuple(length / count for length, count in zip(shape, cells.shape, strict=True))
+        return np.asarray(ndimage.zoom(cells, zoom, order=1, grid_mode=True, mode="nearest"))
+    from hstmosaic.tasks.exact import filters
+
+    found = np.empty(shape, np.float32)
+    filters.stretch(cells, found)
+    return found
+
+
+def can_filter(image: Image, pixels: int) -> bool:
+    """Return whether the compiled filters take an image, with weights that reach over a number of pixels."""
     plain = type(image) is np.ndarray and image.dtype == np.float32 and image.ndim == 2 and image.flags.c_contiguous
     return plain and min(image.shape) >= max(pixels, 1) and is_compiled()
 
