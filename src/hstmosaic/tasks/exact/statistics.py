@@ -81,7 +81,7 @@ def chunk_mean(pieces: Iterable[np.ndarray], count: int) -> np.float32:
     total, taker = np.float32(0), Taker(pieces)
     for first in range(0, count, LEAF):
         numbers = np.asarray(taker.take(min(LEAF, count - first)), dtype=np.float32)
-        total = chunk_sum(numbers, total)
+        total = chunk_sum(numbers, float(total))
     return np.float32(total / count)
 
 
