@@ -1,15 +1,12 @@
-"""Clipped statistics of images, as `stsci.imagestats` and `astropy.stats` have them."""
+"""Clipped statistics of images, as `astropy.stats` has them."""
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import stats
-from stsci import imagestats
 
-from hstmosaic.tasks.exact.smoothing import is_compiled
 from hstmosaic.tasks.exact.statistics import chunk_sum
 
 if TYPE_CHECKING:
@@ -85,35 +82,3 @@ def _mean_and_spread(
     away = values - mean
     np.multiply(away, away, out=away)
     return mean, np.float32(np.sqrt(np.float32(np.float64(add_up(away)) / count)))
-
-
-def compute_statistics_fast() -> None:
-    """Let `stsci.imagestats` add up without branches, and seek the median where it must be."""
-    if not is_compiled():
-        return
-    from hstmosaic.tasks.exact.filters import moments
-
-    add_up, compute = imagestats.computeMean, imagestats.ImageStats._computeStats
-    ranges: list[tuple[Any, Any]] = []
-
-    @functools.wraps(add_up)
-    def add_up_fast(image: NDArray[Any], low: float, high: float) -> Any:
-        ranges[:] = [(low, high)]
-        if type(image) is np.ndarray and image.dtype == np.float32 and image.flags.c_contiguous:
-            return moments(image.reshape(-1), low, high)
-        return add_up(image, low, high)
-
-    @functools.wraps(compute)
-    def compute_fast(self: Any) -> None:
-        fields = self.fields
-        self.fields = fields.replace("median", "")
-        try:
-            compute(self)
-        finally:
-            self.fields = fields
-        if "median" in fields:
-            ((low, high),) = ranges
-            kept = self.image[(self.image <= high) & (self.image >= low)] if self.nclip > 0 else self.image
-            self.median = find_median(kept.ravel())
-
-    imagestats.computeMean, imagestats.ImageStats._computeStats = add_up_fast, compute_fast

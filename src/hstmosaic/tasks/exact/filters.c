@@ -1,5 +1,5 @@
 /*
- * Filters and sums of single-precision images, with the bits of scipy.ndimage and of stsci.imagestats.
+ * Filters of single-precision images, with the bits of scipy.ndimage and of scikit-image.
  *
  * Every number is the result of the same operations in the same order, for several pixels side by side. Compile without
  * contraction of products and sums (-ffp-contract=off) and without -ffast-math.
@@ -309,47 +309,6 @@ release:
     return result;
 }
 
-static PyObject *moments(PyObject *Py_UNUSED(self), PyObject *arguments)
-{
-    PyObject *object;
-    Py_buffer view;
-    float low, high;
-    if (!PyArg_ParseTuple(arguments, "Off", &object, &low, &high) ||
-        !get_array(object, &view, "the image", 'f', 1, false))
-        return NULL;
-    const float *image = view.buf;
-    const int64_t length = view.shape[0];
-    if (length == 0) {
-        PyBuffer_Release(&view);
-        PyErr_SetString(PyExc_ValueError, "there are no numbers");
-        return NULL;
-    }
-    int64_t count = 0;
-    double sum = 0, squares = 0;
-    /* the first pixel counts for the range, even where it lies outside of the limits */
-    float least = low > image[0] ? low : image[0], most = high < image[0] ? high : image[0];
-    float mean;
-    Py_BEGIN_ALLOW_THREADS
-    /* a sum stays as it is with zero added, without a branch that cannot be predicted */
-    for (int64_t k = 0; k < length; k++) {
-        const float value = image[k];
-        const bool good = value >= low && value <= high;
-        count += good;
-        sum += (double)(good ? value : 0.0f);
-        least = good && value <= least ? value : least;
-        most = good && value >= most ? value : most;
-    }
-    mean = (float)(sum / (double)count);
-    for (int64_t k = 0; k < length; k++) {
-        const float value = image[k], away = value - mean;
-        squares += (double)(value >= least && value <= most ? away * away : 0.0f);
-    }
-    Py_END_ALLOW_THREADS
-    PyBuffer_Release(&view);
-    const float spread = (float)sqrt(squares / (double)(count - 1));
-    return Py_BuildValue("Lffff", (long long)count, mean, spread, least, most);
-}
-
 static PyObject *thin(PyObject *Py_UNUSED(self), PyObject *arguments)
 {
     enum { UP, RIGHT, SIZE, FOUND, COUNT };
@@ -449,8 +408,9 @@ static PyObject *stretch(PyObject *Py_UNUSED(self), PyObject *arguments)
 }
 
 static PyMethodDef methods[] = {
-    {"correlate", correlate, METH_VARARGS, NULL}, {"moments", moments, METH_VARARGS, NULL},
-    {"stretch", stretch, METH_VARARGS, NULL},     {"thin", thin, METH_VARARGS, NULL},
+    {"correlate", correlate, METH_VARARGS, NULL},
+    {"stretch", stretch, METH_VARARGS, NULL},
+    {"thin", thin, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -80,24 +80,3 @@ def stretch(cells: np.ndarray, found: np.ndarray, instructions: str = "auto", /)
     ValueError
         If shapes do not fit.
     """
-
-def moments(values: np.ndarray, low: float, high: float, /) -> tuple[int, float, float, float, float]:
-    """Return statistics of the numbers in a range, as `stsci.imagestats.computeMean` does.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Numbers, float32, shape (n,), n > 0.
-    low, high : float
-        Least and largest number that count.
-
-    Returns
-    -------
-    tuple of int and float
-        Count, mean, standard deviation, least and largest number.
-
-    Raises
-    ------
-    ValueError
-        If there are no numbers.
-    """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.task_names import Stage
 from hstmosaic.tasks.boxes import prepare
-from hstmosaic.tasks.exact import clipping, replace, settings
+from hstmosaic.tasks.exact import replace, settings
 from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
@@ -188,12 +188,6 @@ REPAIRS = (
         replace.replace_slow_functions,
         _SLOW + "footprints, weights and S_REGION need arrays of the size of the mosaic (see Replaced functions)",
         _DRIZZLEPAC,
-        (Stage.DRIZZLE,),
-    ),
-    Repair(
-        clipping.compute_statistics_fast,
-        _SLOW + "statistics are added up with a branch for each pixel, and all pixels are sorted for a median",
-        "stsci.imagestats 1.8.4",
         (Stage.DRIZZLE,),
     ),
     Repair(
