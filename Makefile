@@ -97,7 +97,7 @@ lock:  ## write the lock files from pyproject.toml (needs uv; LOCK_OPTIONS=--upg
 clean:  ## remove what make created, except mosaics
 	rm -rf .venv build dist demo docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
-	rm -rf src/*.egg-info src/hstmosaic/tasks/boxes/*.so
+	rm -rf src/*.egg-info src/hstmosaic/tasks/*/*.so
 
 .venv/.locked: container/lock.txt
 	@test "$$(uname -s)" = Linux || { echo "make: hstmosaic needs Linux; elsewhere, use an image (docs/images.md)"; exit 1; }

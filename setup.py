@@ -8,6 +8,7 @@ from setuptools import Extension, setup
 # In CI, an extension that cannot be built, or of which the compiler warns, is an error; elsewhere the functions that it
 # replaces are used.
 STRICT = ["-Wall", "-Wextra", "-Werror"] if os.environ.get("CI") else []
+SOURCES = {"boxes/square": ("square_rows.h",), "exact/clip": (), "exact/filters": ()}
 
 
 def extension(name: str, *depends: str) -> Extension:
@@ -23,7 +24,7 @@ def extension(name: str, *depends: str) -> Extension:
     )
 
 
-EXTENSIONS = [extension("boxes/square", "square_rows.h"), extension("exact/clip")]
+EXTENSIONS = [extension(name, *headers) for name, headers in SOURCES.items()]
 
 # On other machines, compilers fuse products and sums in the functions of drizzlepac, so that their bits are others.
 setup(ext_modules=EXTENSIONS if platform.machine() == "x86_64" else [])

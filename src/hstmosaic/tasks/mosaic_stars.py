@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
-from scipy import ndimage
 
 from hstmosaic.store.task_results import MosaicSource
+from hstmosaic.tasks.exact.smoothing import gaussian
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +90,7 @@ def sources(image: NDArray[np.float32], covered: NDArray[np.bool_], most: int) -
         return np.empty((0, 3))
     sky = float(np.median(image[usable]))
     flat = np.where(usable, image - sky, 0)
-    smooth = ndimage.gaussian_filter(flat, _SMOOTHING)
+    smooth = gaussian(flat, _SMOOTHING)
     low, middle = np.percentile(smooth[usable], [15.87, 50])
     rows, columns = find_peaks(smooth, middle + _SIGNIFICANCE * (middle - low), usable)
     order = np.argsort(-smooth[rows, columns], kind="stable")[:most]

@@ -11,6 +11,8 @@ from scipy import ndimage
 
 from hstmosaic.store.task_results import StarShapes
 from hstmosaic.tasks.chance import binomial_tail
+from hstmosaic.tasks.exact.smoothing import gaussian, stretch
+from hstmosaic.tasks.exact.statistics import nan_median
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +112,7 @@ def find_sources(science: Image, bad: NDArray[np.bool_], saturated: NDArray[np.b
     if not noise > 0:
         return Sources.none()
     _fill(image, blocked)
-    smooth = ndimage.gaussian_filter(image, _SMOOTHING)
+    smooth = gaussian(image, _SMOOTHING)
     threshold = _SIGNIFICANCE * max(_spread(smooth), noise * _SMOOTHED)
     labels, count = ndimage.label(smooth > threshold, structure=np.ones((3, 3), dtype=bool))
     del smooth
@@ -156,15 +158,11 @@ def background(image: Image) -> Image:
     ny, nx = image.shape
     rows, columns = max(ny // _BOX, 1), max(nx // _BOX, 1)
     ys, xs = np.linspace(0, ny, rows + 1).astype(int), np.linspace(0, nx, columns + 1).astype(int)
-    cells = np.array([
-        [_median(image[y0:y1:2, x0:x1:2]) for x0, x1 in pairwise(xs)]
-        for y0, y1 in pairwise(ys)
-    ])  # fmt: skip
+    cells = np.array([_medians(image[y0:y1:2], xs) for y0, y1 in pairwise(ys)], dtype=float)
     known = np.isfinite(cells)
     cells[~known] = np.median(cells[known]) if known.any() else 0.0
     cells = ndimage.median_filter(cells, 3)
-    zoomed = ndimage.zoom(cells.astype(np.float32), (ny / rows, nx / columns), order=1, grid_mode=True, mode="nearest")
-    return np.asarray(zoomed, dtype=np.float32)
+    return stretch(cells.astype(np.float32), (ny, nx))
 
 
 def common_elongation(sources: Sources, limit: float) -> StarShapes:
@@ -253,9 +251,12 @@ def _fill(image: Image, blocked: NDArray[np.bool_]) -> None:
     image[blocked] = total / np.maximum(known, 1)
 
 
-def _median(cell: Image) -> float:
-    known = cell[np.isfinite(cell)]
-    return float(np.median(known)) if known.size else np.nan
+def _medians(rows: Image, edges: NDArray[np.intp]) -> Image:
+    """Return the medians of the cells of some rows between edges, of every other column; NaN without a finite pixel."""
+    places = edges[:-1, None] + np.arange(0, np.diff(edges).max(), 2)
+    cells = np.where(places < edges[1:, None], rows[:, np.minimum(places, rows.shape[1] - 1)], np.nan)
+    cells[~np.isfinite(cells)] = np.nan
+    return np.asarray(nan_median(cells.swapaxes(0, 1).reshape(len(places), -1), axis=-1))
 
 
 def _spread(image: Image) -> float:

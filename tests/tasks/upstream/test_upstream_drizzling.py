@@ -10,6 +10,8 @@ import pytest
 from astropy.io import fits
 from drizzlepac import hapmultisequencer, imageObject
 from drizzlepac.haputils import config_utils, product
+from hypothesis import given
+from hypothesis import strategies as st
 from stsci.tools.bitmask import interpret_bit_flags
 
 from hstmosaic.store.pixel_repair import FILLED_FLAG
@@ -169,3 +171,17 @@ def test_parameters_of_other_cameras_stay(monkeypatch):
     monkeypatch.setattr(config_utils, "read_index", config_utils.read_index)
     drizzling.find_sbc_parameters()
     assert config_utils.read_index("wfc3", "ir", "mvm") == before
+
+
+@given(seed=st.integers(0, 1000), kind=st.sampled_from(["u1", "i2", "bool", "f4", "f8"]), time=st.floats(1e-3, 1e5))
+def test_masks_have_the_weights_of_the_original(seed, kind, time):
+    mask = np.random.default_rng(seed).integers(0, 3, (4, 7)).astype(kind)
+    for given_time in (time, np.float64(time), int(time) % 50 + 1):
+        image = SimpleNamespace(scienceExt="SCI", _image={("SCI", 1): SimpleNamespace(_exptime=given_time)})
+        expected = imageObject.baseImageObject.buildEXPmask(image, 1, mask)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(imageObject.baseImageObject, "buildEXPmask", imageObject.baseImageObject.buildEXPmask)
+            drizzling.weigh_by_time_fast()
+            found = imageObject.baseImageObject.buildEXPmask(image, 1, mask)
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from hstmosaic.tasks.boxes.records import Box, BoxResult, MosaicRecord
 from hstmosaic.tasks.exact.tiles import TiledMask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 BIG_ENDIAN = np.dtype(">f4")
@@ -39,7 +40,9 @@ def lay_out(folder: Path, mosaic: MosaicRecord, pixels: int, tasks: int = 1) -> 
     return share_out(mosaic.shape, bounds, 3 * pixels // (2 + max(mosaic.context, 1)), tasks)
 
 
-def make_box(folder: Path, mosaic: MosaicRecord, box: Box, target: Path) -> BoxResult:
+def make_box(
+    folder: Path, mosaic: MosaicRecord, box: Box, target: Path, held: dict[str, np.ndarray] | None = None
+) -> BoxResult:
     """Drizzle a box and write its files.
 
     Parameters
@@ -52,14 +55,22 @@ def make_box(folder: Path, mosaic: MosaicRecord, box: Box, target: Path) -> BoxR
         Rows and columns.
     target : pathlib.Path
         Existing directory for the files.
+    held : dict of numpy.ndarray, optional
+        Receives the pixels by the names of their files, which are then not written.
     """
     science, weights, context = drizzle_box(folder, mosaic, box)
     stem = f"{mosaic.name}_{box.top}_{box.left}"
     names = f"{stem}_sci.dat", f"{stem}_wht.dat"
-    sums = [write_pixels(target / name, array) for name, array in zip(names, (science, weights), strict=True)]
     of_context = f"{stem}_ctx.dat" if mosaic.context else ""
+    planes = {names[0]: science, names[1]: weights}
     if of_context:
-        sums.append(write_pixels(target / of_context, context.reshape(-1, context.shape[-1]), CONTEXT))
+        planes[of_context] = context.reshape(-1, context.shape[-1])
+    kinds = dict.fromkeys(names, BIG_ENDIAN) | {of_context: CONTEXT}
+    if held is None:
+        sums = [write_pixels(target / name, pixels, kinds[name]) for name, pixels in planes.items()]
+    else:
+        sums = [add_words(pixels) for pixels in planes.values()]
+        held |= planes
     complete = not any(np.isnan(science[top : top + ROWS]).any() for top in range(0, len(science), ROWS))
     mask = TiledMask((box.bottom - box.top, box.right - box.left))
     for top in range(0, len(science), ROWS):
@@ -81,8 +92,9 @@ def write_pixels(path: Path, pixels: np.ndarray, kind: np.dtype = BIG_ENDIAN) ->
 
 
 def add_words(pixels: np.ndarray) -> int:
-    """Return the sum of big-endian pixels as unsigned words of 32 bits."""
-    return int(np.ascontiguousarray(pixels).view(">u4").sum(dtype=np.uint64))
+    """Return the sum of pixels as unsigned words of 32 bits."""
+    words = np.ascontiguousarray(pixels).view(np.dtype(np.uint32).newbyteorder(pixels.dtype.byteorder))
+    return sum(int(words[top : top + ROWS].sum(dtype=np.uint64)) for top in range(0, len(words), ROWS))
 
 
 def save_mask(path: Path, mask: TiledMask) -> None:
@@ -114,7 +126,7 @@ def read_mask(path: Path) -> TiledMask:
 
 @dataclass(frozen=True)
 class BoxFiles:
-    """Pixels of boxes, as they come from their files.
+    """Pixels of boxes, as they come from their files or from memory.
 
     Parameters
     ----------
@@ -122,10 +134,13 @@ class BoxFiles:
         Where the files are.
     results : tuple of BoxResult
         Of one mosaic, from the first row to the last and from left to right.
+    held : mapping of numpy.ndarray
+        Pixels that are in memory, by the names of the files that they would be in.
     """
 
     folder: Path
     results: tuple[BoxResult, ...]
+    held: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def bands(self) -> list[tuple[int, int, list[BoxResult]]]:
         """Return first row, last row plus one, and the boxes, of each band of boxes that lie side by side."""
@@ -141,6 +156,8 @@ class BoxFiles:
     ) -> np.ndarray:
         """Return some rows of a box from one of its files; not mapped, since mapped pages would count as memory."""
         width, height = result.box.right - result.box.left, result.box.bottom - result.box.top
+        if name in self.held:
+            return self.held[name][plane * height + first : plane * height + last].astype(kind)
         offset = (plane * height + first) * width * kind.itemsize
         pixels = np.fromfile(self.folder / name, kind, (last - first) * width, offset=offset)
         return pixels.reshape(last - first, width)

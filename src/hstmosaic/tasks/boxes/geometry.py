@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from drizzlepac import cdriz
 from stwcs.wcsutil import HSTWCS
 
 from hstmosaic.tasks.boxes.records import Box, ChipRecord, Grid
+from hstmosaic.tasks.exact.opened import file_state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +24,8 @@ NODE = 10
 """Pixels of a chip between nodes."""
 _MARGIN = 3
 """Pixels of the mosaic by which bounds are widened at least; drops reach less than one beyond their corners."""
+_REMEMBERED = 32
+"""Chips whose WCSs are remembered: each is used when it is recorded and when it is drizzled."""
 HALO = 2
 """Rows of a chip that are drizzled on each side of those that touch a box."""
 
@@ -39,7 +43,12 @@ def save_geometry(exposure: Path, target: Path) -> None:
 
 
 def chip_wcs(geometry: Path, extver: int, shape: tuple[int, int]) -> HSTWCS:
-    """Return the WCS of a chip."""
+    """Return the WCS of a chip, which is not to be changed."""
+    return _chip_wcs(geometry, file_state(geometry), extver, shape)
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _chip_wcs(geometry: Path, _state: tuple[int, int, int], extver: int, shape: tuple[int, int]) -> HSTWCS:
     with fits.open(geometry) as file:
         header = file[_SCIENCE, extver].header
         # a header without pixels would be warned of

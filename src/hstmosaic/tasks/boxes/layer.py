@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hstmosaic.tasks.boxes.assemble import assemble
 from hstmosaic.tasks.boxes.boxes import BoxFiles, lay_out, make_box
 from hstmosaic.tasks.finish import documented_fraction
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 PIXELS = 80_000_000
 """Largest box: its arrays take 12 bytes per pixel."""
+_HELD = PIXELS // 2
+"""Largest mosaic in one box whose pixels stay in memory until it is written: they take less than a larger box does."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,14 @@ def make_in_boxes(
         Whether images are tile-compressed.
     """
     (boxes,) = lay_out(folder, mosaic, PIXELS)
-    files = BoxFiles(folder, tuple(make_box(folder, mosaic, box, folder) for box in boxes))
+    held: dict[str, np.ndarray] | None = None
+    if len(boxes) == 1 and mosaic.shape[0] * mosaic.shape[1] <= _HELD:
+        held = {}
+    files = BoxFiles(folder, tuple(make_box(folder, mosaic, box, folder, held) for box in boxes), held or {})
     target = path.with_suffix(".assembled")
     made = assemble(path, mosaic, files, target, own.all_cards, own.history, compress=compress)
     target.replace(path)
     for result in files.results:
         for name in result.files:
-            (folder / name).unlink()
+            (folder / name).unlink(missing_ok=held is not None)
     return replace(made, name=path.name)

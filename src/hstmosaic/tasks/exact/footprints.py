@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from drizzlepac import wcs_functions
 from PIL import Image, ImageDraw
 from stwcs.wcsutil import HSTWCS
 
+from hstmosaic.tasks.exact.opened import file_state
 from hstmosaic.tasks.exact.statistics import count_numbers, median, tree_mean
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 BAND = 1 << 23
 """Pixels of the mosaic that are painted at once."""
+_REMEMBERED = 16
+"""Exposures whose edges are remembered, some 0.4 MB each."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,21 @@ def outline(wcs: Any, mosaic: Any) -> tuple[np.ndarray, np.ndarray] | None:
     tuple of numpy.ndarray
         x and y, in drizzlepac's order.
     """
+    return place_edge(edge_on_sky(wcs), mosaic)
+
+
+def edge_on_sky(wcs: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return right ascension and declination of the pixels at the edge of a chip."""
     nx, ny = wcs.naxis1, wcs.naxis2
     edge_x = np.concatenate([np.zeros(ny), np.full(ny, nx - 1), np.arange(nx), np.arange(nx)]).astype(int)
     edge_y = np.concatenate([np.arange(ny), np.arange(ny), np.zeros(nx), np.full(nx, ny - 1)]).astype(int)
-    x, y = (
-        places.astype(np.int32) for places in mosaic.world_to_pixel_values(*wcs.pixel_to_world_values(edge_x, edge_y))
-    )
+    right_ascension, declination = wcs.pixel_to_world_values(edge_x, edge_y)
+    return right_ascension, declination
+
+
+def place_edge(edge: tuple[np.ndarray, np.ndarray], mosaic: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the pixels of a mosaic on which points of the sky lie, as `outline` does."""
+    x, y = (places.astype(np.int32) for places in mosaic.world_to_pixel_values(*edge))
     height, width = mosaic.array_shape
     if x.max() <= 0 or x.min() > width - 1 or y.max() <= 0 or y.min() > height - 1:
         return None
@@ -122,12 +135,22 @@ def find_bounds(x: np.ndarray, y: np.ndarray) -> tuple[int, int, int, int] | Non
 def outlines(names: Iterable[str], mosaic: Any, keyword: str) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
     """Yield the outline of each chip of some exposures that is not outside of a mosaic, and a number of its header."""
     for name in names:
-        with fits.open(name) as exposure:
-            value = exposure[0].header[keyword]
-            for extension in wcs_functions.get_extns(exposure):
-                pixels = outline(HSTWCS(exposure, ext=extension), mosaic)
-                if pixels is not None:
-                    yield *pixels, value
+        value, edges = _edges(name, file_state(name), keyword)
+        for edge in edges:
+            pixels = place_edge(edge, mosaic)
+            if pixels is not None:
+                yield *pixels, value
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _edges(
+    name: str, _state: tuple[int, int, int], keyword: str
+) -> tuple[float, tuple[tuple[np.ndarray, np.ndarray], ...]]:
+    """Return a number of the header of an exposure, and the edges of its chips on the sky, which many mosaics need."""
+    with fits.open(name) as exposure:
+        value: float = exposure[0].header[keyword]
+        extensions = wcs_functions.get_extns(exposure)
+        return value, tuple(edge_on_sky(HSTWCS(exposure, ext=extension)) for extension in extensions)
 
 
 class OutlinedFootprint:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from hstmosaic.tasks.exact.polygons import simplify
+from hstmosaic.tasks.exact.smoothing import gaussian
 from hstmosaic.tasks.exact.tiles import EMPTY, FULL, TILE, TiledMask, connect, fill_holes
 from hstmosaic.tasks.exact.tracing import trace
 
@@ -74,7 +75,7 @@ def smooth(mask: TiledMask) -> TiledMask:
 def _smooth(data: np.ndarray) -> np.ndarray:
     closed = data | erode(dilate(data, CLOSING), CLOSING)
     opened = dilate(erode(closed, OPENING), OPENING)
-    smoothed: np.ndarray = ndimage.gaussian_filter(opened.astype(np.float32), sigma=SIGMA) > 0.5
+    smoothed: np.ndarray = gaussian(opened.astype(np.float32), SIGMA) > 0.5
     return smoothed
 
 

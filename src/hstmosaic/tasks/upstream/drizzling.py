@@ -61,6 +61,19 @@ def compute_footprints_once() -> None:
     product.SkyCellProduct.generate_metawcs = generate_metawcs
 
 
+def weigh_by_time_fast() -> None:
+    """Multiply masks with exposure times without an array in double precision of the size of a chip."""
+
+    def build_mask(self: Any, chip: int, dqarr: np.ndarray) -> np.ndarray:
+        time = self._image[self.scienceExt, chip]._exptime
+        found = np.empty(dqarr.shape, np.float32)
+        # each product is rounded to single precision in the same way
+        np.multiply(time, dqarr, out=found, dtype=np.result_type(time, dqarr), casting="same_kind")
+        return found
+
+    imageObject.baseImageObject.buildEXPmask = build_mask
+
+
 def find_sbc_parameters() -> None:
     """Drizzle layers of ACS/SBC with the parameters that drizzlepac has for them.
 

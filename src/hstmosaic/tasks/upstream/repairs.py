@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hstmosaic.store.task_names import Stage
 from hstmosaic.tasks.boxes import prepare
-from hstmosaic.tasks.exact import replace, settings
+from hstmosaic.tasks.exact import opened, replace, settings
 from hstmosaic.tasks.upstream import (
     dependencies,
     drizzling,
@@ -87,6 +87,12 @@ REPAIRS = (
         screening.detect_sources_fast,
         _SLOW + "noise peaks are cut out one by one; same sources in a tenth of the time",
         "photutils 2.3.0",
+        (Stage.SCREEN,),
+    ),
+    Repair(
+        screening.find_lines_fast,
+        _SLOW + "the guiding check smooths an image of ones, and sorts the image three times for its median",
+        _DRIZZLEPAC,
         (Stage.SCREEN,),
     ),
     Repair(
@@ -209,6 +215,18 @@ REPAIRS = (
     Repair(
         replace.replace_slow_functions,
         _SLOW + "footprints, weights and S_REGION need arrays of the size of the mosaic (see Replaced functions)",
+        _DRIZZLEPAC,
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        opened.remember_file_types,
+        _SLOW + "headers of all extensions are read to find out whether a file has any, each time it is opened",
+        "stsci.tools 4.3.1",
+        (Stage.DRIZZLE,),
+    ),
+    Repair(
+        drizzling.weigh_by_time_fast,
+        _SLOW + "masks are multiplied with exposure times in double precision",
         _DRIZZLEPAC,
         (Stage.DRIZZLE,),
     ),

@@ -10,6 +10,9 @@ from drizzlepac.haputils import analyze
 from photutils.segmentation import SegmentationImage
 from scipy import ndimage
 
+from hstmosaic.tasks.exact.clipping import clip_statistics
+from hstmosaic.tasks.exact.edges import find_edges
+
 if TYPE_CHECKING:
     from astropy.io import fits
 
@@ -70,3 +73,8 @@ def detect_sources(data: np.ndarray, threshold: float, npixels: int) -> Segmenta
 def detect_sources_fast() -> None:
     """Let the guiding check use `detect_sources`."""
     analyze.detect_sources = detect_sources
+
+
+def find_lines_fast() -> None:
+    """Let the guiding check use `edges.find_edges` and `clipping.clip_statistics`."""
+    analyze.canny, analyze.sigma_clipped_stats = find_edges, clip_statistics

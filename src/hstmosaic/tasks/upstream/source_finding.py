@@ -9,23 +9,13 @@ import numpy as np
 from drizzlepac.haputils import align_utils, astrometric_utils
 from photutils.background import core
 
+from hstmosaic.tasks.exact.statistics import nan_median
+
 _NARROWEST = 2.0
 """Width (FWHM, pixels) that `CentringFinder` assumes for narrower stars."""
 WIDTH_RANGE = 0.6, 1.6
 """Widths that a star may be measured to have, in units of the usual one."""
 _KERNEL_SIZE = 7
-
-
-def nan_median(data: np.ndarray, axis: int | None = None) -> Any:
-    """Return what `numpy.nanmedian` returns, to the bit, for all rows of the last axis at once.
-
-    numpy takes the median of rows of more than 600 elements one by one in Python.
-    """
-    if type(data) is not np.ndarray or axis != -1:
-        return np.nanmedian(data, axis=axis)
-    counts = data.shape[-1] - np.count_nonzero(np.isnan(data), axis=-1)
-    middle = np.stack([np.maximum(counts - 1, 0) // 2, np.minimum(counts // 2, data.shape[-1] - 1)], axis=-1)
-    return np.take_along_axis(np.sort(data, axis=-1), middle, axis=-1).mean(axis=-1)
 
 
 class RememberedBackground(align_utils.Background2D):  # type: ignore[misc]
