@@ -10,7 +10,7 @@ from hstmosaic.monitor.share import share_done
 STEPS = 400
 WORK = {
     "three filters": work_of(
-        Layer("wfc3_uvis", 4), Layer("wfc3_uvis", 4), Layer("wfc3_ir", 6, megapixels=20.0), align=False
+        Layer("wfc3_uvis", 8), Layer("wfc3_uvis", 6), Layer("wfc3_ir", 12, megapixels=20.0), align=False
     ),
     "aligned": work_of(Layer("wfc3_uvis", 4), Layer("acs_wfc", 4), Layer("wfc3_ir", 4, megapixels=5.0), align=True),
     "boxes": work_of(Layer("wfc3_uvis", 12, megapixels=40.0, boxes=4), align=False),

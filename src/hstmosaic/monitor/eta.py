@@ -47,7 +47,8 @@ def time_left(state: ProgressState, now: float) -> float | None:
         return pictures
     if not state.slots:
         return None
-    return makespan({name: _rest(state, task, speeds, now) for name, task in unfinished.items()}, unfinished, state) + pictures
+    durations = {name: _rest(state, task, speeds, now) for name, task in unfinished.items()}
+    return makespan(durations, unfinished, state) + pictures
 
 
 def stalled(state: ProgressState, now: float) -> list[str]:
