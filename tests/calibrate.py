@@ -29,7 +29,7 @@ from scipy.optimize import nnls
 from helpers.catalog_service import Stars, catalog_service
 from hstmosaic.plan.alignment import fit_order
 from hstmosaic.plan.build import make_plan
-from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, model, sizes_of
+from hstmosaic.plan.estimates import MEMORY_MB, SECONDS, Sizes, box_sizes, model, sizes_of
 from hstmosaic.run.driver import run_mosaic
 from hstmosaic.run.node.task import run_task
 from hstmosaic.run.options import RunOptions
@@ -46,6 +46,7 @@ from hstmosaic.simulate import (
     three_camera_field,
 )
 from hstmosaic.store.run_directory import TaskDirectory
+from hstmosaic.store.task_names import layer_of
 from hstmosaic.store.task_specs import ScreenSpec
 
 OBSERVED = 2012.2
@@ -105,18 +106,24 @@ def measured(plan, run):
         if not json.loads((path.parent / "result.json").read_text())["ok"]:
             print(f"{path.parent.name} failed", file=sys.stderr)
             continue
-        grids = []
+        grids, boxes, touched = [], 1, 1.0
         if kind == "align":
             members = fit_order(plan.exposures)
         elif kind == "drizzle":
-            members = [plan.exposure(name) for name in layers[name].exposures]
-            grids = [product.grid for product in layers[name].products]
+            layer = layers[layer_of(path.parent.name)]
+            boxes, touched = max(len(list(run.glob(f"tasks/drizzle-{layer.name}.box*"))), 1), layer.touched
+            members = [plan.exposure(name) for name in layer.exposures]
+            grids = [product.grid for product in layer.products]
+            kind = kind if boxes == 1 else name.partition(".")[2].rstrip("0123456789") or "assemble"
         else:
             members = [exposures[name]]
+        sizes = sizes_of(members, grids, touched)
+        if kind == "box":
+            sizes = box_sizes(sizes, boxes)
         yield {
             "kind": kind,
             "camera": f"{members[0].instrument}_{members[0].detector}",
-            "sizes": {key: round(value, 4) for key, value in asdict(sizes_of(members, grids)).items()},
+            "sizes": {key: round(value, 4) for key, value in asdict(sizes).items()},
             "memory_mb": took["max_rss_mb"],
             "cpu_s": took["cpu_seconds"],
             "wall_s": took["wall_seconds"],

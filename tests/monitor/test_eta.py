@@ -61,7 +61,7 @@ def test_a_running_task_has_done_a_part_already():
 
 def test_a_slow_task_raises_the_estimates_of_others():
     late = replace(waiting(10), state=RUNNING, started=NOW - 100)
-    assert time_left(run_of(done(1, 1), late, waiting(10), slots=1), NOW) == pytest.approx(10 + 94, rel=0.05)
+    assert time_left(run_of(done(1, 1), late, waiting(10), slots=1), NOW) == pytest.approx(10 + 100, rel=0.05)
 
 
 def test_cpu_time_shows_progress_of_a_task_and_load():
@@ -100,11 +100,35 @@ def test_finished_tasks_predict_the_speed_of_others():
     assert time_left(both, NOW) == pytest.approx(300, rel=0.02)
 
 
-def test_load_affects_all_kinds_and_a_wrong_estimate_one():
+def test_load_affects_all_kinds():
     others = [done(1, 2, cpu=1, group="screen x")] * 20
     assert time_left(run_of(*others, waiting(100), slots=1), NOW) == pytest.approx(200, rel=0.05)
-    wrong = [done(1, 2, group="screen x")] * 4
-    assert time_left(run_of(*wrong, waiting(100), slots=1), NOW) == pytest.approx(100, rel=0.1)
+
+
+@pytest.mark.parametrize("factor", [1 / 3, 3])
+def test_the_speed_of_the_machine_affects_all_kinds_and_the_pictures(factor):
+    others = [done(10, 10 * factor, group="screen x")] * 4
+    state = run_of(*others, waiting(100), slots=1, pictures_seconds=10.0)
+    assert time_left(state, NOW) == pytest.approx(110 * factor, rel=0.07)
+    drawing = run_of(*others, slots=1, pictures_seconds=10.0, drawing_since=NOW - factor)
+    assert time_left(drawing, NOW) == pytest.approx(9 * factor, rel=0.07)
+
+
+def test_a_wrong_estimate_of_one_kind_changes_others_little_once_they_are_known():
+    wrong = [done(10, 30, group="screen x")] * 20
+    right = [done(100, 100)] * 3
+    assert time_left(run_of(*wrong, *right, waiting(100), slots=1), NOW) == pytest.approx(100, rel=0.15)
+
+
+def test_a_few_small_tasks_show_little():
+    small = [done(0.1, 0.4, group="screen x")] * 2
+    assert time_left(run_of(*small, waiting(100), slots=1), NOW) < 300
+
+
+def test_running_tasks_that_exceed_their_estimates_show_a_slow_machine():
+    """While nothing has ended yet, by the CPU time that they have used."""
+    late = replace(waiting(10), state=RUNNING, started=NOW - 25, cpu=25.0, looked_at=NOW, advanced=NOW)
+    assert time_left(run_of(late, late, waiting(10)), NOW) > 20
 
 
 def test_what_estimates_reckon_with_is_not_counted_twice():

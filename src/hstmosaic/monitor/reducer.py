@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from hstmosaic.store.events import Event
 
 _KEPT_WARNINGS = 200
-_RECENT_SECONDS = 30.0
+_RECENT_LEAST, _RECENT_PART, _RECENT_SECONDS = 4.0, 1 / 8, 30.0
+"""Time in which the weight of observed CPU time falls to a half: a part of that of the run, within limits, seconds."""
 
 
 def advance(state: ProgressState, event: Event) -> ProgressState:
@@ -137,7 +138,8 @@ def with_cpu(state: ProgressState, cpu: Mapping[str, float], now: float) -> Prog
     wall, work = state.recent
     if again:
         between = now - max(task.looked_at for task in again.values())
-        kept = 0.5 ** (max(between, 0.0) / _RECENT_SECONDS)
+        recent = min(max(_RECENT_PART * (now - state.begun), _RECENT_LEAST), _RECENT_SECONDS)
+        kept = 0.5 ** (max(between, 0.0) / recent)
         wall = kept * wall + sum(max(now - task.looked_at, 0.0) for task in again.values())
         work = kept * work + sum(max(cpu[name] - (task.cpu or 0.0), 0.0) for name, task in again.items())
     looked_at = {

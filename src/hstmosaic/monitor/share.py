@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hstmosaic.monitor.eta import in_words, pace_of, stalled, time_left, work_done
+from hstmosaic.monitor.eta import in_words, pictures_done, stalled, time_left, work_done
 from hstmosaic.monitor.state import DONE, FAILED, RUNNING
 from hstmosaic.store.task_names import Stage, layer_of, stage_of
 from hstmosaic.store.worker_events import Progress
@@ -85,7 +85,9 @@ def _first_share(state: ProgressState, now: float) -> float:
 
 def _moved(since: float, left: float | None) -> float:
     """Return the fraction of the rest that is done in a time after the time remaining was known."""
-    return since / (since + left) if left is not None and since else 0.0
+    if left is None or not since:
+        return 0.0
+    return since / left if since < left / 2 else 1 - left / (4 * since)
 
 
 def _work(state: ProgressState) -> float:
@@ -132,7 +134,7 @@ def drawing_share(state: ProgressState, now: float) -> float:
     """Return the fraction of the pictures that is drawn."""
     if state.ended is not None or state.drawing_since is None:
         return float(state.drawing == DONE)
-    return _part(now - state.drawing_since, pace_of(state, now) * state.pictures_seconds)
+    return _part(*pictures_done(state, now))
 
 
 def _shares(state: ProgressState, now: float) -> list[float]:

@@ -25,7 +25,7 @@ class Division:
     """Tasks at a time."""
     memory_mb: int = TASK_MEMORY_MB
     """Memory of a task that drizzles a box, 10^6 bytes."""
-    least_seconds: float = 10.0
+    least_seconds: float = 5.0
     """Estimated drizzling time below which another box costs more than it gains."""
     whole_layers: bool = False
     """True if drizzlepac drizzles every layer in one call."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from hstmosaic.plan.tiles import Tile
 
 _MB = 1_000_000
-MODEL = 1
+MODEL = 2
 """Number of this model; measurements against another model correct nothing."""
 LEAST_MEMORY_MB = 300
 """Idle Python with drizzlepac, with a margin; no estimate is below it."""
@@ -64,6 +65,12 @@ class Learned:
     def tasks(self) -> int:
         """Number of measured tasks."""
         return sum(factors.tasks for factors in self.factors.values())
+
+    @property
+    def machine(self) -> float:
+        """Typical CPU time of a task of any kind, as a multiple of the model's estimate."""
+        logarithms = sum(factors.tasks * math.log(factors.time) for factors in self.factors.values())
+        return math.exp(logarithms / self.tasks) if self.tasks else 1.0
 
     def correct(self, estimate: Estimate) -> Estimate:
         """Return an estimate corrected by measurements of its group."""
@@ -129,13 +136,13 @@ MEMORY_MB: Mapping[str, Sequence[Linear]] = {
 Drizzling has two peaks: the footprint and S_REGION of a product, and the sky, for which all exposures are held at once.
 """
 SECONDS: Mapping[str, Linear] = {
-    "screen": {"constant": 0.05, "chip": 0.19},
+    "screen": {"constant": 0.06, "chip": 0.12, "exposure": 0.085},
     "sources": {"constant": 0.22, "exposure": 0.66},
     "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
-    "drizzle": {"constant": 0.3, "output": 0.14, "touched": 0.04, "drawn": 0.26, "passes": 0.32},
+    "drizzle": {"constant": 0.1, "output": 0.03, "touched": 0.01, "drawn": 0.2, "passes": 0.4},
     "prepare": {"constant": 0.3, "drawn": 0.1, "passes": 0.32},
-    "box": {"constant": 0.1, "touched": 0.04, "drawn": 0.18},
-    "assemble": {"constant": 0.3, "output": 0.14},
+    "box": {"constant": 0.1, "touched": 0.02, "drawn": 0.08},
+    "assemble": {"constant": 0.3, "output": 0.05},
 }
 """Time of a kind of task on one core."""
 _UNEVEN, _TWICE = 1.5, 1.1
@@ -144,8 +151,10 @@ _MASK_BYTES = 0.3
 """Files of the coverage of boxes, bytes of a pixel."""
 _LARGEST_CHIP, _LEAST_BOX = 8.5, 256 * 256
 """Largest chip, 10^6 pixels, and smallest box, pixels."""
-PICTURES: Linear = {"constant": 5.0, "output": 0.03}
-"""Time for the pictures at the end of a run, measured on two fields."""
+PICTURES: Linear = {"constant": 0.6, "output": 0.01}
+"""Time for the pictures at the end of a run, with the measurement of registration."""
+PICTURES_OF_PRODUCT, PICTURES_ALONE = 0.4, 1.0
+"""The same for each product, and for a process that draws them all after the last task."""
 
 
 def sizes_of(exposures: Sequence[Exposure], grids: Sequence[Grid] = (), touched: float = 1.0) -> Sizes:
@@ -193,9 +202,18 @@ def _sum(linear: Linear, sizes: Sizes) -> float:
     return float(sum(factor * getattr(sizes, name) for name, factor in linear.items()))
 
 
-def estimate_pictures(grids: Sequence[Grid]) -> float:
-    """Estimate the time for the pictures of all products of a run, seconds."""
-    return round(_sum(PICTURES, sizes_of([], grids)), 2)
+def estimate_pictures(grids: Sequence[Grid], *, alone: bool = True) -> float:
+    """Estimate the time for the pictures of some products of a run, seconds.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        The grids of the products.
+    alone : bool
+        Whether a process starts for them, instead of one that has drawn others before.
+    """
+    seconds = _sum(PICTURES, sizes_of([], grids)) + PICTURES_OF_PRODUCT * len(grids)
+    return round(seconds + alone * PICTURES_ALONE, 2)
 
 
 def estimate_screen(exposure: Exposure, learned: Learned = NOTHING_LEARNED) -> Estimate:
@@ -264,6 +282,16 @@ def box_pixels(memory_mb: float) -> int:
     return max(_LEAST_BOX, int(left / peak["largest_touched"] * 1e6))
 
 
+def box_sizes(sizes: Sizes, boxes: int) -> Sizes:
+    """Return the sizes of one of the boxes of a layer."""
+    return replace(
+        sizes,
+        largest_touched=_UNEVEN * sizes.largest_touched / boxes,
+        touched=sizes.touched / boxes,
+        drawn=_TWICE * sizes.drawn / boxes,
+    )
+
+
 def box_seconds(exposures: Sequence[Exposure], grids: Sequence[Grid], touched: float = 1.0) -> float:
     """Return the time of all boxes of a layer by the model, seconds."""
     return model("box", sizes_of(exposures, grids, touched))[1]
@@ -298,12 +326,7 @@ def estimate_boxes(
         Share of the products that exposures touch.
     """
     sizes = sizes_of(exposures, grids, touched)
-    part = replace(
-        sizes,
-        largest_touched=_UNEVEN * sizes.largest_touched / boxes,
-        touched=sizes.touched / boxes,
-        drawn=_TWICE * sizes.drawn / boxes,
-    )
+    part = box_sizes(sizes, boxes)
     copies = sum(exposure.size for exposure in exposures) / _MB
     masks = sizes.drawn / 8
     return (

@@ -18,10 +18,17 @@ if TYPE_CHECKING:
 
     from hstmosaic.store.events import Event, EventLog
 
-_SHORTEST, _LONGEST = 2.0, 10.0
+_SHORTEST, _LONGEST = 1.0, 10.0
+_PART = 1 / 20
+"""Time between two reports as a part of that of the run so far."""
 _QUIET_SECONDS = 60.0
 """Shortest time before the first printed line and between two of them."""
 _MILESTONES = 4
+
+
+def interval(elapsed: float) -> float:
+    """Return the time until the next report of a run, seconds, by how long it has gone on."""
+    return min(max(_PART * elapsed, _SHORTEST), _LONGEST)
 
 
 class Heartbeat:
@@ -60,7 +67,7 @@ def heartbeat(events: EventLog) -> Iterator[None]:
     events.add_listener(heart)
 
     def work() -> None:
-        while not over.wait(min(max((time.monotonic() - begun) / 20, _SHORTEST), _LONGEST)):
+        while not over.wait(interval(time.monotonic() - begun)):
             heart.beat(time.time())
 
     thread = threading.Thread(target=work, daemon=True, name="heartbeat")

@@ -77,8 +77,10 @@ def seconds_left_to_draw(plan: Plan, *, beside_tasks: bool) -> float:
     beside_tasks : bool
         Whether each layer is drawn as soon as it is gathered, so that one is left.
     """
-    layers = [estimate_pictures([product.grid for product in layer.products]) for layer in plan.layers]
-    return max(layers) if beside_tasks else estimate_drawing(plan).seconds
+    if not beside_tasks:
+        return estimate_drawing(plan).seconds
+    layers = [[product.grid for product in layer.products] for layer in plan.layers]
+    return max(estimate_pictures(grids, alone=False) for grids in layers)
 
 
 def draw_on_worker(plan: Plan, directory: RunDirectory, pool: Pool, events: EventLog) -> list[Gathered] | None:

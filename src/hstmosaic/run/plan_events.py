@@ -28,7 +28,7 @@ def planned(plan: Plan, options: RunOptions) -> Planned:
     drawing = 0.0
     if not options.stub:
         early = options.draws_beside_tasks and fits_beside_tasks(plan)
-        drawing = seconds_left_to_draw(plan, beside_tasks=early)
+        drawing = seconds_left_to_draw(plan, beside_tasks=early) * plan.learned.machine * plan.learned.pace
     return Planned(
         command=command_record(options),
         tasks={
@@ -37,7 +37,7 @@ def planned(plan: Plan, options: RunOptions) -> Planned:
         },
         layers={layer.name: list(layer.exposures) for layer in plan.layers},
         pace=plan.learned.pace,
-        pictures_s=drawing,
+        pictures_s=round(drawing, 2),
     )
 
 

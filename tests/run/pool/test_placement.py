@@ -17,14 +17,14 @@ SHARED = JobSize(cores=4, memory_mb=4500, seconds=3600)
 LIMITS = JobLimits(SHARED, max_memory_mb=10500, max_seconds=7200)
 SMALL = Need(1000, 60)
 BIG = Need(6000, 60)
-LONG = Need(1000, 3000)
+LONG = Need(1000, 2000)
 
 
 def test_small_tasks_share_jobs_and_others_have_their_own():
     jobs = pack([SMALL] * 5 + [BIG, LONG], LIMITS, jobs=10)
     assert sorted(jobs, key=lambda job: (job.memory_mb, job.seconds)) == [
         JobSize(1, 1500, 3600),
-        JobSize(1, 1500, 6060),
+        JobSize(1, 1500, 7060),
         JobSize(4, 4500, 3600),
         JobSize(1, 6500, 3600),
     ]
@@ -63,8 +63,8 @@ def test_the_tightest_room_is_taken():
 
 
 def test_nothing_starts_where_time_does_not_suffice():
-    assert place([LONG], [Capacity("ending", 1, 9000, seconds=2999)]) == [None]
-    assert place([LONG], [Capacity("fresh", 1, 9000, seconds=3000)]) == ["fresh"]
+    assert place([LONG], [Capacity("ending", 1, 9000, seconds=1999)]) == [None]
+    assert place([LONG], [Capacity("fresh", 1, 9000, seconds=2000)]) == ["fresh"]
 
 
 def test_scratch_is_shared_by_the_tasks_of_a_job():

@@ -13,7 +13,7 @@ WORKER_MEMORY_MB = 500
 """A Dask worker and the process that forks tasks, without the tasks, 10^6 bytes; measured: 350."""
 START_SECONDS = 60.0
 """From the start of a job to the start of its first task; measured: 5 s with all files in the node's page cache."""
-_WALLTIME_MARGIN = 2.0
+_WALLTIME_MARGIN = 3.5
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class JobLimits:
         return round(min(factor * memory_mb, most)) if memory_mb < most else None
 
     def walltime(self, need: Need) -> float:
-        """Return the walltime of a job for a task; estimates may be wrong by a factor of two."""
+        """Return the walltime of a job for a task; the machine may be three times slower than estimated."""
         return min(max(self.shared.seconds, START_SECONDS + _WALLTIME_MARGIN * need.seconds), self.max_seconds)
 
 
