@@ -43,17 +43,27 @@ MACHINES = {
 }
 
 
+WITHIN, WITHIN_UNSEEN = 0.9, 0.8
+"""Fraction of the predictions that must be right; fewer where the driver does not see what running tasks take."""
+
+
 @pytest.fixture(scope="module", params=[(machine, work) for work in WORK for machine in MACHINES], ids=": ".join)
 def events(request):
     machine, work = request.param
     return run_on(MACHINES[machine], WORK[work])
 
 
+@pytest.fixture
+def within(request):
+    machine, _ = request.node.callspec.params["events"]
+    return WITHIN if MACHINES[machine].sees_cpu else WITHIN_UNSEEN
+
+
 def span(events):
     return events[0].time, events[-1].time
 
 
-def test_the_time_left_is_right_from_half_of_the_run_on(events):
+def test_the_time_left_is_right_from_half_of_the_run_on(events, within):
     """Within 30 %, until a tenth is left, as tests/bench_eta.py measures real runs."""
     begun, ended = span(events)
     looks = [
@@ -63,7 +73,7 @@ def test_the_time_left_is_right_from_half_of_the_run_on(events):
     ]
     errors = [left / really - 1 for left, really in looks]
     assert len(errors) > 4
-    assert sum(abs(error) <= 0.3 for error in errors) >= 0.9 * len(errors), errors
+    assert sum(abs(error) <= 0.3 for error in errors) >= within * len(errors), errors
     assert max(errors, key=abs) == pytest.approx(0.0, abs=0.5)
 
 

@@ -48,9 +48,9 @@ MEMORY = [
 ]
 SECONDS = [
     # by calibrate.py, of the tasks as they are now: kind, what it worked on, CPU time (s)
-    ("screen", Sizes(1, chip=0.2621, exposure=0.2621, detector=0.2621), 0.1),
-    ("screen", Sizes(1, chip=4.1943, exposure=4.1943, detector=4.1943), 0.8),
-    ("screen", Sizes(1, chip=8.4009, exposure=16.8018, detector=16.8018), 2.5),
+    ("screen", Sizes(1, chip=0.2621, exposure=0.2621, detector=0.2621), 0.05),
+    ("screen", Sizes(1, chip=4.1943, exposure=4.1943, detector=4.1943), 0.5),
+    ("screen", Sizes(1, chip=8.4009, exposure=16.8018, detector=16.8018), 1.4),
     ("sources", Sizes(1, chip=1.0282, exposure=1.0282, detector=1.0282), 0.9),
     ("sources", Sizes(1, chip=8.3886, exposure=16.7772, detector=16.7772), 10.7),
     ("align", Sizes(8, chip=4.1943, exposure=4.1943, detector=21.0), 1.9),

@@ -136,7 +136,7 @@ MEMORY_MB: Mapping[str, Sequence[Linear]] = {
 Drizzling has two peaks: the footprint and S_REGION of a product, and the sky, for which all exposures are held at once.
 """
 SECONDS: Mapping[str, Linear] = {
-    "screen": {"constant": 0.06, "chip": 0.12, "exposure": 0.085},
+    "screen": {"constant": 0.06, "chip": 0.07, "exposure": 0.043},
     "sources": {"constant": 0.22, "exposure": 0.66},
     "align": {"constant": 0.1, "exposures": 0.16, "detector": 0.05},
     "drizzle": {"constant": 0.1, "output": 0.03, "touched": 0.01, "drawn": 0.2, "passes": 0.4},
