@@ -1,4 +1,4 @@
-"""Files that drizzlepac and its libraries open again and again, looked into once."""
+"""Files that drizzlepac and its libraries open many times, looked into once."""
 
 from __future__ import annotations
 
